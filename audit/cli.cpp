@@ -1,0 +1,202 @@
+#include "audit/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <expected>
+#include <filesystem>
+
+#include "audit/reader.h"
+#include "audit/table.h"
+#include "base/config.h"
+#include "base/log.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kBad = 1;    // does not verify; or refused, failed
+constexpr int kUsage = 2;  // or could not check
+
+// What the command line said.
+struct Arguments {
+  std::string home, database, since, until;
+  bool json = false;
+  Filter filter;
+};
+
+void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void Complain(std::string_view problem) {
+  std::fprintf(stderr, "auditlog: %s\n", Printable(problem).c_str());
+}
+
+// OpenTrail opens the trail named by --db, else the home's, read-only. The error is a line for a person.
+std::expected<std::unique_ptr<sql::Database>, std::string> OpenTrail(const Arguments& arguments) {
+  std::string url;
+  if (arguments.database.empty()) {
+    const auto config = base::LoadConfig(base::FindHome(arguments.home));
+    if (!config) return std::unexpected(config.error().text);
+    url = config->vault.database;
+  } else if (arguments.database.starts_with("sqlite:") || arguments.database.starts_with("odbc:")) {
+    url = arguments.database;
+  } else {
+    url = "sqlite:" + std::filesystem::absolute(arguments.database).string();
+  }
+  sql::OpenOptions options;
+  options.access = sql::Access::kReadOnly;
+  auto database = sql::Open(url, options);
+  if (!database) return std::unexpected("cannot open the trail: " + database.error().Message());
+  const auto schema = sql::CheckSchema(**database, sql::Schema::kVault);
+  if (!schema) return std::unexpected("this is no vault database: " + schema.error().Message());
+  return std::move(*database);
+}
+
+int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
+  if (arguments.json) {
+    std::string out = R"({"verdict":"unchecked","detail":)";
+    base::AppendJsonString(out, problem);
+    Print(out + "}\n");
+  }
+  Complain(problem);
+  return kUsage;
+}
+
+std::string VerdictJson(const Verdict& verdict) {
+  std::string out = verdict.fault ? R"({"verdict":"tampered")" : R"({"verdict":"verified")";
+  out += R"(,"records":)" + std::to_string(verdict.records) + R"(,"head":")" + verdict.head + '"';
+  if (verdict.first_time) out += R"(,"first_time":")" + base::FormatTime(*verdict.first_time) + '"';
+  if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
+  if (verdict.fault) {
+    out += R"(,"first_bad_seq":)" + std::to_string(verdict.fault->seq) + R"(,"kind":")" + verdict.fault->kind;
+    out += R"(","detail":)";
+    base::AppendJsonString(out, verdict.fault->detail);
+  }
+  return out + "}\n";
+}
+
+std::string VerdictText(const Verdict& verdict) {
+  if (verdict.fault) {
+    return "DOES NOT VERIFY\nfirst bad seq  " + std::to_string(verdict.fault->seq) + "\nkind           " +
+           verdict.fault->kind + "\ndetail         " + verdict.fault->detail + "\n";
+  }
+  std::string out = "verified  " + std::to_string(verdict.records) + " records\n";
+  if (verdict.first_time && verdict.last_time) {
+    out += "from      " + base::FormatTime(*verdict.first_time) + "\nto        " + base::FormatTime(*verdict.last_time) +
+           "\n";
+  }
+  return out + "head      " + verdict.head + "\n";
+}
+
+int RunVerify(const Arguments& arguments) {
+  const auto database = OpenTrail(arguments);
+  if (!database) return CouldNotCheck(arguments, database.error());
+  std::function<void(std::int64_t)> progress;
+  if (isatty(STDERR_FILENO) == 1) {
+    progress = [](std::int64_t records) { std::fprintf(stderr, "\r%lld records ", static_cast<long long>(records)); };
+  }
+  const auto verdict = Verify(**database, progress);
+  if (progress) std::fputs("\r\x1b[K", stderr);
+  if (!verdict) return CouldNotCheck(arguments, "cannot read the trail: " + verdict.error().Message());
+  Print(arguments.json ? VerdictJson(*verdict) : VerdictText(*verdict));
+  if (std::fflush(stdout) != 0) return kUsage;
+  return verdict->fault ? kBad : kDone;
+}
+
+// Why shows a refusal's name and what the caller gave for asking: "KEY_REVOKED: attempt 1 profile ACME_DEFAULT".
+std::string Why(const Draft& draft) {
+  if (!draft.reason) return draft.purpose.value_or("");
+  return draft.purpose ? *draft.reason + ": " + *draft.purpose : *draft.reason;
+}
+
+std::vector<std::string> Cells(const Entry& entry) {
+  const Draft& draft = entry.draft;
+  return {base::FormatTime(entry.place.time),
+          std::to_string(entry.place.seq),
+          draft.actor.name,
+          draft.action,
+          std::string(OutcomeName(draft.outcome)),
+          draft.key_ref.value_or(draft.customer.value_or("-")),
+          Why(draft)};
+}
+
+int RunSearch(const Arguments& arguments) {
+  const auto database = OpenTrail(arguments);
+  if (!database) {
+    Complain(database.error());
+    return kBad;
+  }
+  std::vector<std::vector<std::string>> rows;
+  const auto found = Search(**database, arguments.filter, [&](const Entry& entry) {
+    if (arguments.json) return Print(entry.bytes + '\n');
+    rows.push_back(Cells(entry));
+  });
+  if (!arguments.json) {
+    Print(FormatTable({"TIME", "SEQ", "ACTOR", "ACTION", "OUTCOME", "KEY OR CUSTOMER", "WHY"}, rows));
+  }
+  if (!found) Complain("the search stopped: " + found.error().Message());
+  if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
+  return std::fflush(stdout) == 0 && found ? kDone : kBad;
+}
+
+// ReadWhen reads --since and --until: a time, a date, or how long ago.
+bool ReadWhen(const std::string& text, std::optional<base::Micros>& when) {
+  if (text.empty()) return true;
+  if (const auto time = base::ParseTime(text)) {
+    when = *time;
+  } else if (const auto ago = base::ParseDuration(text)) {
+    when = base::WallMicros() - *ago;
+  } else {
+    Complain("--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d");
+    return false;
+  }
+  return true;
+}
+
+void DescribeVerify(CLI::App& verify, Arguments& arguments) {
+  verify.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
+  verify.add_flag("--json", arguments.json, "one JSON object");
+}
+
+void DescribeSearch(CLI::App& search, Arguments& arguments) {
+  Filter& filter = arguments.filter;
+  search.add_option("--key-ref", filter.key_ref, "records about this key");
+  search.add_option("--customer", filter.customer, "records about this customer");
+  search.add_option("--actor", filter.actor, "acts of this account");
+  search.add_option("--action", filter.action, "acts of this kind, such as resolve, add_key or move_key");
+  search.add_option("--outcome", filter.outcome, "ok, denied or error")->check(CLI::IsMember({"ok", "denied", "error"}));
+  search.add_option("--request-id", filter.request_id, "records about this request");
+  search.add_option("--since", arguments.since, "from this time on: a time, a date (UTC), or how long ago (2h, 30d)");
+  search.add_option("--until", arguments.until, "up to this time");
+  search.add_option("--limit", filter.limit, "at most so many, oldest first (1000)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+  search.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
+  search.add_flag("--json", arguments.json, "each record's exact bytes, one a line");
+}
+
+}  // namespace
+
+int RunAuditlog(int argc, const char* const* argv) {
+  Arguments arguments;
+  CLI::App app("auditlog: read and verify the trail of a Strongroom vault");
+  app.set_version_flag("--version", "auditlog " STRONGROOM_VERSION);
+  app.add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
+  app.require_subcommand(1);
+  auto* verify = app.add_subcommand("verify", "walk the whole trail (exit 0 verified, 1 does not verify, 2 not checked)");
+  auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
+  DescribeVerify(*verify, arguments);
+  DescribeSearch(*search, arguments);
+  for (auto* command : {verify, search}) command->fallthrough();  // --home may stand after the subcommand too
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? kDone : kUsage;
+  }
+  if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
+    return kUsage;
+  }
+  return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
+}
+
+}  // namespace strongroom::audit

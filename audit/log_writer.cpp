@@ -1,0 +1,216 @@
+#include "audit/log_writer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "base/log.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr base::Micros kFirstBackoff = 20 * base::kMicrosPerMilli;
+constexpr base::Micros kMostBackoff = base::kMicrosPerSecond;
+
+// WriteError is what the callers of a group hear: always kUnavailable, because no key may go out on it.
+Error WriteError(const Error& cause) {
+  constexpr base::Literal kDamaged = "the trail cannot be written: the vault database is damaged";
+  constexpr base::Literal kAway = "the trail cannot be written: the vault database is busy, full or away";
+  const base::Literal text = cause.code() == Code::kCorrupt ? kDamaged : kAway;
+  return cause.has_number() ? Error(Code::kUnavailable, text, cause.number()) : Error(Code::kUnavailable, text);
+}
+
+}  // namespace
+
+LogWriter::LogWriter(std::unique_ptr<sql::Database> database, std::unique_ptr<sql::Database> checkpointer,
+                     std::string log, std::string boot, Options options)
+    : database_(std::move(database)),
+      log_(std::move(log)),
+      boot_(std::move(boot)),
+      options_(options),
+      wal_(std::move(checkpointer), options.checkpoint_every) {}
+
+Result<std::unique_ptr<LogWriter>> LogWriter::Start(std::unique_ptr<sql::Database> database,
+                                                    std::unique_ptr<sql::Database> checkpointer, std::string log,
+                                                    std::string boot, Options options) {
+  if (!IsPlainName(log) || !IsPlainName(boot)) {
+    return Fail(Code::kInvalidArgument, "a log's id and its boot must be plain names of at most 128 characters");
+  }
+  CHECK(options.most_group > 0);
+  std::unique_ptr<LogWriter> writer(new LogWriter(std::move(database), std::move(checkpointer), std::move(log),
+                                                  std::move(boot), options));
+  TRY_ASSIGN(writer->tail_, writer->ReadTail());
+  writer->last_seq_ = writer->tail_.seq;
+  writer->last_time_ = writer->tail_.time;
+  writer->thread_ = std::thread([raw = writer.get()] { raw->Run(); });
+  return writer;
+}
+
+LogWriter::~LogWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<void> LogWriter::Submit(Job job) {
+  CHECK(job.decide && job.done);
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() >= options_.most_waiting) {
+      return Fail(Code::kUnavailable, "too many acts wait for the trail: try again shortly");
+    }
+    waiting_.Push(std::move(job));
+    if (waiting_.size() > 1) return {};
+  }
+  wake_.notify_all();
+  return {};
+}
+
+Result<Receipt> LogWriter::Append(Draft record) {
+  CHECK(std::this_thread::get_id() != thread_.get_id());
+  const auto promise = std::make_shared<std::promise<Result<Receipt>>>();
+  auto receipt = promise->get_future();
+  Job job;
+  job.decide = [record = std::move(record)](sql::Database&, base::Micros) { return Decision{record, false}; };
+  job.done = [promise](Result<Receipt> result) { promise->set_value(std::move(result)); };
+  TRY(Submit(std::move(job)));
+  return receipt.get();
+}
+
+Result<LogWriter::Tail> LogWriter::ReadTail() {
+  TRY_ASSIGN(sql::Statement * row,
+             database_->QueryOne("SELECT SEQ, RECORD FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1"));
+  Tail tail;
+  if (row == nullptr && options_.new_log) return tail;
+  if (row == nullptr) {
+    return Fail(Code::kCorrupt, "every record of the trail was deleted, its first one too: restore the database");
+  }
+  tail.seq = row->Int64(0);
+  const Bytes bytes = row->Blob(1);
+  row->Reset();
+  const auto entry = Parse(base::AsText(bytes));
+  if (!entry || entry->place.seq != tail.seq) {
+    return Fail(Code::kCorrupt, "the trail's last record is not what was written: run auditlog verify", tail.seq);
+  }
+  if (entry->place.log != log_) {
+    return Fail(Code::kCorrupt, "the trail in this database belongs to another log: run auditlog verify", tail.seq);
+  }
+  tail.prev = LeafHash(entry->bytes);
+  tail.time = entry->place.time;
+  return tail;
+}
+
+void LogWriter::Run() {
+  while (true) {
+    std::vector<Job> group;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      group = waiting_.Take(options_.most_group);
+    }
+    const auto receipts = Write(group);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      group[i].done(receipts ? Result<Receipt>((*receipts)[i]) : Fail(WriteError(receipts.error())));
+    }
+  }
+}
+
+Result<std::vector<Receipt>> LogWriter::Write(std::vector<Job>& group) {
+  if (broken_) TRY(Recover());
+  const auto hold = wal_.HoldForWriting();
+  Tail tail = tail_;
+  auto receipts = WriteTransaction(group, tail);
+  if (receipts) {
+    Succeeded(tail);
+  } else {
+    // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
+    static_cast<void>(database_->Rollback());
+    Failed(receipts.error());
+  }
+  return receipts;
+}
+
+Result<std::vector<Receipt>> LogWriter::WriteTransaction(std::vector<Job>& group, Tail& tail) {
+  std::vector<Receipt> receipts;
+  receipts.reserve(group.size());
+  std::size_t bytes = 0;
+  TRY(database_->Begin());
+  for (Job& job : group) {
+    const base::Micros now = std::max(base::WallMicros(), tail.time);
+    Decision decision = job.decide(*database_, now);
+    CHECK(job.alone || !decision.undo);
+    if (decision.undo) {
+      TRY(database_->Rollback());
+      TRY(database_->Begin());
+    }
+    TRY_ASSIGN(const std::size_t size, Insert(std::move(decision.record), now, tail));
+    bytes += size;
+    receipts.push_back({tail.seq, tail.time});
+  }
+  TRY(database_->Commit());
+  wal_.Committed(bytes);
+  return receipts;
+}
+
+Result<std::size_t> LogWriter::Insert(Draft record, base::Micros now, Tail& tail) {
+  // An engine that ran into a full disk may have ended the transaction by itself; a row written after that would
+  // stand without the rows before it.
+  if (!database_->in_transaction()) return Fail(Code::kUnavailable, "the transaction was ended by the database");
+  Fit(record);
+  const Place place{log_, boot_, tail.seq + 1, tail.prev, now, base::MonoMicros()};
+  const std::string bytes = Serialize(record, place);
+  TRY(database_->Execute("INSERT INTO AUDIT_LOG (SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID) "
+                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                         {place.seq, base::AsBytes(bytes), now, std::string_view(record.action),
+                          OutcomeName(record.outcome), std::string_view(record.actor.name),
+                          sql::Optional(record.customer), sql::Optional(record.key_ref),
+                          sql::Optional(record.request_id)}));
+  tail = {place.seq, LeafHash(bytes), now};
+  return bytes.size();
+}
+
+Result<void> LogWriter::Recover() {
+  constexpr base::Literal kStopping = "the trail could not be written and its writer is stopping";
+  {
+    std::unique_lock lock(mutex_);
+    const base::Micros wait = std::max<base::Micros>(retry_at_ - base::MonoMicros(), 0);
+    wake_.wait_for(lock, std::chrono::microseconds(wait), [this] { return stopping_; });
+    if (stopping_ && std::exchange(tried_last_, true)) return Fail(Code::kUnavailable, kStopping);
+  }
+  const auto connected = database_->Reconnect();
+  auto ready = connected ? ReadTail() : Fail(connected.error());
+  if (ready && (ready->seq < tail_.seq || (ready->seq == tail_.seq && ready->prev != tail_.prev))) {
+    // Records whose durability was told are gone: writing on would hide that under a chain that looks whole.
+    ready = Fail(Code::kCorrupt, "the trail has lost records it had: run auditlog verify", ready->seq);
+  }
+  if (!ready) {
+    Failed(ready.error());
+    return Fail(ready.error());
+  }
+  ready->time = std::max(ready->time, tail_.time);
+  tail_ = std::move(*ready);
+  return {};
+}
+
+void LogWriter::Failed(const Error& error) {
+  if (healthy_.exchange(false)) base::LogError("trail_write_failed", error);
+  broken_ = true;
+  backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kMostBackoff);
+  retry_at_ = base::MonoMicros() + backoff_;
+}
+
+void LogWriter::Succeeded(const Tail& tail) {
+  tail_ = tail;
+  last_seq_ = tail.seq;
+  last_time_ = tail.time;
+  broken_ = false;
+  backoff_ = 0;
+  if (!healthy_.exchange(true)) base::Log(base::Level::kInfo, "trail_write_recovered", {{"seq", tail.seq}});
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,98 @@
+// LogWriter: the one thread that writes the vault database. It appends records in groups, one transaction a group,
+// and tells each caller only once its record is durable. While one group commits, the next one gathers.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "audit/job.h"
+#include "audit/record.h"
+#include "audit/turn_queue.h"
+#include "audit/wal_keeper.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "sql/database.h"
+
+namespace strongroom::audit {
+
+class LogWriter {
+ public:
+  struct Options {
+    std::size_t most_group = 256;     // records a transaction
+    std::size_t most_waiting = 16384; // jobs in the queue; past that Submit is kUnavailable
+    bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
+    base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
+  };
+
+  // Start reads the tail of the trail (kCorrupt where its last record does not parse, stands at another seq than its
+  // own, or belongs to another log, and where there is no record in a log that is not new), and starts the threads. `database` is the writer's own connection (opened with checkpoint_elsewhere), `checkpointer`
+  // a second one for WAL checkpoints; both are owned from here on. `log` is the log's id, `boot` this process's.
+  static Result<std::unique_ptr<LogWriter>> Start(std::unique_ptr<sql::Database> database,
+                                                  std::unique_ptr<sql::Database> checkpointer, std::string log,
+                                                  std::string boot, Options options);
+  // The destructor finishes what is queued, then stops the threads. Where the database is dead it tries once more,
+  // then fails what is left.
+  ~LogWriter();
+  LogWriter(const LogWriter&) = delete;
+  LogWriter& operator=(const LogWriter&) = delete;
+
+  // Submit queues a job from any thread. Where it returns an error, `done` is not called.
+  Result<void> Submit(Job job);
+  // Append is Submit for a bare record, waiting for it to be durable. Not from the writer's thread.
+  Result<Receipt> Append(Draft record);
+
+  // healthy is false from the first failed commit until the next good one.
+  bool healthy() const { return healthy_.load(); }
+  // last_time is the time of the newest record; vault time never goes below it.
+  base::Micros last_time() const { return last_time_.load(); }
+  std::int64_t last_seq() const { return last_seq_.load(); }
+
+ private:
+  // Tail is what the next record is chained to.
+  struct Tail {
+    std::int64_t seq = -1;
+    std::string prev{kNoRecord};
+    base::Micros time = 0;
+  };
+
+  LogWriter(std::unique_ptr<sql::Database> database, std::unique_ptr<sql::Database> checkpointer, std::string log,
+            std::string boot, Options options);
+  Result<Tail> ReadTail();
+  void Run();
+  Result<std::vector<Receipt>> Write(std::vector<Job>& group);
+  Result<std::vector<Receipt>> WriteTransaction(std::vector<Job>& group, Tail& tail);
+  Result<std::size_t> Insert(Draft record, base::Micros now, Tail& tail);
+  Result<void> Recover();
+  void Failed(const Error& error);
+  void Succeeded(const Tail& tail);
+
+  const std::unique_ptr<sql::Database> database_;
+  const std::string log_;
+  const std::string boot_;
+  const Options options_;
+  WalKeeper wal_;
+
+  std::mutex mutex_;  // guards waiting_ and stopping_
+  std::condition_variable wake_;
+  TurnQueue waiting_;
+  bool stopping_ = false;
+
+  Tail tail_;  // this and what follows: the writer's thread alone
+  bool broken_ = false;
+  base::Micros backoff_ = 0;
+  base::Micros retry_at_ = 0;
+  bool tried_last_ = false;
+
+  std::atomic<bool> healthy_{true};
+  std::atomic<base::Micros> last_time_{0};
+  std::atomic<std::int64_t> last_seq_{-1};
+  std::thread thread_;
+};
+
+}  // namespace strongroom::audit

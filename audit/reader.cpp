@@ -1,0 +1,121 @@
+#include "audit/reader.h"
+
+#include <limits>
+
+namespace strongroom::audit {
+namespace {
+
+constexpr std::int64_t kPage = 1000;
+constexpr base::Micros kEndOfTime = std::numeric_limits<base::Micros>::max();
+
+// Which of the indexes a search walks; what it does not cover is checked on each record.
+enum class Way : std::uint8_t { kKey, kCustomer, kOutcome, kTime };
+
+Way ChooseWay(const Filter& filter) {
+  if (filter.key_ref) return Way::kKey;
+  if (filter.customer) return Way::kCustomer;
+  if (filter.outcome && *filter.outcome != "ok") return Way::kOutcome;
+  return Way::kTime;
+}
+
+// Cursor is the place of the last row seen; rows come in order of (AT, SEQ), which is the order they were written in.
+struct Cursor {
+  base::Micros at;
+  std::int64_t seq;
+};
+
+// SeqAt is the first seq whose record is not older than `since`: times never go back along the trail.
+Result<std::int64_t> SeqAt(sql::Database& database, base::Micros since) {
+  TRY_ASSIGN(sql::Statement * last, database.QueryOne("SELECT SEQ FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1"));
+  if (last == nullptr) return 0;
+  std::int64_t low = 0;
+  std::int64_t high = last->Int64(0) + 1;
+  last->Reset();
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    TRY_ASSIGN(sql::Statement * row,
+               database.QueryOne("SELECT SEQ, AT FROM AUDIT_LOG WHERE SEQ >= ?1 ORDER BY SEQ LIMIT 1", {middle}));
+    if (row == nullptr) break;
+    if (row->Int64(1) < since) {
+      low = row->Int64(0) + 1;
+    } else {
+      high = middle;
+    }
+    row->Reset();
+  }
+  return low;
+}
+
+Result<sql::Statement*> QueryPage(sql::Database& database, Way way, const Filter& filter, const Cursor& after) {
+  const base::Micros until = filter.until.value_or(kEndOfTime);
+  switch (way) {
+    case Way::kKey:
+      return database.Query(
+          "SELECT SEQ, AT, RECORD FROM AUDIT_LOG WHERE KEY_REF = ?1 AND (AT, SEQ) > (?2, ?3) AND AT <= ?4 "
+          "ORDER BY AT, SEQ LIMIT ?5",
+          {std::string_view(*filter.key_ref), after.at, after.seq, until, kPage});
+    case Way::kCustomer:
+      return database.Query(
+          "SELECT SEQ, AT, RECORD FROM AUDIT_LOG WHERE CUSTOMER = ?1 AND (AT, SEQ) > (?2, ?3) AND AT <= ?4 "
+          "ORDER BY AT, SEQ LIMIT ?5",
+          {std::string_view(*filter.customer), after.at, after.seq, until, kPage});
+    case Way::kOutcome:
+      // The second condition is the partial index's own: without it the planner may not use that index.
+      return database.Query(
+          "SELECT SEQ, AT, RECORD FROM AUDIT_LOG WHERE OUTCOME = ?1 AND OUTCOME <> 'ok' AND (AT, SEQ) > (?2, ?3) "
+          "AND AT <= ?4 ORDER BY AT, SEQ LIMIT ?5",
+          {std::string_view(*filter.outcome), after.at, after.seq, until, kPage});
+    case Way::kTime: break;
+  }
+  return database.Query("SELECT SEQ, AT, RECORD FROM AUDIT_LOG WHERE SEQ > ?1 ORDER BY SEQ LIMIT ?2",
+                        {after.seq, kPage});
+}
+
+bool Holds(const std::optional<std::string>& wanted, const std::optional<std::string>& found) {
+  return !wanted || wanted == found;
+}
+
+bool Matches(const Filter& filter, const Entry& entry) {
+  const Draft& draft = entry.draft;
+  const base::Micros time = entry.place.time;
+  return Holds(filter.key_ref, draft.key_ref) && Holds(filter.customer, draft.customer) &&
+         Holds(filter.actor, draft.actor.name) && Holds(filter.action, draft.action) &&
+         Holds(filter.request_id, draft.request_id) && (!filter.outcome || *filter.outcome == OutcomeName(draft.outcome)) &&
+         (!filter.since || time >= *filter.since) && (!filter.until || time <= *filter.until);
+}
+
+}  // namespace
+
+Result<std::int64_t> Search(sql::Database& database, const Filter& filter,
+                            const std::function<void(const Entry&)>& each) {
+  const Way way = ChooseWay(filter);
+  Cursor cursor{filter.since.value_or(0), -1};
+  if (way == Way::kTime) {
+    TRY_ASSIGN(const std::int64_t first, SeqAt(database, cursor.at));
+    cursor.seq = first - 1;
+  }
+  std::int64_t found = 0;
+  while (true) {
+    std::vector<Entry> page;
+    std::int64_t rows = 0;
+    TRY_ASSIGN(sql::Statement * row, QueryPage(database, way, filter, cursor));
+    while (true) {
+      TRY_ASSIGN(const bool more, row->Next());
+      if (!more) break;
+      ++rows;
+      cursor = {row->Int64(1), row->Int64(0)};
+      const Bytes bytes = row->Blob(2);
+      auto entry = Parse(base::AsText(bytes));
+      if (!entry) return Fail(Code::kCorrupt, "a record is not what was written: run auditlog verify", cursor.seq);
+      if (Matches(filter, *entry)) page.push_back(std::move(*entry));
+    }
+    for (const Entry& entry : page) {
+      if (found == filter.limit) return found;
+      each(entry);
+      ++found;
+    }
+    if (rows < kPage || found == filter.limit || cursor.at > filter.until.value_or(kEndOfTime)) return found;
+  }
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,263 @@
+#include "base/config.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+namespace strongroom::base {
+namespace {
+
+// Reader walks one table, remembers which keys were asked for, and keeps the first problem it meets.
+class Reader {
+ public:
+  Reader(const std::string& file, const toml::table* table, std::string section, std::optional<ConfigProblem>& problem)
+      : file_(file), table_(table), section_(std::move(section)), problem_(problem) {}
+  ~Reader() {
+    if (table_ == nullptr) return;
+    for (const auto& [key, node] : *table_) {
+      if (!known_.contains(std::string(key.str()))) Complain(node, std::string(key.str()), "unknown key");
+    }
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  void Text(const char* key, std::string& value) {
+    if (const toml::node* node = Find(key)) {
+      if (const auto text = node->value_exact<std::string>()) value = *text;
+      else Complain(*node, key, "must be a string");
+    }
+  }
+  void Flag(const char* key, bool& value) {
+    if (const toml::node* node = Find(key)) {
+      if (const auto flag = node->value_exact<bool>()) value = *flag;
+      else Complain(*node, key, "must be true or false");
+    }
+  }
+  void Number(const char* key, std::int64_t& value, std::int64_t least, std::int64_t most) {
+    if (const toml::node* node = Find(key)) {
+      const auto number = node->value_exact<std::int64_t>();
+      if (number && *number >= least && *number <= most) value = *number;
+      else Complain(*node, key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
+    }
+  }
+  void Texts(const char* key, std::vector<std::string>& values) {
+    const toml::node* node = Find(key);
+    if (node == nullptr) return;
+    const toml::array* list = node->as_array();
+    if (list == nullptr) return Complain(*node, key, "must be a list of strings");
+    values.clear();
+    for (const toml::node& item : *list) {
+      const auto text = item.value_exact<std::string>();
+      if (!text || text->empty()) return Complain(item, key, "must be a list of strings");
+      values.push_back(*text);
+    }
+  }
+  const toml::table* Table(const char* key) {
+    const toml::node* node = Find(key);
+    if (node == nullptr) return nullptr;
+    if (node->as_table() == nullptr) Complain(*node, key, "must be a [table]");
+    return node->as_table();
+  }
+
+ private:
+  const toml::node* Find(const char* key) {
+    known_.insert(key);
+    return table_ == nullptr ? nullptr : table_->get(key);
+  }
+  void Complain(const toml::node& node, const std::string& key, const std::string& what) {
+    if (problem_) return;
+    problem_ = ConfigProblem{file_ + ":" + std::to_string(node.source().begin.line) + ": " +
+                             (section_.empty() ? key : section_ + "." + key) + ": " + what};
+  }
+
+  const std::string& file_;
+  const toml::table* table_;
+  std::string section_;
+  std::optional<ConfigProblem>& problem_;
+  std::set<std::string> known_;
+};
+
+void ReadSections(const std::string& file, const toml::table& root, Config& config,
+                  std::optional<ConfigProblem>& problem) {
+  Reader top(file, &root, "", problem);
+  top.Text("database", config.database);
+  top.Text("queue", config.queue);
+  {
+    Reader vault(file, top.Table("vault"), "vault", problem);
+    vault.Text("socket", config.vault.socket);
+    vault.Text("database", config.vault.database);
+    vault.Text("kek", config.vault.kek_path);
+    vault.Text("user", config.vault.user);
+    vault.Flag("single_user", config.vault.single_user);
+  }
+  {
+    Reader roles(file, top.Table("roles"), "roles", problem);
+    roles.Texts("admin", config.roles.admin);
+    roles.Texts("worker", config.roles.worker);
+    roles.Texts("auditor", config.roles.auditor);
+  }
+  {
+    Reader provider(file, top.Table("provider"), "provider", problem);
+    provider.Text("ca_file", config.provider.ca_file);
+    provider.Flag("allow_http", config.provider.allow_http);
+  }
+  {
+    Reader worker(file, top.Table("worker"), "worker", problem);
+    worker.Number("in_flight", config.worker.in_flight, 1, 4096);
+    worker.Number("timeout_ms", config.worker.timeout_ms, 1, 3'600'000);
+    worker.Number("max_attempts", config.worker.max_attempts, 1, 20);
+    worker.Number("lease_ms", config.worker.lease_ms, 1'000, 600'000);
+    worker.Number("recycle_after", config.worker.recycle_after, 0, INT64_MAX);
+  }
+  Reader log(file, top.Table("log"), "log", problem);
+  log.Text("destination", config.log.destination);
+}
+
+void EnvText(const char* name, std::string& value) {
+  if (const char* text = std::getenv(name); text != nullptr && *text != '\0') value = text;
+}
+
+bool EnvNumber(const char* name, std::int64_t& value, std::int64_t least, std::int64_t most,
+               std::optional<ConfigProblem>& problem) {
+  const char* text = std::getenv(name);
+  if (text == nullptr || *text == '\0') return true;
+  const std::string_view view(text);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), number);
+  if (error == std::errc{} && end == view.data() + view.size() && number >= least && number <= most) {
+    value = number;
+    return true;
+  }
+  problem = ConfigProblem{std::string("environment variable ") + name + ": must be a number from " +
+                          std::to_string(least) + " to " + std::to_string(most)};
+  return false;
+}
+
+// The environment wins over the file (INTERFACES §4).
+void ApplyEnvironment(Config& config, std::optional<ConfigProblem>& problem) {
+  EnvText("K3SAI_INBOUND_LIB", config.worker.inbound_library);
+  EnvText("K3SAI_INBOUND_QUEUE", config.worker.inbound_queue);
+  EnvText("K3SAI_LOG_DEST", config.log.destination);
+  std::string usage_table;
+  EnvText("K3SAI_USAGE_TABLE", usage_table);
+  if (!usage_table.empty() && usage_table != "K3SAI.USAGE_LOG" && usage_table != "USAGE_LOG") {
+    problem = ConfigProblem{"environment variable K3SAI_USAGE_TABLE: this version writes K3SAI.USAGE_LOG only"};
+  }
+  EnvText("K3SAI_KEK_PATH", config.vault.kek_path);
+  EnvNumber("K3SAI_TIMEOUT_MS", config.worker.timeout_ms, 1, 3'600'000, problem);
+  EnvNumber("K3SAI_MAX_RETRIES", config.worker.max_attempts, 1, 20, problem);
+  EnvNumber("K3SAI_RECYCLE_AFTER", config.worker.recycle_after, 0, INT64_MAX, problem);
+}
+
+std::string Absolute(const std::string& home, const std::string& path) {
+  if (path.empty()) return path;
+  return (std::filesystem::path(home) / path).lexically_normal().string();
+}
+
+// "sqlite:strongroom.db" → "sqlite:/home/strongroom.db"; odbc: strings stay.
+std::string AbsoluteDatabase(const std::string& home, const std::string& database) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (!database.starts_with(kSqlite)) return database;
+  return std::string(kSqlite) + Absolute(home, database.substr(kSqlite.size()));
+}
+
+bool Resolve(Config& config, const std::string& file, std::optional<ConfigProblem>& problem) {
+  if (config.queue != "database") {
+    problem = ConfigProblem{file + ": queue: only \"database\" is supported by this version"};
+    return false;
+  }
+  for (const std::string* database : {&config.database, &config.vault.database}) {
+    if (database->starts_with("sqlite:") || database->starts_with("odbc:")) continue;
+    problem = ConfigProblem{file + ": database: must begin with \"sqlite:\" or \"odbc:\""};
+    return false;
+  }
+  if (config.vault.kek_path.starts_with("file:")) config.vault.kek_path.erase(0, 5);
+  config.database = AbsoluteDatabase(config.home, config.database);
+  config.vault.database = AbsoluteDatabase(config.home, config.vault.database);
+  config.vault.socket = Absolute(config.home, config.vault.socket);
+  config.vault.kek_path = Absolute(config.home, config.vault.kek_path);
+  config.provider.ca_file = Absolute(config.home, config.provider.ca_file);
+  if (config.log.destination != "stderr") config.log.destination = Absolute(config.home, config.log.destination);
+  return true;
+}
+
+}  // namespace
+
+std::string FindHome(const std::string& flag) {
+  std::string home = flag;
+  if (home.empty()) EnvText("STRONGROOM_HOME", home);
+  if (home.empty()) home = "/var/lib/strongroom";
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(home, error).lexically_normal();
+  if (error) return home;
+  std::string text = absolute.string();
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+std::expected<Config, ConfigProblem> LoadConfig(const std::string& home) {
+  const std::string file = home + "/strongroom.toml";
+  if (std::error_code error; !std::filesystem::exists(file, error)) {
+    return std::unexpected(ConfigProblem{"no " + file + ": run `keytool init --home " + home +
+                                         "` first, or name another home with --home"});
+  }
+  toml::parse_result parsed = toml::parse_file(file);
+  if (!parsed) {
+    std::ostringstream text;
+    text << file << ":" << parsed.error().source().begin.line << ": " << parsed.error().description();
+    return std::unexpected(ConfigProblem{text.str()});
+  }
+  Config config;
+  config.home = home;
+  config.database = "sqlite:strongroom.db";
+  config.queue = "database";
+  config.vault.socket = "vaultd.sock";
+  config.vault.database = "sqlite:vault.db";
+  config.vault.kek_path = "file:kek/";
+  std::optional<ConfigProblem> problem;
+  ReadSections(file, parsed.table(), config, problem);
+  if (!problem) ApplyEnvironment(config, problem);
+  if (!problem) Resolve(config, file, problem);
+  if (problem) return std::unexpected(*problem);
+  return config;
+}
+
+std::string DefaultConfigText(const std::string& user) {
+  return R"(database = "sqlite:strongroom.db"             # the work database; or "odbc:Driver=PostgreSQL Unicode;..."
+queue    = "database"                         # the work database
+
+[vault]
+socket = "vaultd.sock"                        # relative paths are relative to the home
+database = "sqlite:vault.db"                  # 0600, vaultd's alone
+kek = "file:kek/"                             # KEK versions (32 raw bytes each); back it up apart from vault.db
+user = ")" + user + R"("                               # the user vaultd must run as
+single_user = true                            # one user may be admin and worker; false where roles have users of their own
+
+[roles]                                       # user names, uids or "@group"
+admin = [")" + user + R"("]
+worker = [")" + user + R"("]
+auditor = [")" + user + R"("]
+
+[provider]
+ca_file = ""                                  # a private CA, added to the system's
+allow_http = false                            # a profile without a key may use http beyond loopback
+
+[worker]
+in_flight = 256                               # calls at once
+timeout_ms = 60000                            # a request's deadline where it names none
+max_attempts = 5                              # calls a request, retries included
+lease_ms = 15000                              # a claim's lease; renewed every third of it
+recycle_after = 0                             # exit cleanly after this many requests; 0: never
+
+[log]
+destination = "stderr"                        # or a directory: rotated daily, 30 kept
+)";
+}
+
+}  // namespace strongroom::base

@@ -1,0 +1,62 @@
+// strongroom.toml: read whole, checked whole, refused with the line that is wrong.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strongroom::base {
+
+// Config is strongroom.toml after defaults and the environment (INTERFACES §4) have been applied. Relative paths
+// have been made absolute under `home`.
+struct Config {
+  std::string home;
+  std::string database;  // the work database, "sqlite:/abs/path" or "odbc:…"
+  std::string queue;     // "database"; other engines come later
+  struct Vault {
+    std::string socket;
+    std::string database;
+    std::string kek_path;  // a directory of versions, or one file (K3SAI_KEK_PATH)
+    std::string user;      // the uid or name vaultd must run as
+    bool single_user = false;
+  } vault;
+  struct Roles {
+    std::vector<std::string> admin, worker, auditor;  // user names, uids or "@group"
+  } roles;
+  struct Provider {
+    std::string ca_file;  // empty: the system's CAs alone
+    bool allow_http = false;
+  } provider;
+  struct Worker {
+    std::int64_t in_flight = 256;
+    std::int64_t timeout_ms = 60'000;
+    std::int64_t max_attempts = 5;
+    std::int64_t lease_ms = 15'000;
+    std::int64_t recycle_after = 0;  // 0: never
+    std::string inbound_library = "K3SAI";
+    std::string inbound_queue = "AIOUTQ";
+  } worker;
+  struct Log {
+    std::string destination = "stderr";
+  } log;
+};
+
+// ConfigProblem is why a configuration was refused, for a person: `text` names the file, the line and the mend.
+// It is no Error because it quotes the file, which holds no secret.
+struct ConfigProblem {
+  std::string text;
+};
+
+// FindHome returns `flag` if not empty, else STRONGROOM_HOME, else /var/lib/strongroom; absolute.
+std::string FindHome(const std::string& flag);
+
+// LoadConfig reads HOME/strongroom.toml. Unknown keys, wrong types and out-of-range numbers are refused.
+std::expected<Config, ConfigProblem> LoadConfig(const std::string& home);
+
+// DefaultConfigText is the file that `keytool init` writes; `user` is the name of the user running it.
+std::string DefaultConfigText(const std::string& user);
+
+}  // namespace strongroom::base

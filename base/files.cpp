@@ -1,0 +1,121 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+namespace strongroom::base {
+namespace {
+
+std::string Parent(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<void> WriteAll(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t wrote = write(fd, content.data(), content.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return Fail(Code::kUnavailable, "cannot write the file: errno", errno);
+    content.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return {};
+}
+
+}  // namespace
+
+UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    fd_ = other.Release();
+  }
+  return *this;
+}
+int UniqueFd::Release() { return std::exchange(fd_, -1); }
+void UniqueFd::Reset() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
+Result<UniqueFd> OpenPrivate(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return Fail(Code::kNotFound, "no such file");
+    if (errno == ELOOP) return Fail(Code::kPermissionDenied, "is a symbolic link; name the file itself");
+    return Fail(Code::kPermissionDenied, "cannot be opened: errno", errno);
+  }
+  struct stat facts{};
+  if (fstat(fd.get(), &facts) != 0) return Fail(Code::kUnavailable, "cannot be examined: errno", errno);
+  if (!S_ISREG(facts.st_mode)) return Fail(Code::kPermissionDenied, "is not a regular file");
+  if (facts.st_uid != geteuid() && facts.st_uid != 0) {
+    return Fail(Code::kPermissionDenied, "belongs to another user; chown it to the user vaultd runs as");
+  }
+  if ((facts.st_mode & 0077) != 0) {
+    return Fail(Code::kPermissionDenied, "can be read by others; chmod it to 600, and if they could have read it, rotate");
+  }
+  return fd;
+}
+
+Result<std::string> ReadFile(const std::string& path, std::size_t most) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return Fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "cannot open the file: errno", errno);
+  std::string content;
+  char chunk[16384];
+  while (true) {
+    const ssize_t got = read(fd.get(), chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(Code::kUnavailable, "cannot read the file: errno", errno);
+    if (got == 0) return content;
+    content.append(chunk, static_cast<std::size_t>(got));
+    if (content.size() > most) return Fail(Code::kResourceExhausted, "the file is too large");
+  }
+}
+
+Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string temporary = path + ".new";
+  unlink(temporary.c_str());
+  const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the file: errno", errno);
+  Result<void> written = WriteAll(fd.get(), content);
+  if (written && (fchmod(fd.get(), mode) != 0 || fsync(fd.get()) != 0)) {
+    written = Fail(Code::kUnavailable, "cannot make the file durable: errno", errno);
+  }
+  if (written && rename(temporary.c_str(), path.c_str()) != 0) {
+    written = Fail(Code::kUnavailable, "cannot put the file in place: errno", errno);
+  }
+  if (!written) {
+    unlink(temporary.c_str());
+    return written;
+  }
+  return SyncDirectory(Parent(path));
+}
+
+Result<void> CreateDirectory(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return Fail(Code::kAlreadyExists, "the directory is there already");
+    return Fail(Code::kUnavailable, "cannot create the directory: errno", errno);
+  }
+  if (chmod(path.c_str(), mode) != 0) return Fail(Code::kUnavailable, "cannot set the directory's mode: errno", errno);
+  return SyncDirectory(Parent(path));
+}
+
+Result<void> SyncDirectory(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || fsync(fd.get()) != 0) return Fail(Code::kUnavailable, "cannot sync the directory: errno", errno);
+  return {};
+}
+
+Result<UniqueFd> LockFile(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return Fail(Code::kUnavailable, "cannot open the lock file: errno", errno);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK) return Fail(Code::kAlreadyExists, "another process holds the lock");
+  return Fail(Code::kUnavailable, "cannot lock: errno", errno);
+}
+
+}  // namespace strongroom::base

@@ -1,0 +1,52 @@
+// Files that must not be half-written, shared by mistake, or read by others.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace strongroom::base {
+
+// UniqueFd owns a file descriptor; -1 is none. Move-only.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  ~UniqueFd() { Reset(); }
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.Release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept;
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int Release();
+  void Reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// OpenPrivate opens a regular file read-only that its owner alone may read (mode 0600 or 0400), owned by us or
+// root. Symbolic links are refused. kPermissionDenied says what is wrong; kNotFound where there is no file.
+Result<UniqueFd> OpenPrivate(const std::string& path);
+
+// ReadFile reads a public text file of at most `most` bytes. kResourceExhausted where it is larger.
+Result<std::string> ReadFile(const std::string& path, std::size_t most);
+
+// WriteFileAtomic writes a temporary beside `path`, syncs it, renames it over and syncs the directory: after a
+// crash there is the old file or the new one, whole.
+Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode);
+
+// CreateDirectory makes one directory with exactly this mode, and syncs its parent. kAlreadyExists if it is there.
+Result<void> CreateDirectory(const std::string& path, mode_t mode);
+// SyncDirectory makes the names in a directory durable.
+Result<void> SyncDirectory(const std::string& path);
+
+// LockFile creates or opens `path` (0600) and takes an exclusive lock that lasts as long as the descriptor.
+// kAlreadyExists where another process holds it.
+Result<UniqueFd> LockFile(const std::string& path);
+
+}  // namespace strongroom::base

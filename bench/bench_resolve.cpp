@@ -1,0 +1,203 @@
+// bench_resolve: how many keys a second leave vaultd through its socket, each with its record durable first, against what
+// the same records cost in bare SQLite.
+//   floor A: two AES-256-GCM opens a release, and one fdatasync of a plain file a group of 64
+//   floor B: the same audit rows, 64 a transaction, in bare SQLite (WAL, FULL), and one 300-byte pwrite+fdatasync a group
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit/record.h"
+#include "base/config.h"
+#include "bench/processes.h"
+#include "sql/database.h"
+#include "vault/arena.h"
+#include "vault/client.h"
+
+namespace strongroom::bench {
+namespace {
+
+constexpr int kGroup = 64;
+constexpr int kRounds = 5;
+constexpr base::Micros kRoundMicros = 1'500'000;
+
+struct Rate {
+  double per_second = 0;
+  std::vector<double> latencies_us;
+};
+
+asio::awaitable<void> Ask(vault::Client& client, Rate& rate, base::Micros until, std::int64_t& attempt, int& running,
+                          asio::io_context& io) {
+  while (base::MonoMicros() < until) {
+    vault::ResolveRequest request;
+    request.request_id = "bench-" + std::to_string(++attempt);
+    request.customer = "ACME";
+    request.profile_ref = "ACME_DEFAULT";
+    const base::Micros begun = base::MonoMicros();
+    Bytes body = request.Encode();
+    Result<vault::Answer> answer = co_await client.Ask(vault::Operation::kResolve, std::move(body), until + 10'000'000);
+    if (!answer || !answer->secret) {
+      std::fprintf(stderr, "a resolve failed: %s\n", answer ? "no key" : answer.error().Message().c_str());
+      std::exit(1);
+    }
+    answer->secret->Wipe();
+    rate.latencies_us.push_back(static_cast<double>(base::MonoMicros() - begun));
+  }
+  if (--running == 0) io.stop();
+}
+
+Rate Resolves(const vault::ClientOptions& options, int in_flight) {
+  asio::io_context io(1);
+  vault::Client client(io.get_executor(), options);
+  Rate rate;
+  static std::int64_t attempt = 0;
+  int running = in_flight;
+  const base::Micros begun = base::MonoMicros();
+  for (int i = 0; i < in_flight; ++i) {
+    asio::co_spawn(io, Ask(client, rate, begun + kRoundMicros, attempt, running, io), asio::detached);
+  }
+  io.run();
+  rate.per_second = static_cast<double>(rate.latencies_us.size()) * 1e6 / static_cast<double>(base::MonoMicros() - begun);
+  client.Close();
+  return rate;
+}
+
+void Must(bool ok, const char* what) {
+  if (ok) return;
+  std::fprintf(stderr, "floor: %s failed\n", what);
+  std::exit(1);
+}
+
+// FloorOpens is releases a second if a release were two GCM opens and its share of an fdatasync.
+double FloorOpens(const std::string& directory, int group) {
+  const int fd = open((directory + "/floor.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  std::unique_ptr<EVP_CIPHER_CTX, void (*)(EVP_CIPHER_CTX*)> context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  std::unique_ptr<EVP_CIPHER, void (*)(EVP_CIPHER*)> cipher(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr), EVP_CIPHER_free);
+  unsigned char key[32] = {1}, nonce[12] = {2}, aad[64] = {3}, text[100] = {4}, out[128] = {};
+  const std::string records(static_cast<std::size_t>(group) * 600, 'r');
+  const auto decrypt = [&](int size) {
+    int length = 0;
+    Must(EVP_DecryptInit_ex2(context.get(), cipher.get(), key, nonce, nullptr) == 1, "init");
+    Must(EVP_DecryptUpdate(context.get(), nullptr, &length, aad, sizeof aad) == 1, "aad");
+    Must(EVP_DecryptUpdate(context.get(), out, &length, text, size) == 1, "update");
+    EVP_CIPHER_CTX_reset(context.get());
+  };
+  std::int64_t done = 0;
+  const base::Micros begun = base::MonoMicros();
+  while (base::MonoMicros() - begun < kRoundMicros) {
+    for (int i = 0; i < group; ++i) {
+      decrypt(32);
+      decrypt(100);
+    }
+    Must(write(fd, records.data(), records.size()) == static_cast<ssize_t>(records.size()), "write");
+    Must(fdatasync(fd) == 0, "fdatasync");
+    done += group;
+  }
+  close(fd);
+  return static_cast<double>(done) * 1e6 / static_cast<double>(base::MonoMicros() - begun);
+}
+
+// A record as vaultd writes one for a release.
+std::string SampleRecord(std::int64_t seq) {
+  audit::Draft draft;
+  draft.action = "resolve";
+  draft.actor = {0, 0, "root", 12345, 678901, "worker"};
+  draft.customer = "ACME";
+  draft.key_ref = "ACME/anthropic/default/1";
+  draft.key_version = 1;
+  draft.request_id = "bench";
+  draft.purpose = "attempt 1 profile ACME_DEFAULT";
+  draft.epoch = 3;
+  audit::Place place;
+  place.log = "0123456789abcdef0123456789abcdef/host";
+  place.boot = "0123456789abcdef0123456789abcdef";
+  place.seq = seq;
+  place.prev = std::string(audit::kNoRecord);
+  return audit::Serialize(draft, place);
+}
+
+// FloorSqlite is records a second in bare SQLite with the vault's own table and indexes.
+double FloorSqlite(const std::string& directory, int group) {
+  const std::string path = directory + "/floor.db";
+  unlink(path.c_str());
+  unlink((path + "-wal").c_str());
+  sqlite3* db = nullptr;
+  Must(sqlite3_open(path.c_str(), &db) == SQLITE_OK, "open");
+  const auto exec = [db](const char* sql) { Must(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK, sql); };
+  exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
+  exec(std::string(sql::SchemaScript(sql::Schema::kVault, sql::Engine::kSqlite)).c_str());
+  sqlite3_stmt* insert = nullptr;
+  Must(sqlite3_prepare_v2(db, "INSERT INTO AUDIT_LOG VALUES (?1,?2,?3,'resolve','ok','root','ACME','ACME/anthropic/default/1','bench')",
+                          -1, &insert, nullptr) == SQLITE_OK, "prepare");
+  const int anchor = open((directory + "/anchor").c_str(), O_RDWR | O_CREAT, 0600);
+  const std::string head(300, 'h');
+  Must(pwrite(anchor, head.data(), head.size(), 0) == 300 && fsync(anchor) == 0, "anchor");
+  std::int64_t seq = 0;
+  const base::Micros begun = base::MonoMicros();
+  while (base::MonoMicros() - begun < kRoundMicros) {
+    exec("BEGIN IMMEDIATE");
+    for (int i = 0; i < group; ++i, ++seq) {
+      const std::string record = SampleRecord(seq);
+      sqlite3_bind_int64(insert, 1, seq);
+      sqlite3_bind_blob(insert, 2, record.data(), static_cast<int>(record.size()), SQLITE_STATIC);
+      sqlite3_bind_int64(insert, 3, begun + seq);
+      Must(sqlite3_step(insert) == SQLITE_DONE, "insert");
+      sqlite3_reset(insert);
+    }
+    exec("COMMIT");
+    Must(pwrite(anchor, head.data(), head.size(), 0) == 300 && fdatasync(anchor) == 0, "anchor");
+  }
+  const double rate = static_cast<double>(seq) * 1e6 / static_cast<double>(base::MonoMicros() - begun);
+  sqlite3_finalize(insert);
+  sqlite3_close(db);
+  close(anchor);
+  return rate;
+}
+
+void Compare(const vault::ClientOptions& options, const std::string& directory, int in_flight) {
+  std::vector<double> rates, opens, inserts, p50, p99;
+  for (int round = 0; round < kRounds; ++round) {
+    opens.push_back(FloorOpens(directory, in_flight));
+    inserts.push_back(FloorSqlite(directory, in_flight));
+    const Rate rate = Resolves(options, in_flight);
+    rates.push_back(rate.per_second);
+    p50.push_back(Percentile(rate.latencies_us, 0.5));
+    p99.push_back(Percentile(rate.latencies_us, 0.99));
+  }
+  std::vector<double> to_opens, to_inserts;
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    to_opens.push_back(rates[i] / opens[i]);
+    to_inserts.push_back(rates[i] / inserts[i]);
+  }
+  std::printf("%3d in flight: %8.0f resolves/s (p50 %.0f us, p99 %.0f us); opens+fdatasync %8.0f/s, ratio %.2f; "
+              "bare SQLite+anchor %8.0f/s, ratio %.2f\n",
+              in_flight, Median(rates), Median(p50), Median(p99), Median(opens), Median(to_opens), Median(inserts),
+              Median(to_inserts));
+}
+
+}  // namespace
+}  // namespace strongroom::bench
+
+int main() {
+  using namespace strongroom;
+  const bench::TemporaryHome home;
+  if (!vault::Arena::Open()) return 1;
+  bench::RunOrExit({bench::Program("keytool"), "init", "--home", home.vault()});
+  bench::Child vaultd({bench::Program("vaultd"), "--home", home.vault()}, home.root() + "/vaultd.log");
+  bench::WaitForLine(home.root() + "/vaultd.log", "vaultd_start");
+  bench::Onboard(home, "https://127.0.0.1:9");
+  const auto config = base::LoadConfig(home.vault());
+  const Result<vault::ClientOptions> options = vault::ClientOptionsFrom(*config);
+  std::printf("medians of %d rounds of %.1f s, each beside its floors\n", bench::kRounds, bench::kRoundMicros / 1e6);
+  bench::Compare(*options, home.root(), 1);
+  bench::Compare(*options, home.root(), bench::kGroup);
+  return 0;
+}

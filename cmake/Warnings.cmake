@@ -1,0 +1,23 @@
+# The compiler as reviewer (warnings) and as the last line of defence (hardening), per compiler.
+set(STRONGROOM_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+    -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND STRONGROOM_WARNINGS -Wduplicated-cond -Wlogical-op -Wuseless-cast)
+endif()
+
+set(STRONGROOM_HARDENING -fstack-protector-strong -fcf-protection=full -ftrivial-auto-var-init=zero
+    -fstack-clash-protection)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  list(APPEND STRONGROOM_WARNINGS -Wno-gnu-zero-variadic-macro-arguments)
+endif()
+if(NOT STRONGROOM_SANITIZE)
+  list(APPEND STRONGROOM_HARDENING -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS)
+endif()
+
+if(STRONGROOM_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 with sanitizers warns falsely inside fmt and <regex>; the plain build keeps these two as errors.
+  list(APPEND STRONGROOM_WARNINGS -Wno-maybe-uninitialized -Wno-uninitialized)
+  if(STRONGROOM_SANITIZE STREQUAL "thread")
+    list(APPEND STRONGROOM_WARNINGS -Wno-tsan)
+  endif()
+endif()

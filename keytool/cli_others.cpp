@@ -1,0 +1,143 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "keytool/init.h"
+#include "keytool/profiles.h"
+#include "keytool/rates.h"
+#include "keytool/status.h"
+#include "keytool/usage.h"
+#include "keytool/wiring.h"
+
+namespace strongroom::keytool {
+namespace {
+
+constexpr std::int64_t kMostInt = 2'147'483'647, kMostBig = 9'007'199'254'740'991;
+
+using PlainAction = Outcome<void> (*)(const Context&);
+
+void AddPlain(CLI::App& parent, Choice& choice, const std::string& name, const std::string& help, PlainAction action) {
+  AddCommand(parent, choice, name, help)->callback([action, &choice] { choice.action = action; });
+}
+
+CLI::App& AddGroup(CLI::App& app, Choice& choice, const std::string& name, const std::string& help) {
+  CLI::App* group = AddCommand(app, choice, name, help);
+  group->require_subcommand(1);
+  return *group;
+}
+
+void AddRates(CLI::App& app, Choice& choice) {
+  CLI::App& group = AddGroup(app, choice, "rate", "the rate card, in dollars per million tokens");
+  AddPlain(group, choice, "list", "the rates in force", &ListRates);
+  CLI::App* set = AddCommand(group, choice, "set", "a model's rate, from now on");
+  const auto options = std::make_shared<RateOptions>();
+  set->add_option("MODEL", options->model, "the model, as USAGE_LOG names it")->required();
+  set->add_option("--input", options->input, "USD per million tokens in, such as 3 or 0.25")->required();
+  set->add_option("--output", options->output, "USD per million tokens out")->required();
+  set->add_option("--provider", options->provider, "whose model; needed where it is not on the card yet")
+      ->check(CLI::IsMember({"anthropic", "openai", "ollama"}));
+  set->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  set->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return SetRate(context, *options); };
+  });
+}
+
+void AddProfileTexts(CLI::App& set, ProfileOptions& options) {
+  vault::ProfileFields& fields = options.fields;
+  set.add_option("--model", fields.model, "the model called where a request names none");
+  set.add_option("--name", fields.profile_name, "PROFILE_NAME");
+  set.add_option("--endpoint", fields.endpoint, "URL of the provider; the key must be bound to its origin");
+  set.add_option("--key-ref", fields.key_ref, "the key it uses");
+  set.add_option("--models-allowed", fields.models_allowed, "models a request may name, with commas between; \"\": only MODEL");
+  set.add_option("--api-version", fields.api_version, "the provider's API version; \"\": the default");
+  set.add_option("--notes", fields.notes, "for people");
+  auto* text = set.add_option("--system-prompt", fields.system_prompt, "\"\": none");
+  set.add_option("--system-prompt-file", options.system_prompt_file, "the same from a file, 4000 bytes at most")
+      ->excludes(text);
+  set.add_option("--customer", fields.customer, "states the owner again, with --mode, --provider, --endpoint and --key-ref, "
+                                                "to mend a row that was changed outside vaultd");
+  set.add_option("--mode", fields.mode, "see --customer")->check(CLI::IsMember({"byok", "hosted"}));
+  set.add_option("--provider", fields.provider, "see --customer");
+}
+
+void AddProfileNumbers(CLI::App& set, ProfileOptions& options) {
+  vault::ProfileFields& fields = options.fields;
+  set.add_option("--rpm", fields.rpm, "requests a minute; 0: no limit")->check(CLI::Range(std::int64_t{0}, kMostInt));
+  set.add_option("--tpm", fields.tpm, "tokens a minute; 0: no limit")->check(CLI::Range(std::int64_t{0}, kMostInt));
+  set.add_option("--quota", fields.quota, "tokens a month; 0: no limit")->check(CLI::Range(std::int64_t{0}, kMostBig));
+  set.add_option("--max-tokens", fields.default_max_tokens, "default limit of an answer")
+      ->check(CLI::Range(std::int64_t{1}, kMostInt));
+  set.add_option("--temperature", options.temperature, "0.0 to 1.0, or none: nothing is sent");
+}
+
+void AddProfileSet(CLI::App& group, Choice& choice) {
+  CLI::App* set = AddCommand(group, choice, "set", "change settings; what is not named stays as it is");
+  const auto options = std::make_shared<ProfileOptions>();
+  set->add_option("PROFILE_REF", options->fields.profile_ref, "the profile")->required();
+  AddProfileTexts(*set, *options);
+  AddProfileNumbers(*set, *options);
+  set->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  set->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return SetProfile(context, *options); };
+  });
+}
+
+struct OneProfile {
+  std::string profile_ref, reason;
+};
+
+void AddProfileMove(CLI::App& group, Choice& choice, const std::string& move, const std::string& help) {
+  CLI::App* command = AddCommand(group, choice, move, help);
+  const auto options = std::make_shared<OneProfile>();
+  command->add_option("PROFILE_REF", options->profile_ref, "the profile")->required();
+  command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  command->callback([options, move, &choice] {
+    choice.action = [options, move](const Context& context) {
+      return MoveProfile(context, move, options->profile_ref, options->reason);
+    };
+  });
+}
+
+void AddProfiles(CLI::App& app, Choice& choice) {
+  CLI::App& group = AddGroup(app, choice, "profile", "what a customer's requests are called with");
+  CLI::App* list = AddCommand(group, choice, "list", "the profiles");
+  const auto customer = std::make_shared<std::string>(), status = std::make_shared<std::string>();
+  list->add_option("--customer", *customer, "this customer's");
+  list->add_option("--status", *status, "ACTIVE, SUSPENDED, OVER_QUOTA or TERMINATED")
+      ->check(CLI::IsMember({"ACTIVE", "SUSPENDED", "OVER_QUOTA", "TERMINATED"}));
+  list->callback([customer, status, &choice] {
+    choice.action = [customer, status](const Context& context) { return ListProfiles(context, *customer, *status); };
+  });
+  CLI::App* show = AddCommand(group, choice, "show", "everything about one profile");
+  const auto ref = std::make_shared<std::string>();
+  show->add_option("PROFILE_REF", *ref, "the profile")->required();
+  show->callback([ref, &choice] {
+    choice.action = [ref](const Context& context) { return ShowProfile(context, *ref); };
+  });
+  AddProfileSet(group, choice);
+  AddProfileMove(group, choice, "suspend", "answer its requests with PROFILE_NOT_FOUND for now");
+  AddProfileMove(group, choice, "resume", "let a suspended profile go on");
+  AddProfileMove(group, choice, "terminate", "end a profile for good");
+}
+
+void AddUsage(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "usage", "what was called and what it cost");
+  const auto customer = std::make_shared<std::string>(), since = std::make_shared<std::string>();
+  command->add_option("--customer", *customer, "this customer's");
+  command->add_option("--since", *since, "from this time on: a time, a date (UTC), or how long ago (2h, 30d)");
+  command->callback([customer, since, &choice] {
+    choice.action = [customer, since](const Context& context) { return ShowUsage(context, *customer, *since); };
+  });
+}
+
+}  // namespace
+
+void AddOtherCommands(CLI::App& app, Choice& choice) {
+  AddPlain(app, choice, "init", "make a new home: configuration, first KEK, databases, trail", &Init);
+  AddPlain(app, choice, "status", "how the vault is; exit 0 exactly when vaultd answers", &ShowStatus);
+  AddProfiles(app, choice);
+  AddRates(app, choice);
+  AddPlain(AddGroup(app, choice, "kek", "the keys that wrap the keys"), choice, "status", "the KEK versions", &ShowKeks);
+  AddUsage(app, choice);
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,37 @@
+#include "keytool/init.h"
+
+#include "keytool/output.h"
+#include "keytool/program.h"
+#include "keytool/table.h"
+
+namespace strongroom::keytool {
+namespace {
+
+// Two databases with their schemas on a slow disk; nothing in it waits for anybody.
+constexpr base::Micros kPatience = 120 * base::kMicrosPerSecond;
+
+}  // namespace
+
+Outcome<void> Init(const Context& context) {
+  TRY_ASSIGN(const std::string vaultd, FindProgram("vaultd"));
+  TRY_ASSIGN(const Finished finished, RunProgram(vaultd, {"--init", "--home", context.home}, kPatience));
+  if (finished.exit_code != 0) {
+    const int code = finished.exit_code > 0 ? finished.exit_code : kExitRefused;
+    // vaultd's own line is on standard error already.
+    return std::unexpected(Problem{code, "INIT_REFUSED", "", ""});
+  }
+  if (context.json) {
+    Print(JsonLine().Text("home", context.home).Str() + "\n");
+    return {};
+  }
+  Print(finished.output + "made " + context.home + "\n" +
+        FormatFacts({{"  strongroom.toml", "the configuration"},
+                     {"  kek/", "the KEK: back it up now, apart from the databases; without it no key ever opens again"},
+                     {"  vault.db", "keys (sealed), profiles, rates and the trail; vaultd's alone"},
+                     {"  strongroom.db", "queue, replies and usage"}}));
+  Print("next: " + Command(context, "vaultd") + ", then " +
+        Command(context, "keytool onboard CUSTOMER --provider anthropic --model MODEL") + "\n");
+  return {};
+}
+
+}  // namespace strongroom::keytool

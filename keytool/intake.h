@@ -1,0 +1,29 @@
+// Intake: what onboard and rotate have in common: a new key, held PENDING, and its check with the provider.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "keytool/probe.h"
+#include "keytool/session.h"
+
+namespace strongroom::keytool {
+
+// HoldKey reads the key and hands it to the vault, which holds it as PENDING. The result is its KEY_REF.
+Outcome<std::string> HoldKey(const Session& session, const vault::AddKeyRequest& request, const std::string& key_file,
+                             const std::string& whose);
+
+// CheckHeld probes a PENDING key, or does nothing (nullopt) where `verify` is false. A provider that does not take it is
+// a problem that says what the key stays as, and what to do next; `again` is the command to try again with.
+Outcome<std::optional<Probed>> CheckHeld(const Session& session, const std::string& key_ref, const Route& route,
+                                         bool verify, const std::string& again);
+
+// StaysPending adds to a problem that came after the key was held: its KEY_REF, and how to get rid of it.
+Problem StaysPending(Problem problem, const Context& context, const std::string& key_ref);
+
+// ProbedJson is {"ok","status","message"}, or null where nothing was asked.
+std::string ProbedJson(const std::optional<Probed>& probed);
+// ProbedWords is the same for a person: "checked: the provider took the key".
+std::string ProbedWords(const std::optional<Probed>& probed);
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,77 @@
+#include "keytool/key_input.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "keytool/quiet_terminal.h"
+#include "vault/key_format.h"
+
+namespace strongroom::keytool {
+
+using vault::SecretAccess;
+using vault::SecretValue;
+
+// Buffer is a slot that fills up. A full one holds more than any key and its newline (2,002 bytes).
+class KeyInput::Buffer {
+ public:
+  static Result<Buffer> Make() {
+    TRY_ASSIGN(SecretValue value, SecretValue::Allocate(SecretValue::kMostBytes));
+    return Buffer(std::move(value));
+  }
+
+  // Fill reads once and returns what read(2) did; 0 is the end.
+  Result<std::size_t> Fill(int fd) {
+    const auto free = value_.Bytes(SecretAccess()).subspan(used_);
+    if (free.empty()) return Fail(Code::kInvalidArgument, "the key is too long, 2000 bytes at most");
+    ssize_t count = 0;
+    do {
+      count = read(fd, free.data(), free.size());
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) return Fail(Code::kUnavailable, "the key cannot be read; errno", errno);
+    used_ += static_cast<std::size_t>(count);
+    return static_cast<std::size_t>(count);
+  }
+
+  bool EndsLine() { return used_ > 0 && value_.Bytes(SecretAccess())[used_ - 1] == '\n'; }
+
+  Result<SecretValue> Finish() && {
+    const auto bytes = value_.Bytes(SecretAccess());
+    if (used_ > 0 && bytes[used_ - 1] == '\n') --used_;
+    if (used_ > 0 && used_ < bytes.size() && bytes[used_] == '\n' && bytes[used_ - 1] == '\r') --used_;
+    if (used_ == 0) return Fail(Code::kInvalidArgument, "no key was given: it is empty");
+    value_.Shrink(SecretAccess(), used_);
+    TRY(vault::KeyFormat::Check(value_.View()));
+    vault::ClearRegisters();
+    return std::move(value_);
+  }
+
+ private:
+  explicit Buffer(SecretValue value) : value_(std::move(value)) {}
+  SecretValue value_;
+  std::size_t used_ = 0;
+};
+
+Result<SecretValue> KeyInput::FromDescriptor(int fd) {
+  TRY_ASSIGN(Buffer buffer, Buffer::Make());
+  for (;;) {
+    TRY_ASSIGN(const std::size_t count, buffer.Fill(fd));
+    if (count == 0) return std::move(buffer).Finish();
+  }
+}
+
+Result<SecretValue> KeyInput::FromTerminal(const std::string& question) {
+  TRY_ASSIGN(Buffer buffer, Buffer::Make());
+  TRY_ASSIGN(const std::unique_ptr<QuietTerminal> terminal, QuietTerminal::Open(question));
+  for (;;) {
+    TRY_ASSIGN(const QuietTerminal::Event event, terminal->Wait());
+    if (event == QuietTerminal::Event::kStartOver) {
+      TRY_ASSIGN(buffer, Buffer::Make());
+      continue;
+    }
+    TRY_ASSIGN(const std::size_t count, buffer.Fill(terminal->fd()));
+    if (count == 0 || buffer.EndsLine()) return std::move(buffer).Finish();
+  }
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,121 @@
+#include "keytool/keys.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "keytool/document.h"
+#include "keytool/fields.h"
+#include "keytool/output.h"
+#include "keytool/probe.h"
+#include "keytool/reason.h"
+#include "keytool/session.h"
+
+namespace strongroom::keytool {
+namespace {
+
+constexpr std::array<std::string_view, 7> kStates{"PENDING", "ACTIVE",      "ROTATED",  "SUSPENDED",
+                                                  "REVOKED", "COMPROMISED", "DESTROYED"};
+
+Outcome<void> CheckStatus(const std::string& status) {
+  if (status.empty() || std::find(kStates.begin(), kStates.end(), status) != kStates.end()) return {};
+  return Usage("--status is one of PENDING ACTIVE ROTATED SUSPENDED REVOKED COMPROMISED DESTROYED");
+}
+
+// By KEY_REF, versions as numbers: 2 comes before 10.
+bool Before(const Row& a, const Row& b) {
+  const auto left = vault::KeyRef::Parse(a.front()), right = vault::KeyRef::Parse(b.front());
+  if (!left || !right) return a.front() < b.front();
+  const auto order = [](const vault::KeyRef& ref) {
+    return std::tuple(std::string_view(ref.customer()), std::string_view(ref.provider()), std::string_view(ref.label()),
+                      ref.version());
+  };
+  return order(*left) < order(*right);
+}
+
+}  // namespace
+
+Outcome<void> ListKeys(const Context& context, const std::string& customer, const std::string& status) {
+  if (!customer.empty()) TRY(CheckCustomer(customer));
+  TRY(CheckStatus(status));
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  vault::ListRequest request;
+  request.customer = customer;
+  request.status = status;
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kListKeys, request.Encode(), ""));
+  if (context.json) {
+    Print(document + "\n");
+    return {};
+  }
+  TRY_ASSIGN(std::vector<Row> rows, ReadRows(document, {"key_ref", "status", "origin", "hosted", "created_at",
+                                                        "last_used_at", "grace_until"}));
+  if (rows.empty()) {
+    Print(customer.empty() && status.empty()
+              ? "no keys yet; " + Command(context, "keytool onboard CUSTOMER --provider P --model M") + " adds one\n"
+              : "no such keys\n");
+    return {};
+  }
+  std::sort(rows.begin(), rows.end(), Before);
+  Print(FormatTable({{"KEY_REF"}, {"STATUS"}, {"ORIGIN"}, {"HOSTED"}, {"CREATED"}, {"LAST USED"}, {"GRACE UNTIL"}}, rows));
+  return {};
+}
+
+Outcome<void> ShowKey(const Context& context, const std::string& key_ref) {
+  TRY(ReadKeyRef("KEY_REF", key_ref));
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string document,
+             session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref));
+  if (context.json) {
+    Print(document + "\n");
+    return {};
+  }
+  TRY_ASSIGN(const Facts facts, ReadFacts(document));
+  Print(FormatFacts(facts));
+  if (ReadMember(document, "intact") == "no") {
+    Warn("the row of " + key_ref + " was changed outside vaultd: it does not open; restore it, or rotate the key");
+  }
+  return {};
+}
+
+Outcome<void> TestKey(const Context& context, const std::string& key_ref) {
+  TRY(ReadKeyRef("KEY_REF", key_ref));
+  TRY(CheckProbe());
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY(session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref));
+  TRY_ASSIGN(const Probed probed, Probe(context, key_ref, RouteOf(session, key_ref)));
+  if (!probed.ok) {
+    Problem problem{kExitRefused, "PROBE_FAILED", key_ref + ": " + probed.message, key_ref};
+    return std::unexpected(std::move(problem));
+  }
+  if (context.json) {
+    JsonLine line;
+    line.Text("key_ref", key_ref).Flag("ok", true).Number("status", probed.status).Text("message", probed.message);
+    Print(line.Str() + "\n");
+  } else {
+    Print(key_ref + ": " + probed.message + "\n");
+  }
+  return {};
+}
+
+Outcome<void> MoveKey(const Context& context, const std::string& move, const std::string& key_ref,
+                      const std::string& reason) {
+  TRY(ReadKeyRef("KEY_REF", key_ref));
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  vault::MoveRequest request;
+  request.ref = key_ref;
+  request.move = move;
+  TRY_ASSIGN(request.reason, AskReason(reason));
+  TRY(session.Ask(vault::Operation::kMoveKey, request.Encode(), key_ref));
+  std::string status;
+  if (const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref)) {
+    status = ReadMember(*shown, "status");
+  }
+  if (context.json) {
+    Print(JsonLine().Text("key_ref", key_ref).Text("move", move).OptionalText("status", status).Str() + "\n");
+  } else {
+    Print(key_ref + " is " + (status.empty() ? "changed" : status) + "\n");
+  }
+  return {};
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,189 @@
+#include "keytool/onboard.h"
+
+#include "keytool/document.h"
+#include "keytool/fields.h"
+#include "keytool/intake.h"
+#include "keytool/key_source.h"
+#include "keytool/output.h"
+#include "keytool/reason.h"
+
+namespace strongroom::keytool {
+namespace {
+
+constexpr std::string_view kHouse = "HOUSE";
+constexpr std::string_view kKeyless = "ollama";  // the one provider that is called without a key
+
+// Plan is what the options come to.
+struct Plan {
+  std::string mode;  // AI_PROFILE.MODE
+  std::string profile;
+  bool takes_key = false;
+  bool keyed = false;  // with a new key or with one that is held already
+};
+
+Outcome<void> CheckHeldRef(const OnboardOptions& options, const std::string& mode) {
+  TRY_ASSIGN(const vault::KeyRef ref, ReadKeyRef("--key-ref", options.key_ref));
+  if (!options.key_file.empty()) return Usage("--key-ref uses a key that is held already: leave --key-file out");
+  if (mode == "H" && ref.customer() != kHouse) {
+    return Usage("--mode hosted uses a key of customer HOUSE: --key-ref HOUSE/provider/label/version");
+  }
+  if (mode == "B" && ref.customer() != options.customer) {
+    return Usage("--key-ref names another customer's key; a key of HOUSE goes with --mode hosted");
+  }
+  if (ref.provider() != options.provider) return Usage("--key-ref is a key of another provider than --provider");
+  return {};
+}
+
+Outcome<void> CheckTexts(const OnboardOptions& options, const Plan& plan) {
+  TRY(CheckCustomer(options.customer));
+  TRY(CheckText("--model", options.model, 80));
+  TRY(CheckText("--profile", plan.profile, 40));
+  const auto label = vault::KeyRef::Make("A", "a", options.label, 1);
+  if (!label) return Usage("--label: " + label.error().Message());
+  if (!options.endpoint.empty()) TRY(CheckEndpoint(options.endpoint, plan.keyed));
+  if (!options.api_version.empty()) TRY(CheckText("--api-version", options.api_version, 20));
+  if (!options.models_allowed.empty()) TRY(CheckText("--models-allowed", options.models_allowed, 1000));
+  return {};
+}
+
+Outcome<Plan> MakePlan(const OnboardOptions& options) {
+  Plan plan;
+  TRY_ASSIGN(plan.mode, ReadMode(options.mode));
+  plan.profile = options.profile.empty() ? options.customer + "_DEFAULT" : options.profile;
+  const bool keyless = options.provider == kKeyless;
+  plan.keyed = !keyless;
+  plan.takes_key = !keyless && options.key_ref.empty();
+  TRY(CheckTexts(options, plan));
+  if (keyless && (!options.key_file.empty() || !options.key_ref.empty())) {
+    return Usage(options.provider + " takes no key: leave --key-file and --key-ref out");
+  }
+  if (!options.key_ref.empty()) TRY(CheckHeldRef(options, plan.mode));
+  if (plan.takes_key && plan.mode == "H" && options.customer != kHouse) {
+    return Usage("--mode hosted needs --key-ref HOUSE/provider/label/version; the house's own key goes in with "
+                 "`keytool onboard HOUSE --mode hosted …`");
+  }
+  return plan;
+}
+
+// A profile of that name that is somebody else's, or in use, is found before the key is asked for, not after.
+Outcome<void> CheckProfileFree(const Session& session, const OnboardOptions& options, const Plan& plan) {
+  const auto found =
+      session.AskText(vault::Operation::kShowProfile, vault::EncodeText(plan.profile), plan.profile);
+  if (!found) return {};
+  const std::string owner = ReadMember(*found, "customer");
+  if (owner != options.customer) {
+    return Failed("PROFILE_EXISTS", "profile " + plan.profile + " belongs to " + owner + ": choose another --profile");
+  }
+  // A profile whose key still works is not taken from under its callers; one whose key was stopped gets the new key.
+  const std::string key_ref = ReadMember(*found, "key_ref");
+  if (key_ref.empty() || key_ref == options.key_ref) return {};
+  const auto key = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+  if (!key || ReadMember(*key, "status") != "ACTIVE") return {};
+  return Failed("PROFILE_EXISTS", "profile " + plan.profile + " works with " + key_ref + ": take a new version of that key with " +
+                                      Command(session.context(), "keytool rotate " + key_ref) +
+                                      ", or make another profile with --profile NAME");
+}
+
+vault::ProfileFields Fields(const OnboardOptions& options, const Plan& plan) {
+  const auto given = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); };
+  vault::ProfileFields fields;
+  fields.profile_ref = plan.profile;
+  fields.customer = options.customer;
+  fields.mode = plan.mode;
+  fields.provider = options.provider;
+  fields.model = options.model;
+  fields.endpoint = given(options.endpoint);
+  fields.key_ref = given(options.key_ref);
+  fields.models_allowed = given(options.models_allowed);
+  fields.api_version = given(options.api_version);
+  fields.default_max_tokens = options.max_tokens;
+  fields.rpm = options.rpm;
+  fields.tpm = options.tpm;
+  fields.quota = options.quota;
+  return fields;
+}
+
+vault::AddKeyRequest KeyRequest(const OnboardOptions& options, const Plan& plan, const std::string& reason) {
+  vault::AddKeyRequest request;
+  request.customer = options.customer;
+  request.provider = options.provider;
+  request.label = options.label;
+  request.endpoint = options.endpoint;
+  request.reason = reason;
+  request.hosted = plan.mode == "H";
+  return request;
+}
+
+// A key of the house goes where it was sealed for: without --endpoint the profile takes the way there from the key.
+void TakeEndpointOfKey(const Session& session, const std::string& key_ref, vault::ProfileFields& fields) {
+  if (fields.endpoint) return;
+  std::string endpoint = RouteOf(session, key_ref).endpoint;
+  if (endpoint.empty()) {
+    const auto key = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+    if (key) endpoint = ReadMember(*key, "origin");
+  }
+  if (!endpoint.empty()) fields.endpoint = endpoint;
+}
+
+void Report(const Context& context, const OnboardOptions& options, const Plan& plan, const std::string& key_ref,
+            const std::optional<Probed>& probed) {
+  if (context.json) {
+    JsonLine line;
+    line.Text("customer", options.customer).Text("profile_ref", plan.profile).OptionalText("key_ref", key_ref);
+    line.Text("mode", plan.mode).Text("provider", options.provider).Text("model", options.model);
+    return Print(line.Raw("probe", ProbedJson(probed)).Str() + "\n");
+  }
+  std::string key = "none: " + options.provider + " takes none";
+  if (!options.key_ref.empty()) key = key_ref + "  held already";
+  if (plan.takes_key) key = key_ref + "  ACTIVE, " + ProbedWords(probed);
+  Print(options.customer + " is onboarded\n" +
+        FormatFacts({{"  key", key},
+                     {"  profile", plan.profile + "  " + options.provider + ", " + options.model}}));
+  Print("next: " + Command(context, "keytool profile show " + plan.profile) + ", or " +
+        Command(context, "batch submit FILE.jsonl --customer " + options.customer + " --profile " + plan.profile) +
+        "\n");
+}
+
+std::string Again(const OnboardOptions& options) {
+  std::string command = "keytool onboard " + options.customer + " --provider " + options.provider + " --model " +
+                        options.model;
+  if (!options.profile.empty()) command += " --profile " + options.profile;
+  if (options.mode != "byok") command += " --mode " + options.mode;
+  if (!options.endpoint.empty()) command += " --endpoint " + options.endpoint;
+  if (options.label != "default") command += " --label " + options.label;
+  return command;
+}
+
+}  // namespace
+
+Outcome<void> Onboard(const Context& context, const OnboardOptions& options) {
+  TRY_ASSIGN(const Plan plan, MakePlan(options));
+  if (plan.takes_key) TRY(CheckKeySource(options.key_file));
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string reason, AskReason(options.reason));
+  TRY(session.CheckAnswers());
+  TRY(CheckProfileFree(session, options, plan));
+  const bool verify = plan.takes_key && !options.no_verify;
+  if (verify) TRY(CheckProbe());
+
+  vault::ActivateKeyRequest activate;
+  activate.reason = reason;
+  activate.profile = Fields(options, plan);
+  std::optional<Probed> probed;
+  if (plan.takes_key) {
+    TRY_ASSIGN(activate.key_ref,
+               HoldKey(session, KeyRequest(options, plan, reason), options.key_file, options.customer));
+    TRY_ASSIGN(probed, CheckHeld(session, activate.key_ref, {options.endpoint, options.api_version}, verify,
+                                 Again(options)));
+    activate.probed = verify;
+  } else if (!options.key_ref.empty()) {
+    TakeEndpointOfKey(session, options.key_ref, *activate.profile);
+  }
+  const auto done = session.Ask(vault::Operation::kActivateKey, activate.Encode(), plan.profile);
+  if (!done && plan.takes_key) return std::unexpected(StaysPending(done.error(), context, activate.key_ref));
+  if (!done) return std::unexpected(done.error());
+  Report(context, options, plan, plan.takes_key ? activate.key_ref : options.key_ref, probed);
+  return {};
+}
+
+}  // namespace strongroom::keytool

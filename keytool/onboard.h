@@ -1,0 +1,24 @@
+// onboard: a customer, a key and the profile that uses it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "keytool/context.h"
+#include "keytool/problem.h"
+
+namespace strongroom::keytool {
+
+// OnboardOptions is the command line; empty texts and absent numbers were not given.
+struct OnboardOptions {
+  std::string customer, provider, model, profile, mode = "byok", endpoint, label = "default", key_file, key_ref,
+      api_version, models_allowed, reason;
+  bool no_verify = false;
+  std::optional<std::int64_t> rpm, tpm, quota, max_tokens;
+};
+
+// Onboard checks the whole command line and that the vault answers before it asks for a key.
+Outcome<void> Onboard(const Context& context, const OnboardOptions& options);
+
+}  // namespace strongroom::keytool

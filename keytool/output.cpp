@@ -1,0 +1,61 @@
+#include "keytool/output.h"
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "keytool/table.h"
+
+namespace strongroom::keytool {
+namespace {
+
+bool lost = false;
+
+}  // namespace
+
+void Print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) lost = true;
+}
+
+bool FlushOutput() {
+  if (std::fflush(stdout) != 0) lost = true;
+  return !lost;
+}
+
+void Warn(std::string_view text) { std::fprintf(stderr, "keytool: warning: %s\n", Printable(text).c_str()); }
+
+void Complain(const Problem& problem, bool json) {
+  if (!problem.text.empty()) std::fprintf(stderr, "keytool: %s\n", Printable(problem.text).c_str());
+  if (!json) return;
+  JsonLine line;
+  line.Text("error", problem.name).Text("message", problem.text);
+  if (!problem.key_ref.empty()) line.Text("key_ref", problem.key_ref);
+  Print(line.Str() + "\n");
+}
+
+void JsonLine::Name(base::Literal name) {
+  if (!fields_.empty()) fields_ += ',';
+  base::AppendJsonString(fields_, name.view());
+  fields_ += ':';
+}
+
+JsonLine& JsonLine::Text(base::Literal name, std::string_view value) {
+  Name(name);
+  base::AppendJsonString(fields_, value);
+  return *this;
+}
+
+JsonLine& JsonLine::OptionalText(base::Literal name, std::string_view value) {
+  return value.empty() ? Raw(name, "null") : Text(name, value);
+}
+
+JsonLine& JsonLine::Number(base::Literal name, std::int64_t value) { return Raw(name, std::to_string(value)); }
+
+JsonLine& JsonLine::Flag(base::Literal name, bool value) { return Raw(name, value ? "true" : "false"); }
+
+JsonLine& JsonLine::Raw(base::Literal name, std::string_view value) {
+  Name(name);
+  fields_ += value;
+  return *this;
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,39 @@
+// Problem and Outcome: how a command says that it did not do it, and why, in words for the person who typed it.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+
+namespace strongroom::keytool {
+
+inline constexpr int kExitRefused = 1;  // refused or failed
+inline constexpr int kExitUsage = 2;    // the command line is wrong
+
+// Problem is one line for a person, and for programs a stable name ("KEY_REVOKED", "USAGE") and the KEY_REF that the
+// command leaves behind, if any. It may quote the command line and public facts; it is made of no secret.
+struct Problem {
+  int exit_code = kExitRefused;
+  std::string name;
+  std::string text;
+  std::string key_ref;
+};
+
+// Outcome is a command's Result. TRY and TRY_ASSIGN work on it as on Result.
+template <typename T>
+using Outcome = std::expected<T, Problem>;
+
+inline std::unexpected<Problem> Usage(std::string text) {
+  return std::unexpected(Problem{kExitUsage, "USAGE", std::move(text), ""});
+}
+inline std::unexpected<Problem> Failed(std::string name, std::string text) {
+  return std::unexpected(Problem{kExitRefused, std::move(name), std::move(text), ""});
+}
+// FailedBy is Failed with an error's own code and message after `about`.
+inline std::unexpected<Problem> FailedBy(const Error& error, const std::string& about) {
+  return Failed(std::string(base::CodeName(error.code())), about + ": " + error.Message());
+}
+
+}  // namespace strongroom::keytool

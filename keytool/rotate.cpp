@@ -1,0 +1,75 @@
+#include "keytool/rotate.h"
+
+#include "keytool/document.h"
+#include "keytool/fields.h"
+#include "keytool/intake.h"
+#include "keytool/key_source.h"
+#include "keytool/output.h"
+#include "keytool/reason.h"
+
+namespace strongroom::keytool {
+namespace {
+
+constexpr base::Micros kMostGrace = 366 * base::kMicrosPerDay;
+
+Outcome<base::Micros> ReadGrace(const std::string& text) {
+  const auto grace = base::ParseDuration(text);
+  if (!grace || *grace > kMostGrace) return Usage("--grace is how long the old key goes on: 0, 12h, 30d, at most 366d");
+  return *grace;
+}
+
+Outcome<std::string> ShowKeyDocument(const Session& session, const std::string& key_ref) {
+  return session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+}
+
+// Only an ACTIVE key can be rotated: better said before the new one is typed.
+Outcome<void> CheckActive(const Session& session, const std::string& key_ref) {
+  TRY_ASSIGN(const std::string document, ShowKeyDocument(session, key_ref));
+  const std::string status = ReadMember(document, "status");
+  if (status.empty() || status == "ACTIVE") return {};
+  return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": only an ACTIVE key can be rotated; see " +
+                                          Command(session.context(), "keytool show " + key_ref));
+}
+
+void Report(const Session& session, const vault::RotateKeyRequest& done, const std::optional<Probed>& probed) {
+  std::string until;
+  if (const auto document = ShowKeyDocument(session, done.old_key_ref)) until = ReadMember(*document, "grace_until");
+  if (until.empty()) until = ShownTime(base::FormatTime(base::WallMicros() + done.grace));
+  if (session.context().json) {
+    JsonLine line;
+    line.Text("key_ref", done.new_key_ref).Text("old_key_ref", done.old_key_ref).Text("grace_until", until);
+    return Print(line.Raw("probe", ProbedJson(probed)).Str() + "\n");
+  }
+  Print("rotated\n" + FormatFacts({{"  new", done.new_key_ref + "  ACTIVE, " + ProbedWords(probed)},
+                                   {"  old", done.old_key_ref + "  ROTATED, works until " + until}}));
+  Print("next: revoke the old key at its provider after that; sooner here with " +
+        Command(session.context(), "keytool revoke " + done.old_key_ref + " --reason TEXT") + "\n");
+}
+
+}  // namespace
+
+Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
+  TRY(ReadKeyRef("KEY_REF", options.key_ref));
+  vault::RotateKeyRequest rotate;
+  TRY_ASSIGN(rotate.grace, ReadGrace(options.grace));
+  TRY(CheckKeySource(options.key_file));
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(rotate.reason, AskReason(options.reason));
+  TRY(CheckActive(session, options.key_ref));
+  if (!options.no_verify) TRY(CheckProbe());
+
+  vault::AddKeyRequest add;
+  add.like = rotate.old_key_ref = options.key_ref;
+  add.reason = rotate.reason;
+  const Route route = RouteOf(session, options.key_ref);
+  TRY_ASSIGN(rotate.new_key_ref, HoldKey(session, add, options.key_file, options.key_ref));
+  TRY_ASSIGN(const auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify,
+                                          "keytool rotate " + options.key_ref));
+  rotate.probed = !options.no_verify;
+  const auto done = session.Ask(vault::Operation::kRotateKey, rotate.Encode(), options.key_ref);
+  if (!done) return std::unexpected(StaysPending(done.error(), context, rotate.new_key_ref));
+  Report(session, rotate, probed);
+  return {};
+}
+
+}  // namespace strongroom::keytool

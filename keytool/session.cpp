@@ -1,0 +1,65 @@
+#include "keytool/session.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "vault/client.h"
+
+namespace strongroom::keytool {
+namespace {
+
+// An act waits for the trail's group commit and, at worst, for SQLite's busy timeout of 10 s.
+constexpr base::Micros kPatience = 30 * base::kMicrosPerSecond;
+
+}  // namespace
+
+Outcome<Session> Session::Open(const Context& context) {
+  auto config = base::LoadConfig(context.home);
+  if (!config) return Failed("NO_HOME", config.error().text);
+  return Session(context, std::move(*config));
+}
+
+Problem Session::Explain(const Error& error, const std::string& about) const {
+  Problem problem;
+  problem.name = base::CodeName(error.code());
+  const std::string socket = config_.vault.socket;
+  if (error.refusal() != 0) {
+    problem.name = vault::RefusalName(vault::RefusalOf(error));
+    problem.text = (about.empty() ? "" : about + ": ") + error.Message();
+  } else if (error.code() == Code::kUnavailable && error.has_number()) {
+    const int number = static_cast<int>(error.number());
+    problem.name = "VAULTD_AWAY";
+    problem.text = "vaultd does not answer at " + socket + ": " + std::strerror(number) + "; ";
+    problem.text += number == EACCES ? "only members of its group may connect (group strongroom)"
+                                     : "start it with " + Command({context_.home, true, false}, "vaultd");
+  } else {
+    problem.text = socket + ": " + error.Message();
+  }
+  return problem;
+}
+
+Outcome<Bytes> Session::Ask(vault::Operation operation, Bytes body, const std::string& about,
+                            std::optional<vault::SecretValue> secret) const {
+  const auto options = vault::ClientOptionsFrom(config_);
+  if (!options) {
+    return FailedBy(options.error(), config_.home + "/strongroom.toml: vault.user \"" + config_.vault.user + "\"");
+  }
+  auto answer = vault::AskOnce(*options, operation, std::move(body), kPatience, std::move(secret));
+  if (!answer) return std::unexpected(Explain(answer.error(), about));
+  return std::move(answer->body);
+}
+
+Outcome<std::string> Session::AskText(vault::Operation operation, Bytes body, const std::string& about,
+                                      std::optional<vault::SecretValue> secret) const {
+  TRY_ASSIGN(const Bytes answer, Ask(operation, std::move(body), about, std::move(secret)));
+  auto text = vault::DecodeText(answer);
+  if (!text) return Failed("CORRUPT", "vaultd's answer cannot be read; are both programs of the same version?");
+  return std::move(*text);
+}
+
+Outcome<void> Session::CheckAnswers() const {
+  TRY(Ask(vault::Operation::kStatus, {}, ""));
+  return {};
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,60 @@
+#include "keytool/status.h"
+
+#include <algorithm>
+
+#include "keytool/document.h"
+#include "keytool/output.h"
+#include "keytool/session.h"
+
+namespace strongroom::keytool {
+namespace {
+
+// What an admin has to know of that status alone does not shout.
+void WarnOf(const std::string& document, const Facts& facts) {
+  const auto is = [&](std::string_view name, std::string_view value) {
+    return std::any_of(facts.begin(), facts.end(),
+                       [&](const auto& fact) { return fact.first == name && fact.second == value; });
+  };
+  if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
+  if (is("sealed", "yes")) Warn("the vault is sealed: no KEK is loaded");
+  if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");
+  if (is("single user", "yes")) {
+    Warn("single_user = true: one user may be admin and worker at once; give the roles users of their own in production");
+  }
+}
+
+}  // namespace
+
+Outcome<void> ShowStatus(const Context& context) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kStatus, {}, ""));
+  if (context.json) {
+    Print(document + "\n");
+    return {};
+  }
+  TRY_ASSIGN(Facts facts, ReadFacts(document));
+  facts.insert(facts.begin(), {"vaultd", "answers at " + session.config().vault.socket});
+  Print(FormatFacts(facts));
+  WarnOf(document, facts);
+  return {};
+}
+
+Outcome<void> ShowKeks(const Context& context) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kKekStatus, {}, ""));
+  if (context.json) {
+    Print(document + "\n");
+    return {};
+  }
+  TRY_ASSIGN(const std::vector<Row> rows,
+             ReadRows(document, {"kek_version", "status", "check_value", "held", "matches", "keys", "created_at"}));
+  if (rows.empty()) {
+    Print("no KEKs\n");
+    return {};
+  }
+  Print(FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true}, {"CREATED"}},
+                    rows));
+  return {};
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,28 @@
+// Table: facts for people, in plain aligned columns.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/printable.h"
+
+namespace strongroom::keytool {
+
+using base::Printable;
+
+// Column is a heading; numbers stand at the right of theirs.
+struct Column {
+  std::string heading;
+  bool right = false;
+};
+using Row = std::vector<std::string>;
+
+// FormatTable renders a heading and rows, each cell Printable, columns two spaces apart. A row that is shorter than the
+// heading is filled up with "-", and so is an empty cell.
+std::string FormatTable(const std::vector<Column>& columns, const std::vector<Row>& rows);
+
+// FormatFacts renders names and values, one pair a line, the values aligned.
+std::string FormatFacts(const std::vector<std::pair<std::string, std::string>>& facts);
+
+}  // namespace strongroom::keytool

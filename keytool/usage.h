@@ -1,0 +1,14 @@
+// usage: what was called and what it cost, from USAGE_LOG in the work database, read-only.
+#pragma once
+
+#include <string>
+
+#include "keytool/context.h"
+#include "keytool/problem.h"
+
+namespace strongroom::keytool {
+
+// ShowUsage is one row for each customer, provider, model and key, and a total. `since` is a time or how long ago.
+Outcome<void> ShowUsage(const Context& context, const std::string& customer, const std::string& since);
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,34 @@
+// Wiring: each subcommand's flags, and which function it runs.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "keytool/context.h"
+#include "keytool/problem.h"
+
+namespace CLI {
+class App;
+}
+
+namespace strongroom::keytool {
+
+using Action = std::function<Outcome<void>(const Context&)>;
+
+// Choice is the one command that the parsed line names. Parsing only chooses; it runs nothing, so that no exception of
+// the parser's can come out of a command.
+struct Choice {
+  Context context;
+  std::string home;
+  Action action;
+};
+
+// AddCommand is a subcommand with --home and --json after it as well as before.
+CLI::App* AddCommand(CLI::App& parent, Choice& choice, const std::string& name, const std::string& help);
+
+// onboard, rotate, revoke, suspend, resume, compromise, list, show, test.
+void AddKeyCommands(CLI::App& app, Choice& choice);
+// init, status, rate, profile, kek, usage.
+void AddOtherCommands(CLI::App& app, Choice& choice);
+
+}  // namespace strongroom::keytool

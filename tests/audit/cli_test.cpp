@@ -1,0 +1,157 @@
+// auditlog as a person or a program runs it: the real executable, its exit codes and what it prints.
+#include "tests/audit/trail.h"
+
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+
+#include "audit/table.h"
+#include "base/config.h"
+
+namespace strongroom::audit {
+namespace {
+
+struct Run {
+  int status = -1;
+  std::string out;  // what it printed, complaints included
+};
+
+Run Auditlog(const std::string& arguments) {
+  const std::string command = STRONGROOM_AUDITLOG " " + arguments + " 2>&1";
+  std::FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Run run;
+  std::array<char, 4096> buffer{};
+  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), pipe)) run.out.append(buffer.data(), count);
+  run.status = WEXITSTATUS(pclose(pipe));
+  return run;
+}
+
+// Home adds a strongroom.toml to a trail.
+std::string Home(const Trail& trail) {
+  std::ofstream(trail.directory() / "strongroom.toml") << base::DefaultConfigText("root");
+  return trail.directory().string();
+}
+
+bool Has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("auditlog verify says verified, and exits 0") {
+  const Trail trail;
+  trail.Fill(12);
+  const std::string home = Home(trail);
+  for (const std::string& arguments : {"--home " + home + " verify", "verify --home " + home,
+                                       "verify --db " + trail.file().string()}) {
+    const Run run = Auditlog(arguments);
+    INFO(run.out);
+    CHECK(run.status == 0);
+    CHECK(Has(run.out, "verified  12 records"));
+  }
+  const Run json = Auditlog("verify --json --home " + home);
+  CHECK(json.status == 0);
+  CHECK(json.out.starts_with("{\"verdict\":\"verified\",\"records\":12,\"head\":\"" + trail.Verify().head + "\""));
+}
+
+TEST_CASE("auditlog verify names what is wrong, and exits 1") {
+  const Trail trail;
+  trail.Fill(12);
+  REQUIRE(trail.Open()->Execute("DELETE FROM AUDIT_LOG WHERE SEQ = 5"));
+  const Run text = Auditlog("verify --home " + Home(trail));
+  INFO(text.out);
+  CHECK(text.status == 1);
+  CHECK(Has(text.out, "first bad seq  5"));
+  CHECK(Has(text.out, "missing"));
+  const Run json = Auditlog("verify --json --home " + Home(trail));
+  CHECK(json.status == 1);
+  CHECK(Has(json.out, "\"verdict\":\"tampered\""));
+  CHECK(Has(json.out, "\"first_bad_seq\":5,\"kind\":\"missing\""));
+}
+
+TEST_CASE("auditlog verify that could not check exits 2") {
+  const Trail trail;
+  const std::string nowhere = (trail.directory() / "nowhere").string();
+  std::ofstream(trail.directory() / "rubbish.db") << std::string(10'000, 'x');
+  for (const std::string& arguments :
+       {"verify --home " + nowhere, "verify --db " + nowhere, "verify --db " + (trail.directory() / "rubbish.db").string(),
+        std::string("verify --bogus"), std::string(""), "verify --json --db " + nowhere}) {
+    const Run run = Auditlog(arguments);
+    INFO(arguments << ": " << run.out);
+    CHECK(run.status == 2);
+    CHECK_FALSE(run.out.empty());
+  }
+}
+
+TEST_CASE("auditlog search prints a table, or each record's exact bytes") {
+  const Trail trail;
+  trail.Fill(12);
+  const std::string home = Home(trail);
+  const Run table = Auditlog("search --customer ACME --since 1h --home " + home);
+  INFO(table.out);
+  CHECK(table.status == 0);
+  CHECK(Has(table.out, "ACME/anthropic/default/1"));
+  CHECK_FALSE(Has(table.out, "BARCO"));
+  const Run json = Auditlog("search --request-id request-7 --json --home " + home);
+  CHECK(json.status == 0);
+  Filter filter;
+  filter.request_id = "request-7";
+  CHECK(json.out == trail.Search(filter).at(0).bytes + "\n");
+  CHECK(Auditlog("search --limit 3 --outcome ok --home " + home).status == 0);
+  CHECK(Auditlog("search --until 2020-01-01 --json --home " + home).out.empty());
+}
+
+TEST_CASE("auditlog search: 1 where it failed, 2 where the question makes no sense") {
+  const Trail trail;
+  trail.Fill(1);
+  const std::string home = Home(trail);
+  CHECK(Auditlog("search --home " + home + "/nowhere").status == 1);
+  CHECK(Auditlog("search --outcome maybe --home " + home).status == 2);
+  CHECK(Auditlog("search --limit 0 --home " + home).status == 2);
+  CHECK(Auditlog("search --since yesterday --home " + home).status == 2);
+  CHECK(Auditlog("--help").status == 0);
+  CHECK(Auditlog("search --help").status == 0);
+  CHECK(Has(Auditlog("--version").out, "auditlog "));
+}
+
+TEST_CASE("auditlog search says why: the refusal, and what the caller gave for asking") {
+  const Trail trail;
+  const auto append = [&](std::optional<std::string> purpose, std::optional<std::string> reason) {
+    Draft draft = SampleDraft();
+    draft.purpose = std::move(purpose);
+    draft.reason = std::move(reason);
+    REQUIRE(trail.StartWriter()->Append(draft));
+  };
+  append("leaked, ticket 4711", std::nullopt);
+  append("attempt 1 profile X", "KEY_REVOKED");
+  append(std::nullopt, "NO_ROLE");
+  const Run run = Auditlog("search --home " + Home(trail));
+  INFO(run.out);
+  CHECK(Has(run.out, "  WHY\n"));
+  CHECK(Has(run.out, "  leaked, ticket 4711\n"));
+  CHECK(Has(run.out, "  KEY_REVOKED: attempt 1 profile X\n"));
+  CHECK(Has(run.out, "  NO_ROLE\n"));
+}
+
+TEST_CASE("what is stored cannot steer the reader's terminal") {
+  CHECK(Printable("\x1b[2Jgone\r\n\x7f") == "?[2Jgone???");
+  CHECK(Printable("caf\xc3\xa9 \xf0\x9f\x98\x80") == "caf\xc3\xa9 \xf0\x9f\x98\x80");
+  CHECK(Printable("\xc2\x9b" "31m") == "?31m");
+  CHECK(Printable("a\xe2\x80\xae" "b") == "a?b");
+  CHECK(Printable("\xff\xc3") == "??");
+  const Trail trail;
+  Draft draft = SampleDraft();
+  draft.reason = "\x1b]0;owned\x07";
+  REQUIRE(trail.StartWriter()->Append(draft));
+  const Run run = Auditlog("search --home " + Home(trail));
+  CHECK(run.status == 0);
+  CHECK(Has(run.out, "?]0;owned?"));
+  CHECK_FALSE(Has(run.out, "\x1b"));
+}
+
+TEST_CASE("a table aligns by characters, not bytes") {
+  CHECK(FormatTable({"A", "B"}, {{"z\xc3\xb6", "1"}, {"abc", ""}}) == "A    B\nz\xc3\xb6   1\nabc\n");
+}
+
+}  // namespace strongroom::audit

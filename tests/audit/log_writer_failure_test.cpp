@@ -1,0 +1,214 @@
+// The trail cannot be written: every way that is known to happen. Nobody may be told that a record stands which does
+// not; and once the cause is gone, the chain goes on unbroken.
+#include "tests/audit/trail.h"
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <future>
+
+#include "audit/log_writer.h"
+
+namespace strongroom::audit {
+namespace {
+
+void CheckUnavailable(const Result<Receipt>& receipt) {
+  REQUIRE_FALSE(receipt);
+  CHECK(receipt.error().code() == Code::kUnavailable);
+  CHECK(receipt.error().text().starts_with("the trail cannot be written: "));
+}
+
+void CheckUnbroken(const Trail& trail, std::int64_t records) {
+  const auto verdict = trail.Verify();
+  CHECK_FALSE(verdict.fault);
+  CHECK(verdict.records == records);
+}
+
+// Tmpfs is a file system of one megabyte, where the test may mount one.
+class Tmpfs {
+ public:
+  Tmpfs() {
+    std::string name = (std::filesystem::temp_directory_path() / "strongroom-full-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+    mounted = mount("tmpfs", name.c_str(), "tmpfs", 0, "size=1m") == 0;
+  }
+  ~Tmpfs() {
+    if (mounted) umount2(path.c_str(), MNT_DETACH);
+    std::filesystem::remove_all(path);
+  }
+  Tmpfs(const Tmpfs&) = delete;
+  Tmpfs& operator=(const Tmpfs&) = delete;
+
+  std::filesystem::path path;
+  bool mounted = false;
+};
+
+}  // namespace
+
+TEST_CASE("a lock held by another connection fails the acts, health flips, and later it recovers") {
+  const Trail trail;
+  const auto writer = trail.StartWriter(LogWriter::Options(), 50);
+  REQUIRE(writer->Append(SampleDraft()));
+  const auto blocker = trail.Open();
+  REQUIRE(blocker->Begin());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CHECK_FALSE(writer->healthy());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CHECK(writer->last_seq() == 0);
+  REQUIRE(blocker->Rollback());
+  const auto receipt = writer->Append(SampleDraft());
+  REQUIRE(receipt);
+  CHECK(receipt->seq == 1);
+  CHECK(writer->healthy());
+  CheckUnbroken(trail, 2);
+}
+
+TEST_CASE("every job of a failed group is told, once each, and decided once at most") {
+  const Trail trail;
+  int told = 0;
+  int decided = 0;
+  {
+    const auto writer = trail.StartWriter(LogWriter::Options(), 50);
+    const auto blocker = trail.Open();
+    REQUIRE(blocker->Begin());
+    for (int i = 0; i < 20; ++i) {
+      Job job;
+      job.decide = [&](sql::Database&, base::Micros) {
+        ++decided;
+        return Decision{SampleDraft(), false};
+      };
+      job.done = [&](const Result<Receipt>& receipt) {
+        if (!receipt) ++told;
+      };
+      REQUIRE(writer->Submit(std::move(job)));
+    }
+    Job last;
+    std::promise<void> finished;
+    last.decide = [](sql::Database&, base::Micros) { return Decision{SampleDraft(), false}; };
+    last.done = [&](const Result<Receipt>&) { finished.set_value(); };
+    REQUIRE(writer->Submit(std::move(last)));
+    finished.get_future().wait();
+  }
+  CHECK(told == 20);
+  CHECK(decided == 0);
+  CHECK(trail.Verify().records == 0);
+}
+
+TEST_CASE("a row that takes the next seq fails the group, and the chain goes on from what is there") {
+  const Trail trail;
+  const auto writer = trail.StartWriter();
+  REQUIRE(writer->Append(SampleDraft()));
+  const auto head = trail.Verify().head;
+  const Place place{"vault/node-1", "boot-x", 1, head, base::WallMicros(), 0};
+  const std::string bytes = Serialize(SampleDraft(), place);
+  REQUIRE(trail.Open()->Execute(
+      "INSERT INTO AUDIT_LOG VALUES (1, ?1, ?2, 'key.resolve', 'ok', 'srworker', 'ACME', 'ACME/anthropic/default/1', "
+      "'0b9f2c1e-7a54-4d57-9a50-6a5f0f7d3c11')",
+      {base::AsBytes(bytes), place.time}));
+  CheckUnavailable(writer->Append(SampleDraft()));
+  const auto receipt = writer->Append(SampleDraft());
+  REQUIRE(receipt);
+  CHECK(receipt->seq == 2);
+  CheckUnbroken(trail, 3);
+}
+
+TEST_CASE("a trail that lost records under its writer is not written on") {
+  const Trail trail;
+  const auto writer = trail.StartWriter(LogWriter::Options(), 50);
+  for (int i = 0; i < 3; ++i) REQUIRE(writer->Append(SampleDraft()));
+  const auto other = trail.Open();
+  REQUIRE(other->Begin());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  REQUIRE(other->Execute("DELETE FROM AUDIT_LOG WHERE SEQ = 2"));
+  REQUIRE(other->Commit());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CHECK_FALSE(writer->healthy());
+  CheckUnbroken(trail, 2);
+}
+
+TEST_CASE("an alone job on a database that fails changes nothing") {
+  const Trail trail;
+  {
+    const auto writer = trail.StartWriter(LogWriter::Options(), 50);
+    // A trigger stands for any failure between a job's own changes and the commit of its record.
+    REQUIRE(trail.Open()->RunScript(
+        "CREATE TRIGGER BROKEN BEFORE INSERT ON AUDIT_LOG BEGIN SELECT RAISE(ABORT, 'broken'); END;"));
+    Job job;
+    job.alone = true;
+    std::atomic<bool> inserted = false;
+    job.decide = [&](sql::Database& database, base::Micros now) {
+      inserted = database.Execute("INSERT INTO RATE_CARD VALUES ('m', 'p', 1, 2, ?1)", {now}).has_value();
+      return Decision{SampleDraft(), false};
+    };
+    std::promise<Result<Receipt>> told;
+    job.done = [&](Result<Receipt> receipt) { told.set_value(receipt); };
+    REQUIRE(writer->Submit(std::move(job)));
+    CheckUnavailable(told.get_future().get());
+    CHECK(inserted);
+    REQUIRE(trail.Open()->RunScript("DROP TRIGGER BROKEN;"));
+    REQUIRE(writer->Append(SampleDraft()));
+  }
+  const auto database = trail.Open();
+  const auto row = database->QueryOne("SELECT COUNT(*) FROM RATE_CARD");
+  REQUIRE(row);
+  CHECK((*row)->Int64(0) == 0);
+  (*row)->Reset();
+  CheckUnbroken(trail, 1);
+}
+
+TEST_CASE("a full disk fails the acts, and room lets them through again") {
+  const Tmpfs disk;
+  if (!disk.mounted) {
+    WARN("not run: mounting a tmpfs needs root");
+    return;
+  }
+  const Trail trail(disk.path);
+  std::int64_t stood = 0;
+  {
+    const auto writer = trail.StartWriter(LogWriter::Options(), 50);
+    REQUIRE(writer->Append(SampleDraft()));
+    stood = 1;
+    std::ofstream filler(disk.path / "filler", std::ios::binary);
+    const std::string block(4096, 'f');
+    while (filler.write(block.data(), 4096).flush()) {
+    }
+    filler.close();
+    Result<Receipt> receipt = writer->Append(SampleDraft());
+    for (; receipt && stood < 5000; ++stood) receipt = writer->Append(SampleDraft());
+    CheckUnavailable(receipt);
+    CHECK_FALSE(writer->healthy());
+    std::filesystem::remove(disk.path / "filler");
+    receipt = writer->Append(SampleDraft());
+    REQUIRE(receipt);
+    CHECK(receipt->seq == stood);
+    CHECK(writer->healthy());
+    ++stood;
+  }
+  CheckUnbroken(trail, stood);
+}
+
+TEST_CASE("a writer that stops on a dead database does not wait for each act") {
+  const Trail trail;
+  const auto blocker = trail.Open();
+  LogWriter::Options options;
+  options.most_group = 1;
+  auto writer = trail.StartWriter(options, 100);
+  REQUIRE(blocker->Begin());
+  std::atomic<int> told = 0;
+  for (int i = 0; i < 500; ++i) {
+    Job job;
+    job.decide = [](sql::Database&, base::Micros) { return Decision{SampleDraft(), false}; };
+    job.done = [&](const Result<Receipt>& receipt) { told += receipt ? 0 : 1; };
+    REQUIRE(writer->Submit(std::move(job)));
+  }
+  const base::Micros start = base::MonoMicros();
+  writer.reset();
+  CHECK(base::MonoMicros() - start < 20 * base::kMicrosPerSecond);
+  CHECK(told == 500);
+  REQUIRE(blocker->Rollback());
+}
+
+}  // namespace strongroom::audit

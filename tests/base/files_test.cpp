@@ -1,0 +1,90 @@
+#include "base/files.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+using namespace strongroom;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    char path[] = "/tmp/strongroom-files-XXXXXX";
+    path_ = mkdtemp(path);
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+mode_t ModeOf(const std::string& path) {
+  struct stat facts{};
+  REQUIRE(stat(path.c_str(), &facts) == 0);
+  return facts.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("a written file is whole, has its mode, and leaves no temporary") {
+  const Folder folder;
+  REQUIRE(base::WriteFileAtomic(folder / "f", "one", 0640).has_value());
+  REQUIRE(base::WriteFileAtomic(folder / "f", "two", 0600).has_value());
+  CHECK(base::ReadFile(folder / "f", 100).value() == "two");
+  CHECK(ModeOf(folder / "f") == 0600);
+  CHECK_FALSE(std::filesystem::exists(folder / "f.new"));
+}
+
+TEST_CASE("writing where it cannot be written fails and changes nothing") {
+  const Folder folder;
+  CHECK_FALSE(base::WriteFileAtomic(folder / "no/such/f", "x", 0600).has_value());
+  CHECK_FALSE(base::WriteFileAtomic("/dev/full/x", "x", 0600).has_value());
+}
+
+TEST_CASE("a file over its bound is not read") {
+  const Folder folder;
+  REQUIRE(base::WriteFileAtomic(folder / "f", std::string(101, 'x'), 0600).has_value());
+  CHECK(base::ReadFile(folder / "f", 100).error().code() == Code::kResourceExhausted);
+  CHECK(base::ReadFile(folder / "none", 100).error().code() == Code::kNotFound);
+}
+
+TEST_CASE("a private file must be private, regular, and no link") {
+  const Folder folder;
+  REQUIRE(base::WriteFileAtomic(folder / "k", "x", 0600).has_value());
+  CHECK(base::OpenPrivate(folder / "k").has_value());
+  for (const mode_t mode : {0640U, 0604U, 0660U, 0601U}) {
+    REQUIRE(chmod((folder / "k").c_str(), mode) == 0);
+    CHECK(base::OpenPrivate(folder / "k").error().code() == Code::kPermissionDenied);
+  }
+  REQUIRE(chmod((folder / "k").c_str(), 0400) == 0);
+  CHECK(base::OpenPrivate(folder / "k").has_value());
+  REQUIRE(symlink((folder / "k").c_str(), (folder / "link").c_str()) == 0);
+  CHECK(base::OpenPrivate(folder / "link").error().code() == Code::kPermissionDenied);
+  CHECK(base::OpenPrivate(folder / "").error().code() == Code::kPermissionDenied);
+  REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  CHECK(base::OpenPrivate(folder / "fifo").error().code() == Code::kPermissionDenied);
+  CHECK(base::OpenPrivate(folder / "none").error().code() == Code::kNotFound);
+}
+
+TEST_CASE("a lock is held by one descriptor at a time") {
+  const Folder folder;
+  auto first = base::LockFile(folder / "lock");
+  REQUIRE(first.has_value());
+  CHECK(base::LockFile(folder / "lock").error().code() == Code::kAlreadyExists);
+  first->Reset();
+  CHECK(base::LockFile(folder / "lock").has_value());
+}
+
+TEST_CASE("a directory is made once, with its mode") {
+  const Folder folder;
+  REQUIRE(base::CreateDirectory(folder / "d", 0750).has_value());
+  CHECK(ModeOf(folder / "d") == 0750);
+  CHECK(base::CreateDirectory(folder / "d", 0750).error().code() == Code::kAlreadyExists);
+}

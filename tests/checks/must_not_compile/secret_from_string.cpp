@@ -1,0 +1,7 @@
+// must fail: could not convert | cannot convert | no viable conversion | conversion from
+#include <string>
+
+#include "vault/secret.h"
+strongroom::vault::SecretValue Wrong(const std::string& key) {
+  return key;
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# The house's rules about includes: who may include whom, and one room a library (README has a map of the folders).
+#   rooms.sh [TREE]      exit 0 where every rule holds; otherwise one line a breach, and 1
+set -euo pipefail
+cd "${1:-$(dirname "$0")/../..}"
+breaches=0
+breach() { echo "rooms: $*"; breaches=$((breaches + 1)); }
+
+# Every #include of ours as "FILE INCLUDED", product code only.
+includes() { grep -rnoE '^ *# *include *[<"][^>"]+[>"]' --include='*.h' --include='*.cpp' base sql vault audit worker keytool provider-sim |
+  sed -E 's/^([^:]+):[0-9]+: *# *include *[<"]([^>"]+)[>"]/\1 \2/'; }
+
+# What the worker and keytool may see of the vault: its client's side and the types that cross it.
+vault_client='vault/(client|protocol|secret|arena|origin|key_ref|key_format|digest)\.h'
+
+while read -r file included; do
+  room=${file%%/*}
+  case $included in
+    base/* | sql/* | vault/* | audit/* | worker/* | keytool/* | provider-sim/*) other=${included%%/*} ;;
+    *) continue ;;
+  esac
+  [ "$room" = "$other" ] && continue
+  case "$room:$other" in
+    sql:base | audit:base | audit:sql | vault:base | vault:sql | vault:audit | worker:base | worker:sql | keytool:base | keytool:sql | provider-sim:base) ;;
+    worker:vault | keytool:vault) [[ $included =~ ^$vault_client$ ]] || breach "$file includes $included: only the vault's client side may be seen there" ;;
+    *) breach "$file includes $included: $room may not include $other" ;;
+  esac
+done < <(includes)
+
+# library; header pattern; files that may include it
+while IFS=';' read -r library pattern rooms; do
+  while read -r file included; do
+    [[ $included =~ ^$pattern ]] || continue
+    if [[ $file == *.h ]]; then
+      if [[ $library == asio && $included =~ ^asio/(awaitable|any_io_executor)\.hpp$ && $file =~ ^(vault|worker)/ ]]; then continue; fi
+      breach "$file includes $included: a library's headers stay in .cpp files"
+    elif ! [[ $file =~ ^$rooms ]]; then
+      breach "$file includes $included: $library belongs to $rooms"
+    fi
+  done < <(includes)
+done <<'TABLE'
+libsodium;sodium;(vault|audit)/
+OpenSSL;openssl/;(vault/|worker/(transport|splice)|provider-sim/)
+libcurl;curl/;worker/(transport|splice_selftest)
+libsqlite3;sqlite3\.h;sql/sqlite
+unixODBC;(sql\.h|sqlext\.h|sqltypes\.h|odbc);sql/odbc
+hiredis;hiredis/;worker/queue/
+asio;asio(/|\.hpp);(vault|worker|provider-sim)/
+CLI11;CLI/;([a-z-]+/(batch/)?(main|cli)[a-z_]*\.cpp|keytool/|vault/vaultd\.cpp)
+toml;toml\+\+/;base/config
+spdlog;(spdlog|fmt)/;base/log
+json;nlohmann/;(vault|worker|keytool|provider-sim)/
+Catch2;catch2/;none/
+TABLE
+
+# Nobody below may know of keys: base/ and sql/ never name a secret.
+if grep -rnE 'SecretValue|SecretView|SecretAccess' base sql audit --include='*.cpp' --include='*.h' | grep -vE ':[0-9]+: *//|//.*SecretV' ; then
+  breach "base/, sql/ and audit/ must not know of secrets"
+fi
+
+[ "$breaches" = 0 ] || exit 1
+echo "rooms: every include keeps the house's rules"

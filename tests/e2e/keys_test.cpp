@@ -1,0 +1,161 @@
+// A key's life while work goes on: rotation, suspension, revocation, grace.
+#include "tests/e2e/house.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace strongroom::e2e {
+
+namespace {
+
+constexpr const char* kFirst = "ACME/anthropic/default/1";
+constexpr const char* kSecond = "ACME/anthropic/default/2";
+
+std::string StatusOf(House& house, const std::string& key_ref) {
+  return Field(house.Keytool({"show", key_ref, "--json"}).out, "status");
+}
+
+std::int64_t UsageRows(House& house) {
+  return house.Number(house.work(), "SELECT COUNT(*) FROM USAGE_LOG");
+}
+
+}  // namespace
+
+TEST_CASE("keys: rotation during a batch fails no row") {
+  House house;
+  house.Ready({{"--latency-ms", "40"}});
+  const std::string input = house.Prompts("rows.jsonl", 120);
+  Process batch = house.Spawn("batch", {"submit", input, "--customer", "ACME", "--profile", "ACME_DEFAULT",
+                                        "--in-flight", "4", "--out", house.Path("rows.out")});
+  REQUIRE(Eventually([&] { return UsageRows(house) >= 15; }));
+  const Ended rotated = house.Act({"rotate", kFirst, "--key-file", house.NewKey("next"), "--grace", "1h"});
+  INFO(rotated.out << rotated.err);
+  REQUIRE(rotated.code == 0);
+  const std::int64_t at_rotation = UsageRows(house);
+  REQUIRE(at_rotation < 120);
+  // Once the calls that had the old key are through, the provider forgets it: every call from there on needs
+  // the new.
+  REQUIRE(Eventually([&] { return UsageRows(house) >= at_rotation + 10; }));
+  house.ForgetKey("ACME");
+  const Ended ended = batch.Wait();
+  INFO(ended.out << ended.err);
+  REQUIRE(ended.code == 0);
+  REQUIRE(UsageRows(house) == 120);
+  REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM USAGE_LOG WHERE KEY_REF = ?1",
+                       {std::string_view(kSecond)}) >= 120 - at_rotation - 4);
+  REQUIRE(StatusOf(house, kFirst) == "ROTATED");
+  REQUIRE(StatusOf(house, kSecond) == "ACTIVE");
+}
+
+TEST_CASE("keys: suspend, resume, revoke and compromise count from the next call on") {
+  House house;
+  house.Ready();
+  REQUIRE(Field(house.Ask("r-1", "Hello"), "status") == "success");
+  REQUIRE(house.Act({"suspend", kFirst}).code == 0);
+  const std::string suspended = house.Ask("r-2", "Hello");
+  REQUIRE(Field(suspended, "error_code") == "PROVIDER_AUTH");
+  REQUIRE(Has(Field(suspended, "error_message"), "SUSPENDED"));
+  REQUIRE(house.Act({"resume", kFirst}).code == 0);
+  REQUIRE(Field(house.Ask("r-3", "Hello"), "status") == "success");
+  REQUIRE(house.Act({"revoke", kFirst}).code == 0);
+  REQUIRE(Field(house.Ask("r-4", "Hello"), "error_code") == "PROVIDER_AUTH");
+  const Ended back = house.Act({"resume", kFirst});
+  REQUIRE(back.code == 1);
+  REQUIRE(Lines(back.err).size() == 1);
+  REQUIRE(house.Act({"compromise", kFirst}).code == 0);
+  REQUIRE(StatusOf(house, kFirst) == "COMPROMISED");
+  REQUIRE(house.sim().CallsOf("r-2") + house.sim().CallsOf("r-4") == 0);
+  REQUIRE(house.Trail({"--outcome", "denied", "--request-id", "r-4"}).size() == 1);
+  for (const char* request : {"r-2", "r-4"}) {
+    REQUIRE(Has(house.Trail({"--outcome", "denied", "--request-id", request}).at(0), kFirst));
+  }
+  // Every act stands in the trail with its reason.
+  int reasons = 0;
+  for (const std::string& record : house.Trail({"--key-ref", kFirst}))
+    reasons += Has(record, "end-to-end test");
+  REQUIRE(reasons >= 5);
+}
+
+TEST_CASE("keys: an act without a reason is refused") {
+  House house;
+  house.Ready();
+  const Ended refused = house.Keytool({"suspend", kFirst});
+  REQUIRE(refused.code != 0);
+  REQUIRE(Has(refused.err, "reason"));
+  REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
+  REQUIRE(house.Keytool({"suspend", kFirst, "--reason", ""}).code != 0);
+}
+
+TEST_CASE("keys: a rotation whose new key the provider refuses changes nothing") {
+  House house;
+  house.Ready();
+  house.WriteKey("wrong", "sk-e2e-this-key-is-not-on-the-list-00000000");
+  const Ended refused = house.Act({"rotate", kFirst, "--key-file", house.KeyFile("wrong")});
+  INFO(refused.out << refused.err);
+  REQUIRE(refused.code == 1);
+  REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
+  REQUIRE(StatusOf(house, kSecond) == "PENDING");
+  REQUIRE(Field(house.Ask("r-1", "Hello"), "status") == "success");
+  REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM USAGE_LOG WHERE KEY_REF = ?1",
+                       {std::string_view(kFirst)}) == 1);
+  // The next rotation takes a version of its own.
+  REQUIRE(house.Act({"rotate", kFirst, "--key-file", house.NewKey("next")}).code == 0);
+  REQUIRE(StatusOf(house, "ACME/anthropic/default/3") == "ACTIVE");
+  REQUIRE(Field(house.Ask("r-2", "Hello"), "status") == "success");
+}
+
+TEST_CASE("keys: a rotated key is used inside its grace and not after it") {
+  House house;
+  house.Ready();
+  REQUIRE(house.Act({"rotate", kFirst, "--key-file", house.NewKey("next"), "--grace", "5s"}).code == 0);
+  const Ended pointed = house.Act({"profile", "set", "ACME_DEFAULT", "--key-ref", kFirst});
+  INFO(pointed.out << pointed.err);
+  REQUIRE(pointed.code == 0);
+  int number = 0;
+  std::string last;
+  REQUIRE(Eventually([&] {
+    last = house.Ask("g-" + std::to_string(number++), "Hello");
+    return Field(last, "status") != "success";
+  }));
+  REQUIRE(Field(last, "error_code") == "PROVIDER_AUTH");
+  REQUIRE(Has(Field(last, "error_message"), "grace"));
+  REQUIRE(house.Act({"profile", "set", "ACME_DEFAULT", "--key-ref", kSecond}).code == 0);
+  REQUIRE(Field(house.Ask("r-1", "Hello"), "status") == "success");
+}
+
+TEST_CASE("keys: what is no key is refused with the reason, and is not quoted") {
+  House house;
+  house.Init();
+  house.StartSim();
+  house.StartVaultd();
+  const std::vector<std::string> bad = {"",
+                                        "short",
+                                        std::string(19, 'k'),
+                                        std::string(2001, 'k'),
+                                        "sk-e2e-with a space-0000000000",
+                                        "sk-e2e-two\nlines-000000000000",
+                                        "sk-e2e-\xc3\xbc-0000000000000000"};
+  for (const std::string& key : bad) {
+    house.WriteKey("bad", key);
+    const Ended refused =
+        house.Act({"onboard", "ACME", "--provider", "anthropic", "--model", "claude-sonnet-4-5", "--endpoint",
+                   house.sim().endpoint(), "--key-file", house.KeyFile("bad")});
+    INFO(key.size() << ": " << refused.out << refused.err);
+    REQUIRE(refused.code == 1);
+    REQUIRE(Lines(refused.err).size() == 1);
+    if (key.size() > 5) REQUIRE(!Has(refused.err + refused.out, key.substr(0, 12)));
+  }
+  REQUIRE(house.Keytool({"show", kFirst}).code == 1);
+  REQUIRE(house.Number(*house.Vault(), "SELECT COUNT(*) FROM KEY_VAULT") == 0);
+  REQUIRE(house.Number(*house.Vault(), "SELECT COUNT(*) FROM AI_PROFILE") == 0);
+  // From standard input, with the line end that a shell adds.
+  house.NewKey("ACME");
+  const Ended taken =
+      house.Keytool({"onboard", "ACME", "--provider", "anthropic", "--model", "claude-sonnet-4-5",
+                     "--endpoint", house.sim().endpoint(), "--key-file", "-", "--reason", "piped"},
+                    house.KeyText("ACME") + "\n");
+  INFO(taken.out << taken.err);
+  REQUIRE(taken.code == 0);
+}
+
+}  // namespace strongroom::e2e

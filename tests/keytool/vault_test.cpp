@@ -1,0 +1,186 @@
+// keytool against the real vaultd, from init to the last revoke.
+#include <sys/stat.h>
+
+#include "tests/keytool/command.h"
+
+// After our headers: its CHECK replaces ours.
+#include <catch2/catch.hpp>
+
+namespace strongroom::keytool {
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string kFirst = "ACME/anthropic/default/1", kSecond = "ACME/anthropic/default/2";
+
+// Vault is a home made by init, and its vaultd.
+class Vault {
+ public:
+  Vault() : made_(RunKeytool({"init", "--home", home_.path()})) {
+    INFO(made_.err);
+    REQUIRE(made_.status == 0);
+    vaultd_ = std::make_unique<Vaultd>(home_);
+  }
+  Ran Do(Words words, const std::string& input = "") const {
+    words.insert(words.end(), {"--home", home_.path()});
+    return RunKeytool(words, input);
+  }
+  // Must is Do that has to succeed; the result is standard output.
+  std::string Must(const Words& words, const std::string& input = "") const {
+    const Ran ran = Do(words, input);
+    INFO(words.front() << ": " << ran.out << ran.err);
+    REQUIRE(ran.status == 0);
+    return ran.out;
+  }
+  void Onboard() const {
+    Must({"onboard", "ACME", "--provider", "anthropic", "--model", "claude-opus-4-7", "--no-verify", "--reason", "new customer",
+          "--key-file", home_.File("key", "sk-ant-REDACTED-0123456789\n")});
+  }
+  const Home& home() const { return home_; }
+  const Ran& made() const { return made_; }
+  void Stop() { vaultd_->Stop(); }
+
+ private:
+  Home home_;
+  Ran made_;
+  std::unique_ptr<Vaultd> vaultd_;
+};
+
+}  // namespace
+
+TEST_CASE("init says where things are, and refuses a home that has one") {
+  const Vault vault;
+  CHECK(Has(vault.made().out, "kek/"));
+  CHECK(Has(vault.made().out, "back it up"));
+  CHECK(Has(vault.made().out, "`vaultd --home " + vault.home().path() + "`"));
+  const Ran again = vault.Do({"init"});
+  CHECK(again.status == 1);
+  CHECK_FALSE(again.err.empty());
+  const Home other;
+  const Ran json = RunKeytool({"--json", "init", "--home", other.path()});
+  CHECK(json.status == 0);
+  CHECK(json.out == "{\"home\":\"" + other.path() + "\"}\n");
+}
+
+TEST_CASE("status is exit 0 exactly when vaultd answers") {
+  Vault vault;
+  const Ran status = vault.Do({"status"});
+  CHECK(status.status == 0);
+  for (const char* fact : {"epoch", "protection", "trail healthy", "single user"}) CHECK(Has(status.out, fact));
+  CHECK(Has(status.err, "single_user"));
+  CHECK(vault.Must({"--json", "status"}).starts_with("{"));
+  CHECK(Has(vault.Must({"kek", "status"}), "MATCHES"));
+  CHECK(vault.Must({"list"}).starts_with("no keys yet"));
+  CHECK(vault.Must({"profile", "list"}).starts_with("no profiles yet"));
+  vault.Stop();
+  CHECK(vault.Do({"status"}).status == 1);
+}
+
+TEST_CASE("a key goes in, is seen, and its text is nowhere") {
+  const Vault vault;
+  vault.Onboard();
+  const std::string list = vault.Must({"list"});
+  INFO(list);
+  CHECK(Has(list, kFirst));
+  CHECK(Has(list, "ACTIVE"));
+  CHECK(Has(list, "https://api.anthropic.com:443"));
+  CHECK(vault.Must({"list", "--customer", "NOBODY"}) == "no such keys\n");
+  CHECK(Has(vault.Must({"list", "--status", "ACTIVE", "--json"}), "\"key_ref\":\"" + kFirst + "\""));
+  CHECK(Has(vault.Must({"show", kFirst}), "ACME_DEFAULT"));
+  CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), "claude-opus-4-7"));
+  CHECK(Has(vault.Must({"profile", "list"}), kFirst));
+  for (const Words& words : {Words{"show", kFirst, "--json"}, Words{"list", "--json"}, Words{"status", "--json"}}) {
+    CHECK_FALSE(Has(vault.Must(words), "REDACTED"));
+  }
+  CHECK(vault.Do({"show", "ACME/anthropic/default/9"}).status == 1);
+  CHECK(vault.Do({"profile", "show", "NO_SUCH"}).status == 1);
+}
+
+TEST_CASE("rotate, suspend, resume, compromise and revoke") {
+  const Vault vault;
+  vault.Onboard();
+  const Ran rotated =
+      vault.Do({"rotate", kFirst, "--no-verify", "--key-file", "-", "--grace", "2d", "--reason", "due", "--json"},
+               "sk-ant-REDACTED-the-next-one\r\n");
+  INFO(rotated.out << rotated.err);
+  REQUIRE(rotated.status == 0);
+  CHECK(rotated.out.starts_with("{\"key_ref\":\"" + kSecond + "\",\"old_key_ref\":\"" + kFirst + "\",\"grace_until\":\"20"));
+  CHECK(Has(vault.Must({"show", kFirst}), "ROTATED"));
+  CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), kSecond));
+  CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}) == kSecond + " is SUSPENDED\n");
+  const Ran not_active = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "-", "--reason", "due"}, "x");
+  CHECK(not_active.status == 1);
+  CHECK(Has(not_active.err, "SUSPENDED"));
+  CHECK(vault.Must({"resume", kSecond, "--reason", "explained"}) == kSecond + " is ACTIVE\n");
+  CHECK(Has(vault.Must({"compromise", kFirst, "--reason", "leaked", "--json"}), "\"status\":\"COMPROMISED\""));
+  CHECK(vault.Must({"revoke", kSecond, "--reason", "over"}) == kSecond + " is REVOKED\n");
+  const Ran refused = vault.Do({"resume", kSecond, "--reason", "no"});
+  CHECK(refused.status == 1);
+  CHECK(refused.err.starts_with("keytool: " + kSecond + ": "));
+  CHECK(vault.Do({"revoke", "ACME/openai/default/1", "--reason", "none"}).status == 1);
+}
+
+TEST_CASE("a bad key is refused in one line that does not quote it, and nothing is held") {
+  const Vault vault;
+  const Words onboard = {"onboard", "ACME", "--provider", "openai", "--model", "m", "--no-verify", "--reason", "r", "--key-file", "-"};
+  for (const std::string& bad : {std::string("too-short"), std::string(2001, 'k'), std::string("two words of a key, long")}) {
+    const Ran ran = vault.Do(onboard, bad);
+    CHECK(ran.status == 1);
+    CHECK(ran.err.starts_with("keytool: "));
+    CHECK(ran.err.find('\n') == ran.err.size() - 1);
+    CHECK_FALSE(Has(ran.err, bad.substr(0, 9)));
+  }
+  CHECK(vault.Must({"list"}).starts_with("no keys yet"));
+  const std::string open = vault.home().File("open-key", "sk-REDACTED-0123456789012345", 0644);
+  const Ran warned = vault.Do({"onboard", "ACME", "--provider", "openai", "--model", "m", "--no-verify", "--reason", "r", "--key-file", open});
+  CHECK(warned.status == 0);
+  CHECK(warned.err.starts_with("keytool: warning: others can read "));
+}
+
+TEST_CASE("keyless and hosted customers are onboarded without a key of their own") {
+  const Vault vault;
+  CHECK(Has(vault.Must({"onboard", "LOCAL", "--provider", "ollama", "--mode", "hosted", "--model", "llama3", "--reason", "r"}),
+            "none: ollama takes none"));
+  vault.Must({"onboard", "HOUSE", "--provider", "openai", "--model", "gpt-5", "--mode", "hosted", "--endpoint",
+              "https://127.0.0.1:9443/base", "--no-verify", "--reason", "r", "--key-file", "-"},
+             "sk-REDACTED-house-0123456789");
+  const std::string key = "HOUSE/openai/default/1";
+  CHECK(Has(vault.Must({"onboard", "GUEST", "--provider", "openai", "--model", "gpt-5", "--mode", "hosted", "--key-ref", key,
+                        "--reason", "r", "--json"}),
+            "\"key_ref\":\"" + key + "\""));
+  CHECK(Has(vault.Must({"profile", "show", "GUEST_DEFAULT"}), "https://127.0.0.1:9443/base"));
+  const Ran taken = vault.Do({"onboard", "OTHER", "--provider", "openai", "--model", "m", "--profile", "GUEST_DEFAULT", "--no-verify",
+                              "--reason", "r", "--key-file", "-"}, "sk-REDACTED-0123456789012345");
+  CHECK(taken.status == 1);
+  CHECK(Has(taken.err, "belongs to GUEST"));
+  CHECK(vault.Must({"list", "--customer", "OTHER"}) == "no such keys\n");
+}
+
+TEST_CASE("profiles are set, suspended, resumed and terminated") {
+  const Vault vault;
+  vault.Onboard();
+  vault.Must({"profile", "set", "ACME_DEFAULT", "--rpm", "60", "--temperature", "0.7", "--notes", "caf\xc3\xa9", "--reason", "r"});
+  const std::string shown = vault.Must({"profile", "show", "ACME_DEFAULT", "--json"});
+  CHECK(Has(shown, "\"rate_limit_rpm\":60"));
+  CHECK(Has(shown, "\"default_temp\":0.7"));
+  CHECK(Has(vault.Must({"profile", "set", "ACME_DEFAULT", "--rpm", "0", "--temperature", "none", "--reason", "r", "--json"}),
+            "\"rate_limit_rpm\":null"));
+  CHECK(vault.Do({"profile", "set", "ACME_DEFAULT", "--endpoint", "https://evil.example", "--reason", "r"}).status == 1);
+  CHECK(vault.Must({"profile", "suspend", "ACME_DEFAULT", "--reason", "r"}) == "ACME_DEFAULT is SUSPENDED\n");
+  CHECK(vault.Must({"profile", "resume", "ACME_DEFAULT", "--reason", "r"}) == "ACME_DEFAULT is ACTIVE\n");
+  CHECK(vault.Must({"profile", "terminate", "ACME_DEFAULT", "--reason", "r"}) == "ACME_DEFAULT is TERMINATED\n");
+  CHECK(vault.Do({"profile", "resume", "ACME_DEFAULT", "--reason", "r"}).status == 1);
+}
+
+TEST_CASE("the rate card is read and set in dollars") {
+  const Vault vault;
+  CHECK(Has(vault.Must({"rate", "list"}), "INPUT USD/MTOK"));
+  const Ran whose = vault.Do({"rate", "set", "new-model", "--input", "3", "--output", "15", "--reason", "r"});
+  CHECK(whose.status == 1);
+  CHECK(Has(whose.err, "--provider"));
+  vault.Must({"rate", "set", "new-model", "--input", "0.000001", "--output", "15", "--provider", "openai", "--reason", "r"});
+  CHECK(Has(vault.Must({"rate", "list", "--json"}),
+            "{\"model\":\"new-model\",\"provider\":\"openai\",\"input_usd_per_mtok\":0.000001,\"output_usd_per_mtok\":15.00"));
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,187 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "audit/reader.h"
+#include "tests/vault/service_house.h"
+#include "vault/kek_file.h"
+#include "vault/rate_seed.h"
+#include "vault/store.h"
+
+namespace strongroom::vault {
+namespace {
+
+namespace fs = std::filesystem;
+
+unsigned ModeOf(const std::string& path) {
+  struct stat facts {};
+  REQUIRE(stat(path.c_str(), &facts) == 0);
+  return facts.st_mode & 07777U;
+}
+
+std::string OpenProblem(const std::string& home) {
+  const auto config = base::LoadConfig(home);
+  REQUIRE(config.has_value());
+  const auto service = Service::Open(*config);
+  REQUIRE_FALSE(service.has_value());
+  CHECK(service.error().text.find('\n') == std::string::npos);
+  return service.error().text;
+}
+
+bool Says(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+std::string InitProblem(const std::string& home) {
+  const auto made = InitVault(home);
+  REQUIRE_FALSE(made.has_value());
+  CHECK(made.error().text.find('\n') == std::string::npos);
+  return made.error().text;
+}
+
+TEST_CASE("init makes a whole home, whose trail begins with it", "[init]") {
+  Home home;
+  REQUIRE(InitVault(home.path).has_value());
+  CHECK(ModeOf(home.path) == 0750);
+  CHECK(ModeOf(home.path + "/kek") == 0700);
+  CHECK(ModeOf(home.path + "/kek/1.key") == 0600);
+  CHECK(ModeOf(home.path + "/vault.db") == 0600);
+  CHECK(ModeOf(home.path + "/strongroom.db") == 0660);
+  auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
+  REQUIRE(database.has_value());
+  const auto verdict = audit::Verify(**database);
+  REQUIRE(verdict.has_value());
+  CHECK(verdict->records == 1);
+  CHECK_FALSE(verdict->fault.has_value());
+  Store store(**database);
+  const auto vault = store.FindVault();
+  REQUIRE(vault.has_value());
+  CHECK(vault->vault_id.size() == 32);
+  CHECK(vault->epoch == 1);
+  CHECK(store.CurrentRates(base::WallMicros())->size() == SeededRates().size());
+  const auto config = base::LoadConfig(home.path);
+  REQUIRE(config.has_value());
+  CHECK(Service::Open(*config).has_value());
+  const auto after = audit::Verify(**database);
+  CHECK(after->records == 3);  // init, start, stop
+  CHECK_FALSE(after->fault.has_value());
+}
+
+TEST_CASE("two homes have nothing in common", "[init]") {
+  Home one, two;
+  REQUIRE(InitVault(one.path).has_value());
+  REQUIRE(InitVault(two.path).has_value());
+  fs::copy_file(one.path + "/kek/1.key", two.path + "/kek/1.key", fs::copy_options::overwrite_existing);
+  CHECK(Says(OpenProblem(two.path), "is not this vault's KEK"));
+}
+
+TEST_CASE("init refuses a home that has a vault, and leaves it alone", "[init]") {
+  Home home;
+  REQUIRE(InitVault(home.path).has_value());
+  CHECK(Says(InitProblem(home.path), "already has a vault"));
+  const auto config = base::LoadConfig(home.path);
+  CHECK(Service::Open(*config).has_value());
+}
+
+TEST_CASE("init refuses a home with part of a vault", "[init]") {
+  Home home;
+  REQUIRE(fs::create_directory(home.path));
+  SECTION("kek") { REQUIRE(fs::create_directory(home.path + "/kek")); }
+  SECTION("vault.db") { std::ofstream(home.path + "/vault.db") << "x"; }
+  SECTION("strongroom.db") { std::ofstream(home.path + "/strongroom.db") << "x"; }
+  SECTION("a link that leads nowhere") { fs::create_symlink("/nowhere", home.path + "/vault.db"); }
+  CHECK(Says(InitProblem(home.path), "part of one"));
+  CHECK(std::distance(fs::directory_iterator(home.path), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("init uses a directory that is there, and needs its parent", "[init]") {
+  Home home;
+  CHECK(Says(InitProblem(home.root + "/no/home"), "parent directory"));
+  std::ofstream(home.root + "/file") << "x";
+  CHECK(Says(InitProblem(home.root + "/file"), "no directory"));
+  REQUIRE(fs::create_directory(home.path));
+  CHECK(InitVault(home.path).has_value());
+}
+
+TEST_CASE("an init that fails halfway takes back what it made, and only that", "[init]") {
+  Home home;
+  REQUIRE(fs::create_directory(home.path));
+  std::ofstream(home.path + "/notes.txt") << "mine";
+  // The configuration is written last, by way of a temporary beside it: a directory of that name stops it there.
+  REQUIRE(fs::create_directories(home.path + "/strongroom.toml.new/x"));
+  CHECK(Says(InitProblem(home.path), "strongroom.toml"));
+  CHECK_FALSE(fs::exists(home.path + "/kek"));
+  CHECK_FALSE(fs::exists(home.path + "/vault.db"));
+  CHECK_FALSE(fs::exists(home.path + "/vault.db-wal"));
+  CHECK_FALSE(fs::exists(home.path + "/strongroom.db"));
+  CHECK(fs::exists(home.path + "/notes.txt"));
+  fs::remove_all(home.path + "/strongroom.toml.new");
+  CHECK(InitVault(home.path).has_value());
+}
+
+TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") {
+  Home home;
+  REQUIRE(InitVault(home.path).has_value());
+  const std::string kek = home.path + "/kek/1.key";
+  SECTION("no database") {
+    fs::remove(home.path + "/vault.db");
+    CHECK(Says(OpenProblem(home.path), "keytool init"));
+  }
+  SECTION("a KEK of 31 bytes") {
+    fs::resize_file(kek, 31);
+    CHECK(Says(OpenProblem(home.path), "32"));
+    CHECK(Says(OpenProblem(home.path), kek));
+  }
+  SECTION("a KEK that others can read") {
+    REQUIRE(chmod(kek.c_str(), 0644) == 0);
+    CHECK(Says(OpenProblem(home.path), kek));
+  }
+  SECTION("no KEK") {
+    fs::remove(kek);
+    CHECK(Says(OpenProblem(home.path), home.path + "/kek"));
+  }
+  SECTION("another KEK") {
+    fs::remove(kek);
+    REQUIRE(KekFile::Create(kek).has_value());
+    CHECK(Says(OpenProblem(home.path), "is not this vault's KEK"));
+  }
+  SECTION("a version that the database wants and nobody has") {
+    auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
+    REQUIRE((*database)
+                ->Execute("INSERT INTO KEK SELECT 2, CHECK_VALUE, STATUS, CREATED_AT FROM KEK")
+                .has_value());
+    CHECK(Says(OpenProblem(home.path), "KEK version 2 is missing"));
+  }
+  SECTION("a vault secret that was edited") {
+    auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
+    REQUIRE((*database)->Execute("UPDATE VAULT_SECRET SET WRAPPED = zeroblob(48)").has_value());
+    CHECK(Says(OpenProblem(home.path), "does not open"));
+  }
+  SECTION("the vault's two secrets exchanged") {
+    auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
+    REQUIRE((*database)
+                ->Execute("UPDATE VAULT_SECRET SET SECRET_NAME = CASE SECRET_NAME WHEN 'fingerprint' THEN "
+                          "'profile-mac' ELSE 'x' END")
+                .has_value());
+    CHECK(Says(OpenProblem(home.path), "does not open"));
+  }
+  SECTION("no database at all, but a text file") {
+    std::ofstream(home.path + "/vault.db", std::ios::trunc) << "hello, this is a text file and no database at all";
+    fs::remove(home.path + "/vault.db-wal");
+    fs::remove(home.path + "/vault.db-shm");
+    CHECK(Says(OpenProblem(home.path), "vault.db"));
+  }
+  SECTION("the trail deleted") {
+    auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
+    REQUIRE((*database)->Execute("DELETE FROM AUDIT_LOG").has_value());
+    CHECK(Says(OpenProblem(home.path), "every record of the trail was deleted"));
+  }
+  SECTION("the trail's last record changed") {
+    auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
+    REQUIRE((*database)->Execute("UPDATE AUDIT_LOG SET RECORD = x'7b7d'").has_value());
+    CHECK(Says(OpenProblem(home.path), "trail"));
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::vault

@@ -1,0 +1,52 @@
+#include "vault/key_format.h"
+
+#include <catch2/catch.hpp>
+
+#include "secret_probe.h"
+
+namespace strongroom::vault {
+namespace {
+
+Error ErrorOf(std::string_view key) {
+  const SecretValue secret = SecretProbe::Of(key);
+  const auto checked = KeyFormat::Check(secret.View());
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().code() == Code::kInvalidArgument);
+  return checked.error();
+}
+
+TEST_CASE("keys of 20 to 2,000 printable bytes are taken", "[key_format]") {
+  for (const std::size_t size : {20UL, 21UL, 256UL, 257UL, 2000UL}) {
+    CHECK(KeyFormat::Check(SecretProbe::Of(std::string(size, '~')).View()).has_value());
+    CHECK(KeyFormat::Check(SecretProbe::Of(std::string(size, '!')).View()).has_value());
+  }
+}
+
+TEST_CASE("a refused key is told its length", "[key_format]") {
+  CHECK(ErrorOf("").number() == 0);
+  CHECK(ErrorOf(std::string(19, 'k')).number() == 19);
+  CHECK(ErrorOf(std::string(2001, 'k')).number() == 2001);
+  CHECK(ErrorOf(std::string(19, 'k')).text() != ErrorOf(std::string(2001, 'k')).text());
+}
+
+TEST_CASE("every byte outside 0x21 to 0x7E is refused, wherever it stands, with its place", "[key_format]") {
+  for (int byte = 0; byte < 256; ++byte) {
+    if (byte >= 0x21 && byte <= 0x7e) continue;
+    for (const std::size_t place : {0UL, 7UL, 19UL}) {
+      std::string key(20, 'k');
+      key[place] = static_cast<char>(byte);
+      const Error error = ErrorOf(key);
+      const bool is_space = byte == ' ' || (byte >= 9 && byte <= 13);
+      CHECK((error.text().find("space, tab or newline") != std::string_view::npos) == is_space);
+      CHECK(error.number() == static_cast<std::int64_t>(place) + 1);
+    }
+  }
+}
+
+TEST_CASE("a refusal does not quote the key", "[key_format]") {
+  const std::string key = "sk-ant-api03-hello world-0123456789";
+  CHECK(ErrorOf(key).Message() == "the key has a space, tab or newline inside: at byte (19)");
+}
+
+}  // namespace
+}  // namespace strongroom::vault

@@ -1,0 +1,163 @@
+#include "tests/vault/service_house.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <future>
+
+namespace strongroom::vault {
+
+Home::Home() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "strongroom-service-XXXXXX").string();
+  REQUIRE(mkdtemp(pattern.data()) != nullptr);
+  root = pattern;
+  path = root + "/home";
+}
+
+Home::~Home() {
+  std::error_code ignored;
+  std::filesystem::remove_all(root, ignored);
+}
+
+ServiceHouse::ServiceHouse() {
+  const auto made = InitVault(home_.path);
+  if (!made) FAIL(made.error().text);
+  Start();
+}
+
+base::Config ServiceHouse::config() const {
+  auto config = base::LoadConfig(home_.path);
+  if (!config) FAIL(config.error().text);
+  return *config;
+}
+
+void ServiceHouse::Start() {
+  auto service = Service::Open(config());
+  if (!service) FAIL(service.error().text);
+  service_ = std::move(*service);
+}
+
+Result<Reply> ServiceHouse::Ask(Operation operation, Bytes body, std::uint8_t roles,
+                                std::optional<SecretValue> secret) {
+  Peer peer;
+  peer.uid = geteuid();
+  peer.gid = getegid();
+  peer.pid = getpid();
+  peer.name = "tester";
+  peer.roles = roles;
+  std::promise<Result<Reply>> promise;
+  service_->Handle(peer, static_cast<std::uint8_t>(operation), std::move(body), std::move(secret),
+                   [&promise](Result<Reply> reply) { promise.set_value(std::move(reply)); });
+  return promise.get_future().get();
+}
+
+Refusal ServiceHouse::RefusalFor(Operation operation, Bytes body, std::uint8_t roles) {
+  const auto reply = Ask(operation, std::move(body), roles);
+  REQUIRE_FALSE(reply.has_value());
+  return RefusalOf(reply.error());
+}
+
+Result<std::string> ServiceHouse::AddKey(AddKeyRequest request, std::string_view key) {
+  auto reply = Ask(Operation::kAddKey, request.Encode(), 7, SecretProbe::Of(key));
+  if (!reply) return std::unexpected(reply.error());
+  return DecodeText(reply->body);
+}
+
+std::string ServiceHouse::Onboard(const std::string& customer, const std::string& provider,
+                                  const std::string& profile, std::string_view key) {
+  AddKeyRequest add;
+  add.customer = customer;
+  add.provider = provider;
+  add.reason = "onboarding";
+  const auto ref = AddKey(add, key);
+  REQUIRE(ref.has_value());
+  ActivateKeyRequest activate;
+  activate.key_ref = *ref;
+  activate.reason = "onboarding";
+  activate.probed = true;
+  activate.profile.emplace();
+  activate.profile->profile_ref = profile;
+  activate.profile->model = "some-model";
+  const auto active = Ask(Operation::kActivateKey, activate.Encode());
+  if (!active) FAIL(RefusalName(RefusalOf(active.error())));
+  return *ref;
+}
+
+ResolveRequest Ask1(const std::string& customer, const std::string& profile) {
+  ResolveRequest request;
+  request.request_id = "request-1";
+  request.customer = customer;
+  request.profile_ref = profile;
+  return request;
+}
+
+Result<Reply> ServiceHouse::Resolve(const std::string& customer, const std::string& profile) {
+  return Ask(Operation::kResolve, Ask1(customer, profile).Encode());
+}
+
+Result<std::string> ServiceHouse::Opened(const std::string& customer, const std::string& profile) {
+  auto reply = Resolve(customer, profile);
+  if (!reply) return std::unexpected(reply.error());
+  REQUIRE(reply->open_secret);
+  auto secret = reply->open_secret();
+  if (!secret) return std::unexpected(secret.error());
+  return std::string(base::AsText(SecretProbe::Copy(secret->View())));
+}
+
+Refusal ServiceHouse::ResolveRefusal(const std::string& customer, const std::string& profile) {
+  const auto opened = Opened(customer, profile);
+  REQUIRE_FALSE(opened.has_value());
+  return RefusalOf(opened.error());
+}
+
+Result<Reply> ServiceHouse::MoveKey(const std::string& key_ref, const std::string& move) {
+  MoveRequest request;
+  request.ref = key_ref;
+  request.move = move;
+  request.reason = "a test";
+  return Ask(Operation::kMoveKey, request.Encode());
+}
+
+Refusal ServiceHouse::MoveRefusal(const std::string& key_ref, const std::string& move) {
+  const auto moved = MoveKey(key_ref, move);
+  REQUIRE_FALSE(moved.has_value());
+  return RefusalOf(moved.error());
+}
+
+std::int64_t ServiceHouse::Edit(sql::Sql text, std::initializer_list<sql::Parameter> parameters) {
+  auto database = sql::Open("sqlite:" + home_.path + "/vault.db", {});
+  REQUIRE(database.has_value());
+  REQUIRE((*database)->Execute("PRAGMA foreign_keys = OFF").has_value());
+  const auto changed = (*database)->Execute(text, parameters);
+  REQUIRE(changed.has_value());
+  return *changed;
+}
+
+std::string ServiceHouse::Value(sql::Sql text, std::initializer_list<sql::Parameter> parameters) {
+  auto database = sql::Open("sqlite:" + home_.path + "/vault.db", {});
+  REQUIRE(database.has_value());
+  auto row = (*database)->QueryOne(text, parameters);
+  REQUIRE(row.has_value());
+  if (*row == nullptr || (*row)->IsNull(0)) return {};
+  std::string value = (*row)->Text(0);
+  if (value.empty() && (*row)->Int64(0) != 0) value = std::to_string((*row)->Int64(0));
+  if (value.empty()) value = base::Hex((*row)->Blob(0));
+  (*row)->Reset();
+  return value;
+}
+
+audit::Entry ServiceHouse::Last() {
+  auto database = sql::Open("sqlite:" + home_.path + "/vault.db", {});
+  REQUIRE(database.has_value());
+  auto row = (*database)->QueryOne("SELECT RECORD FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1");
+  REQUIRE((row.has_value() && *row != nullptr));
+  const Bytes bytes = (*row)->Blob(0);
+  (*row)->Reset();
+  auto entry = audit::Parse(base::AsText(bytes));
+  REQUIRE(entry.has_value());
+  return *entry;
+}
+
+std::int64_t ServiceHouse::Records() { return std::stoll("0" + Value("SELECT COUNT(*) FROM AUDIT_LOG")); }
+
+}  // namespace strongroom::vault

@@ -1,0 +1,73 @@
+// ServiceHouse: a vault in a temporary home, with the Service over it and no socket; and an enemy's hand on its database.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/record.h"
+#include "base/config.h"
+#include "sql/database.h"
+#include "tests/vault/secret_probe.h"
+#include "vault/protocol.h"
+#include "vault/service.h"
+
+// After our headers: Catch's CHECK then replaces the one of base/result.h.
+#include <catch2/catch.hpp>
+
+namespace strongroom::vault {
+
+inline constexpr std::string_view kAcmeKey = "sk-ant-acme-0123456789abcdef";
+inline constexpr std::string_view kBarcoKey = "sk-barco-fedcba9876543210-xyz";
+
+// Home is a directory that goes with the object. The vault's own is `path`, one level down, not yet there.
+struct Home {
+  Home();
+  ~Home();
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+  std::string root, path;
+};
+
+class ServiceHouse {
+ public:
+  ServiceHouse();
+  void Start();
+  void Stop() { service_.reset(); }
+  Service& service() { return *service_; }
+  const std::string& home() const { return home_.path; }
+  base::Config config() const;
+
+  // Ask runs one request to its answer, under the roles given.
+  Result<Reply> Ask(Operation operation, Bytes body, std::uint8_t roles = 7,
+                    std::optional<SecretValue> secret = std::nullopt);
+  // RefusalFor is Ask's refusal; the test fails where it was answered.
+  Refusal RefusalFor(Operation operation, Bytes body, std::uint8_t roles = 7);
+
+  Result<std::string> AddKey(AddKeyRequest request, std::string_view key);
+  // Onboard takes in a key and activates it with a profile; it returns the KEY_REF.
+  std::string Onboard(const std::string& customer, const std::string& provider, const std::string& profile,
+                      std::string_view key);
+  Result<Reply> Resolve(const std::string& customer, const std::string& profile);
+  // Opened resolves and opens: the key, or the refusal wherever it came.
+  Result<std::string> Opened(const std::string& customer, const std::string& profile);
+  Refusal ResolveRefusal(const std::string& customer, const std::string& profile);
+  Result<Reply> MoveKey(const std::string& key_ref, const std::string& move);
+  Refusal MoveRefusal(const std::string& key_ref, const std::string& move);
+
+  // Edit is somebody's hand on vault.db, past vaultd.
+  std::int64_t Edit(sql::Sql text, std::initializer_list<sql::Parameter> parameters = {});
+  std::string Value(sql::Sql text, std::initializer_list<sql::Parameter> parameters = {});
+  // Last is the newest record of the trail.
+  audit::Entry Last();
+  std::int64_t Records();
+
+ private:
+  Home home_;
+  std::unique_ptr<Service> service_;
+};
+
+ResolveRequest Ask1(const std::string& customer, const std::string& profile);
+
+}  // namespace strongroom::vault

@@ -1,0 +1,208 @@
+#include "vault/cipher.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <memory>
+
+namespace strongroom::vault {
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kMostAad = 1 << 16;  // far above any AAD of ours; keeps every length an int
+constexpr std::size_t kMostDerived = 2 * Cipher::kMacBytes;
+
+// Fetched once: an implicit fetch costs more than the cipher itself.
+const EVP_CIPHER* Aes256Gcm() {
+  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  return cipher;
+}
+
+struct CipherContextFree {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+
+// One context a thread. A context that is kept keeps the key schedule on the heap until it is reset, so each
+// use ends in a reset, whatever happened; a failed call must not leave errors for somebody else's
+// SSL_get_error.
+class CipherUse {
+ public:
+  CipherUse() : context_(OfThread()) {}
+  ~CipherUse() {
+    if (context_ != nullptr) EVP_CIPHER_CTX_reset(context_);
+    ERR_clear_error();
+    ClearRegisters();
+  }
+  CipherUse(const CipherUse&) = delete;
+  CipherUse& operator=(const CipherUse&) = delete;
+  EVP_CIPHER_CTX* get() const { return context_; }
+
+ private:
+  static EVP_CIPHER_CTX* OfThread() {
+    thread_local const std::unique_ptr<EVP_CIPHER_CTX, CipherContextFree> context(EVP_CIPHER_CTX_new());
+    return context.get();
+  }
+  EVP_CIPHER_CTX* context_;
+};
+
+struct MacContextFree {
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+
+// A context with its digest fetched and a key of zeros, to duplicate: naming the digest anew costs as much as
+// the MAC.
+const EVP_MAC_CTX* HmacSha256() {
+  static const std::unique_ptr<EVP_MAC_CTX, MacContextFree> context = [] {
+    std::unique_ptr<EVP_MAC_CTX, MacContextFree> made;
+    if (EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr); hmac != nullptr) {
+      made.reset(EVP_MAC_CTX_new(hmac));
+      EVP_MAC_free(hmac);
+    }
+    char digest[] = "SHA256";
+    const std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                           OSSL_PARAM_construct_end()};
+    constexpr std::array<std::uint8_t, kKeyBytes> kZeros{};
+    if (made && EVP_MAC_init(made.get(), kZeros.data(), kZeros.size(), params.data()) != 1) made.reset();
+    return made;
+  }();
+  return context.get();
+}
+
+// HMAC-SHA-256 of the parts, one after another. An EVP_MAC context has no reset, so each use frees its own,
+// which cleanses the key copy and the digest states; HKDF is composed from this, since EVP_KDF would copy the
+// key once more.
+bool Hmac(ByteView key, std::initializer_list<ByteView> parts,
+          std::span<std::uint8_t, Cipher::kMacBytes> out) {
+  const EVP_MAC_CTX* const fresh = HmacSha256();
+  const std::unique_ptr<EVP_MAC_CTX, MacContextFree> context(fresh == nullptr ? nullptr
+                                                                              : EVP_MAC_CTX_dup(fresh));
+  if (context == nullptr || EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) != 1) return false;
+  for (const ByteView part : parts) {
+    if (!part.empty() && EVP_MAC_update(context.get(), part.data(), part.size()) != 1) return false;
+  }
+  std::size_t size = 0;
+  return EVP_MAC_final(context.get(), out.data(), &size, out.size()) == 1 && size == out.size();
+}
+
+// HKDF-SHA-256 with an empty salt (RFC 5869) into `out`, at most two blocks. The pseudo-random key and the
+// blocks live in `scratch`, which is 96 bytes of a secret.
+bool Hkdf(ByteView key, std::string_view info, std::span<std::uint8_t> scratch, std::span<std::uint8_t> out) {
+  constexpr std::array<std::uint8_t, Cipher::kMacBytes> kNoSalt{};
+  const auto prk = scratch.first<Cipher::kMacBytes>();
+  const auto first = scratch.subspan<Cipher::kMacBytes, Cipher::kMacBytes>();
+  const auto second = scratch.subspan<2 * Cipher::kMacBytes, Cipher::kMacBytes>();
+  constexpr std::array<std::uint8_t, 1> kOne{1}, kTwo{2};
+  if (!Hmac(kNoSalt, {key}, prk) || !Hmac(prk, {base::AsBytes(info), kOne}, first)) return false;
+  if (out.size() > first.size() && !Hmac(prk, {first, base::AsBytes(info), kTwo}, second)) return false;
+  // The two blocks are neighbours in the scratch.
+  std::copy_n(first.data(), out.size(), out.data());
+  return true;
+}
+
+bool Encrypt(EVP_CIPHER_CTX* context, ByteView key, ByteView nonce, ByteView aad, ByteView plaintext,
+             Bytes& out) {
+  int length = 0;
+  const auto size = static_cast<int>(plaintext.size());
+  return EVP_EncryptInit_ex2(context, Aes256Gcm(), key.data(), nonce.data(), nullptr) == 1 &&
+         EVP_EncryptUpdate(context, nullptr, &length, aad.data(), static_cast<int>(aad.size())) == 1 &&
+         EVP_EncryptUpdate(context, out.data(), &length, plaintext.data(), size) == 1 && length == size &&
+         EVP_EncryptFinal_ex(context, out.data() + size, &length) == 1 && length == 0 &&
+         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Cipher::kTagBytes, out.data() + size) == 1;
+}
+
+bool Decrypt(EVP_CIPHER_CTX* context, ByteView key, ByteView nonce, ByteView aad, ByteView ciphertext,
+             std::span<std::uint8_t> out) {
+  int length = 0;
+  const auto size = static_cast<int>(out.size());
+  std::array<std::uint8_t, Cipher::kTagBytes> tag;
+  std::copy_n(ciphertext.data() + out.size(), tag.size(), tag.data());
+  return EVP_DecryptInit_ex2(context, Aes256Gcm(), key.data(), nonce.data(), nullptr) == 1 &&
+         EVP_DecryptUpdate(context, nullptr, &length, aad.data(), static_cast<int>(aad.size())) == 1 &&
+         EVP_DecryptUpdate(context, out.data(), &length, ciphertext.data(), size) == 1 && length == size &&
+         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Cipher::kTagBytes, tag.data()) == 1 &&
+         EVP_DecryptFinal_ex(context, out.data() + size, &length) == 1 && length == 0;
+}
+
+}  // namespace
+
+Bytes Cipher::RandomNonce() {
+  Bytes nonce(kNonceBytes);
+  randombytes_buf(nonce.data(), nonce.size());
+  return nonce;
+}
+
+Result<Bytes> Cipher::SealWith(SecretView key, ByteView nonce, ByteView aad, SecretView plaintext) {
+  if (key.size() != kKeyBytes || nonce.size() != kNonceBytes || aad.size() > kMostAad) {
+    return Fail(Code::kInvalidArgument,
+                "AES-256-GCM takes a key of 32 bytes, a nonce of 12 and an AAD of at most 64 KiB");
+  }
+  const SecretAccess access;
+  Bytes sealed(plaintext.size() + kTagBytes);
+  const CipherUse use;
+  if (use.get() == nullptr ||
+      !Encrypt(use.get(), key.Bytes(access), nonce, aad, plaintext.Bytes(access), sealed)) {
+    return Fail(Code::kUnavailable, "OpenSSL cannot encrypt with AES-256-GCM");
+  }
+  return sealed;
+}
+
+Result<SecretValue> Cipher::OpenWith(SecretView key, ByteView nonce, ByteView aad, ByteView ciphertext) {
+  constexpr base::Literal kDoesNotOpen = "does not open";
+  if (key.size() != kKeyBytes || nonce.size() != kNonceBytes || aad.size() > kMostAad ||
+      ciphertext.size() < kTagBytes || ciphertext.size() > SecretValue::kMostBytes + kTagBytes) {
+    return Fail(Code::kDecryptFailed, kDoesNotOpen);
+  }
+  const SecretAccess access;
+  TRY_ASSIGN(SecretValue opened, SecretValue::Allocate(ciphertext.size() - kTagBytes));
+  const CipherUse use;
+  // GCM decrypts before it knows the tag is good: on failure the slot is wiped as `opened` goes.
+  if (use.get() == nullptr ||
+      !Decrypt(use.get(), key.Bytes(access), nonce, aad, ciphertext, opened.Bytes(access))) {
+    return Fail(Code::kDecryptFailed, kDoesNotOpen);
+  }
+  return opened;
+}
+
+Result<SecretValue> Cipher::Derive(SecretView key, std::string_view info, std::size_t size) {
+  if (size > kMostDerived || info.size() > kMostAad) {
+    return Fail(Code::kInvalidArgument, "HKDF here makes at most 64 bytes");
+  }
+  const SecretAccess access;
+  TRY_ASSIGN(SecretValue scratch, SecretValue::Allocate(3 * kMacBytes));
+  TRY_ASSIGN(SecretValue derived, SecretValue::Allocate(size));
+  const bool done = Hkdf(key.Bytes(access), info, scratch.Bytes(access), derived.Bytes(access));
+  ClearRegisters();
+  if (!done) return Fail(Code::kUnavailable, "OpenSSL cannot compute HMAC-SHA-256");
+  return derived;
+}
+
+Result<Bytes> Cipher::DerivePublic(SecretView key, std::string_view info, std::size_t size) {
+  TRY_ASSIGN(const SecretValue derived, Derive(key, info, size));
+  const ByteView bytes = derived.View().Bytes(SecretAccess());
+  return Bytes(bytes.begin(), bytes.end());
+}
+
+Result<Bytes> Cipher::Mac(SecretView key, ByteView message) {
+  Bytes mac(kMacBytes);
+  const bool done = Hmac(key.Bytes(SecretAccess()), {message}, std::span<std::uint8_t, kMacBytes>(mac));
+  ClearRegisters();
+  if (!done) return Fail(Code::kUnavailable, "OpenSSL cannot compute HMAC-SHA-256");
+  return mac;
+}
+
+Result<Bytes> Cipher::MacOfSecret(SecretView key, SecretView message) {
+  return Mac(key, message.Bytes(SecretAccess()));
+}
+
+bool Cipher::Equal(ByteView a, ByteView b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace strongroom::vault

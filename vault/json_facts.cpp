@@ -1,0 +1,176 @@
+// Facts for people, as JSON: the vault, its KEKs, keys and profiles. Columns are those of INTERFACES §2 in lower case;
+// never a ciphertext.
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "vault/arena.h"
+#include "vault/cipher.h"
+#include "vault/kek_file.h"
+#include "vault/operations.h"
+#include "vault/profile_mac.h"
+#include "vault/proven_key.h"
+
+namespace strongroom::vault {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kShownCheckBytes = 4;
+
+// No answer of ours fails over a byte that is not UTF-8 in an edited row.
+Bytes Document(const Json& json) {
+  return EncodeText(json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace));
+}
+
+Json Time(const std::optional<base::Micros>& at) { return at ? Json(base::FormatTime(*at)) : Json(nullptr); }
+
+template <typename T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+// LAST_USED_AT in the row is only as new as the last act on the key; the trail knows better.
+Result<Json> KeyJson(Store& store, const KeyRow& row) {
+  TRY_ASSIGN(const std::optional<base::Micros> used, store.LastUsed(row.key_ref));
+  Json json;
+  json["key_ref"] = row.key_ref;
+  json["customer"] = row.customer;
+  json["provider"] = row.provider;
+  json["key_version"] = row.key_version;
+  json["status"] = row.status;
+  json["label"] = row.label;
+  json["origin"] = row.origin;
+  json["hosted"] = row.hosted;
+  json["row_version"] = row.row_version;
+  json["kek_version"] = row.kek_version;
+  json["created_at"] = base::FormatTime(row.created_at);
+  json["last_used_at"] = Time(used ? used : row.last_used_at);
+  json["revoked_at"] = Time(row.revoked_at);
+  json["grace_until"] = Time(row.grace_until);
+  json["state_changed_at"] = base::FormatTime(row.state_changed_at);
+  json["fingerprint"] = row.fingerprint;
+  return json;
+}
+
+// `intact` is whether VAULT_MAC is the row's own.
+Json ProfileJson(const OpenVault& vault, const ProfileRow& row) {
+  Json json;
+  json["profile_ref"] = row.profile_ref;
+  json["customer"] = row.customer;
+  json["profile_name"] = row.profile_name;
+  json["mode"] = row.mode;
+  json["provider"] = row.provider;
+  json["model"] = row.model;
+  json["endpoint"] = row.endpoint;
+  json["key_ref"] = OrNull(row.key_ref);
+  json["default_max_tokens"] = row.default_max_tokens;
+  json["default_temp"] =
+      row.default_temp_tenths ? Json(static_cast<double>(*row.default_temp_tenths) / 10.0) : Json(nullptr);
+  json["system_prompt"] = OrNull(row.system_prompt);
+  json["rate_limit_rpm"] = OrNull(row.rpm);
+  json["rate_limit_tpm"] = OrNull(row.tpm);
+  json["monthly_quota_tokens"] = OrNull(row.quota);
+  json["models_allowed"] = OrNull(row.models_allowed);
+  json["api_version"] = OrNull(row.api_version);
+  json["status"] = row.status;
+  json["notes"] = OrNull(row.notes);
+  json["created_at"] = base::FormatTime(row.created_at);
+  json["updated_at"] = base::FormatTime(row.updated_at);
+  json["intact"] = VerifyProfile(vault.profile_key, vault.vault_id, row).has_value();
+  return json;
+}
+
+}  // namespace
+
+Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
+  if (!body.empty()) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const auto keys, store.CountKeysByStatus());
+  TRY_ASSIGN(const std::int64_t profiles, store.CountProfiles());
+  Json json;
+  json["vault_id"] = vault.vault_id;
+  json["epoch"] = vault.epoch.value();
+  json["sealed"] = vault.sealed();
+  json["single_user"] = vault.config.vault.single_user;
+  json["protection"] = ProtectionName(Arena::Process().protection());
+  json["arena_bytes"] = Arena::Process().bytes();
+  json["kek_versions"] = Json::array();
+  for (const auto& [version, kek] : vault.keyring.keks()) json["kek_versions"].push_back(version);
+  json["newest_kek"] = vault.wrap_version;
+  json["trail"] = {{"healthy", vault.log->healthy()},
+                   {"last_seq", vault.log->last_seq()},
+                   {"last_time", base::FormatTime(vault.log->last_time())}};
+  json["keys"] = Json::object();
+  for (const auto& [status, count] : keys) json["keys"][status] = count;
+  json["profiles"] = profiles;
+  json["version"] = STRONGROOM_VERSION;
+  json["pid"] = getpid();
+  json["uptime_seconds"] = (base::MonoMicros() - vault.opened_at) / base::kMicrosPerSecond;
+  return Document(json);
+}
+
+Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body) {
+  if (!body.empty()) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const auto keks, store.ListKeks());
+  TRY_ASSIGN(const auto counts, store.CountKeysByKek());
+  Json json = Json::array();
+  for (const KekRow& row : keks) {
+    const auto kek = vault.keyring.Find(row.version);
+    const auto value = kek ? CheckValue(**kek) : Result<Bytes>(std::unexpected(kek.error()));
+    const auto count = counts.find(row.version);
+    const std::size_t shown = std::min(kShownCheckBytes, row.check_value.size());
+    json.push_back({{"kek_version", row.version},
+                    {"status", row.status},
+                    {"check_value", base::Hex(ByteView(row.check_value).first(shown))},
+                    {"held", kek.has_value()},
+                    {"matches", value && Cipher::Equal(*value, row.check_value)},
+                    {"keys", count == counts.end() ? std::int64_t{0} : count->second},
+                    {"created_at", base::FormatTime(row.created_at)}});
+  }
+  return Document(json);
+}
+
+Result<Bytes> ListKeys(OpenVault&, Store& store, ByteView body) {
+  const auto request = ListRequest::Decode(body);
+  if (!request) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const std::vector<KeyRow> keys, store.ListKeys(request->customer, request->status));
+  Json json = Json::array();
+  for (const KeyRow& row : keys) {
+    TRY_ASSIGN(Json key, KeyJson(store, row));
+    json.push_back(std::move(key));
+  }
+  return Document(json);
+}
+
+Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
+  const auto ref = DecodeText(body);
+  if (!ref) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const std::optional<KeyRow> row, store.FindKey(*ref));
+  if (!row) return Refuse(Refusal::kKeyUnknown);
+  TRY_ASSIGN(Json json, KeyJson(store, *row));
+  json["intact"] = ProvenKey::Prove(vault, *row).has_value();
+  json["profiles"] = Json::array();
+  TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(*ref));
+  for (const ProfileRow& profile : profiles) json["profiles"].push_back(profile.profile_ref);
+  return Document(json);
+}
+
+Result<Bytes> ListProfiles(OpenVault& vault, Store& store, ByteView body) {
+  const auto request = ListRequest::Decode(body);
+  if (!request) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ListProfiles(request->customer, request->status));
+  Json json = Json::array();
+  for (const ProfileRow& row : profiles) json.push_back(ProfileJson(vault, row));
+  return Document(json);
+}
+
+Result<Bytes> ShowProfile(OpenVault& vault, Store& store, ByteView body) {
+  const auto ref = DecodeText(body);
+  if (!ref) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const std::optional<ProfileRow> row, store.FindProfile(*ref));
+  if (!row) return Refuse(Refusal::kProfileUnknown);
+  return Document(ProfileJson(vault, *row));
+}
+
+}  // namespace strongroom::vault

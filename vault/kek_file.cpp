@@ -1,0 +1,86 @@
+#include "vault/kek_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "base/files.h"
+#include "vault/cipher.h"
+
+namespace strongroom::vault {
+namespace {
+
+std::string Parent(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Fills `into` from the file, straight from the kernel: no buffer in between ever holds the KEK.
+bool ReadExactly(int fd, std::span<std::uint8_t> into) {
+  while (!into.empty()) {
+    const ssize_t got = read(fd, into.data(), into.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    into = into.subspan(static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
+bool WriteAll(int fd, ByteView from) {
+  while (!from.empty()) {
+    const ssize_t wrote = write(fd, from.data(), from.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return false;
+    from = from.subspan(static_cast<std::size_t>(wrote));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Kek> KekFile::Read(const std::string& path) {
+  TRY_ASSIGN(const base::UniqueFd fd, base::OpenPrivate(path));
+  struct stat facts{};
+  if (fstat(fd.get(), &facts) != 0) return Fail(Code::kUnavailable, "cannot be examined: errno", errno);
+  if (facts.st_size != static_cast<off_t>(Kek::kBytes)) {
+    return Fail(Code::kInvalidArgument, "a KEK file holds exactly 32 raw bytes, this one has another size",
+                facts.st_size);
+  }
+  TRY_ASSIGN(SecretValue value, SecretValue::Allocate(Kek::kBytes));
+  if (!ReadExactly(fd.get(), value.Bytes(SecretAccess()))) {
+    return Fail(Code::kUnavailable, "cannot be read: errno", errno);
+  }
+  return Kek::FromSecret(std::move(value));
+}
+
+Result<Kek> KekFile::Create(const std::string& path) {
+  if (access(path.c_str(), F_OK) == 0) return Fail(Code::kAlreadyExists, "a KEK file is there already");
+  TRY_ASSIGN(Kek kek, Kek::Generate());
+  const std::string temporary = path + ".new";
+  // One left by a crash was never anybody's KEK.
+  unlink(temporary.c_str());
+  base::UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the KEK file: errno", errno);
+  int problem = 0;
+  if (fchmod(fd.get(), 0600) != 0 || !WriteAll(fd.get(), kek.View().Bytes(SecretAccess())) ||
+      fsync(fd.get()) != 0 ||
+      renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
+    problem = errno;
+    unlink(temporary.c_str());
+  }
+  if (problem == EEXIST) return Fail(Code::kAlreadyExists, "a KEK file is there already");
+  if (problem != 0) return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
+  TRY(base::SyncDirectory(Parent(path)));
+  return kek;
+}
+
+Result<Bytes> CheckValue(const Kek& kek) {
+  return Cipher::DerivePublic(kek.View(), "kcv", 32);
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,25 @@
+// KekFile: a KEK as 32 raw bytes in a file only its owner may read.
+#pragma once
+
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "vault/secret.h"
+
+namespace strongroom::vault {
+
+// KekFile reads and makes KEK files: 32 raw bytes, mode 0600, owned by us or root.
+class KekFile {
+ public:
+  // Read refuses, with the reason, a file that others can read, is a link, or is not exactly 32 bytes.
+  static Result<Kek> Read(const std::string& path);
+  // Create writes a fresh random KEK to a new file, durably. kAlreadyExists where the file is there; after a
+  // crash there is the whole file or none of that name.
+  static Result<Kek> Create(const std::string& path);
+};
+
+// CheckValue is HKDF(KEK, "kcv"), 32 bytes: what the database knows a KEK by.
+Result<Bytes> CheckValue(const Kek& kek);
+
+}  // namespace strongroom::vault

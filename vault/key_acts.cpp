@@ -1,0 +1,161 @@
+// Acts on keys that are in use: rotate, revoke, suspend, resume, compromise.
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "vault/field_rules.h"
+#include "vault/operations.h"
+#include "vault/profile_mac.h"
+#include "vault/proven_key.h"
+
+namespace strongroom::vault {
+namespace {
+
+constexpr base::Micros kMostGrace = 366 * base::kMicrosPerDay;
+
+class RotateKey final : public Act {
+ public:
+  RotateKey(OpenVault& vault, RotateKeyRequest request) : vault_(vault), request_(std::move(request)) {}
+  Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
+  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+
+ private:
+  Result<std::size_t> Repoint(Store& store, base::Micros now) const;
+
+  OpenVault& vault_;
+  const RotateKeyRequest request_;
+};
+
+bool SamePlace(const ProvenKey& a, const ProvenKey& b) {
+  return a.row().customer == b.row().customer && a.row().provider == b.row().provider &&
+         a.row().label == b.row().label && a.context().origin == b.context().origin &&
+         a.context().hosted == b.context().hosted;
+}
+
+Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& record) {
+  record.key_ref = request_.new_key_ref;
+  TRY(TakeReason(request_.reason, record));
+  if (request_.grace < 0 || request_.grace > kMostGrace) return Refuse(Refusal::kFieldInvalid);
+  TRY_ASSIGN(ProvenKey old_key, ProvenKey::Find(vault_, store, request_.old_key_ref));
+  record.customer = old_key.row().customer;
+  record.before = audit::Facts{{"key_ref", old_key.row().key_ref}, {"status", old_key.row().status}};
+  TRY_ASSIGN(ProvenKey new_key, ProvenKey::Find(vault_, store, request_.new_key_ref));
+  record.key_version = new_key.row().key_version;
+  const auto rotated = NextState(old_key.state(), Move::kRotate);
+  const auto active = NextState(new_key.state(), Move::kActivate);
+  if (!rotated || !active) return Refuse(Refusal::kKeyMoveForbidden);
+  if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
+  TRY(old_key.Write(vault_, store, *rotated, now + request_.grace, now));
+  TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
+  TRY_ASSIGN(const std::size_t profiles, Repoint(store, now));
+  TRY_ASSIGN(new_epoch, store.MoveEpoch());
+  record.after = audit::Facts{{"status", new_key.row().status},
+                              {"probed", request_.probed ? "yes" : "no"},
+                              {"old_status", old_key.row().status},
+                              {"grace_until", base::FormatTime(now + request_.grace)},
+                              {"profiles", std::to_string(profiles)}};
+  return {};
+}
+
+Result<std::size_t> RotateKey::Repoint(Store& store, base::Micros now) const {
+  TRY_ASSIGN(std::vector<ProfileRow> profiles, store.ProfilesOfKey(request_.old_key_ref));
+  for (ProfileRow& profile : profiles) {
+    // A profile that somebody pointed at this key by hand must not come out of it with our MAC.
+    TRY(VerifyProfile(vault_.profile_key, vault_.vault_id, profile));
+    profile.key_ref = request_.new_key_ref;
+    profile.updated_at = now;
+    TRY_ASSIGN(profile.vault_mac, ProfileMac(vault_.profile_key, vault_.vault_id, profile));
+    TRY(store.UpdateProfile(profile));
+  }
+  return profiles.size();
+}
+
+// KeyMove is one word of MoveRequest.move. `stops` marks the moves that must be possible whatever became of the row.
+struct KeyMove {
+  std::string_view word;
+  Move move;
+  KeyState to;
+  bool stops;
+};
+constexpr std::array<KeyMove, 4> kMoves{{
+    {"revoke", Move::kRevoke, KeyState::kRevoked, true},
+    {"suspend", Move::kSuspend, KeyState::kSuspended, false},
+    {"resume", Move::kResume, KeyState::kActive, false},
+    {"compromise", Move::kCompromise, KeyState::kCompromised, true},
+}};
+
+const KeyMove* FindMove(std::string_view word) {
+  for (const KeyMove& row : kMoves) {
+    if (row.word == word) return &row;
+  }
+  return nullptr;
+}
+
+class MoveKey final : public Act {
+ public:
+  MoveKey(OpenVault& vault, MoveRequest request) : vault_(vault), request_(std::move(request)) {}
+  Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
+  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+
+ private:
+  OpenVault& vault_;
+  const MoveRequest request_;
+};
+
+// Final as the row states it: no move leads on from here, proved or not.
+bool StatedFinal(const KeyRow& row) {
+  const auto stated = ParseState(row.status);
+  return stated && (*stated == KeyState::kCompromised || *stated == KeyState::kDestroyed);
+}
+
+// A row that does not open cannot be wrapped for its new state, and will not open in that one either. Its STATUS is set
+// all the same: whoever restores the wrap later finds the key stopped.
+Result<void> StopUnproven(Store& store, KeyRow row, KeyState to, base::Micros now) {
+  if (StatedFinal(row)) return Refuse(Refusal::kKeyMoveForbidden);
+  const std::int64_t expected = row.row_version;
+  if (expected == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  row.status = StateName(to);
+  row.row_version = expected + 1;
+  row.revoked_at = row.revoked_at.value_or(now);
+  row.state_changed_at = now;
+  return store.UpdateKey(row, expected);
+}
+
+Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& record) {
+  record.key_ref = request_.ref;
+  TRY(TakeReason(request_.reason, record));
+  const KeyMove* move = FindMove(request_.move);
+  if (move == nullptr) return Refuse(Refusal::kFieldInvalid);
+  TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(request_.ref));
+  if (!row) return Refuse(Refusal::kKeyUnknown);
+  record.customer = row->customer;
+  record.key_version = row->key_version;
+  record.before = audit::Facts{{"status", row->status}};
+  record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
+  auto key = ProvenKey::Prove(vault_, *row);
+  if (!key) {
+    if (!move->stops) return std::unexpected(key.error());
+    TRY(StopUnproven(store, std::move(*row), move->to, now));
+    (*record.after)["unproven"] = RefusalName(RefusalOf(key.error()));
+  } else {
+    const auto next = NextState(key->state(), move->move);
+    if (!next) return Refuse(Refusal::kKeyMoveForbidden);
+    TRY(key->Write(vault_, store, *next, key->row().grace_until, now));
+  }
+  TRY_ASSIGN(new_epoch, store.MoveEpoch());
+  return {};
+}
+
+}  // namespace
+
+MadeAct MakeRotateKey(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  TRY_ASSIGN(RotateKeyRequest request, RotateKeyRequest::Decode(body));
+  return std::make_unique<RotateKey>(vault, std::move(request));
+}
+
+MadeAct MakeMoveKey(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  TRY_ASSIGN(MoveRequest request, MoveRequest::Decode(body));
+  return std::make_unique<MoveKey>(vault, std::move(request));
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,93 @@
+#include "vault/keyring.h"
+
+#include <charconv>
+#include <filesystem>
+#include <utility>
+
+#include "vault/cipher.h"
+
+namespace strongroom::vault {
+namespace {
+
+constexpr std::string_view kSecretDomain = "strongroom/secret/v1";
+constexpr std::string_view kAlgorithm = "AES-256-GCM";
+constexpr std::size_t kMostVersionDigits = 9;
+
+// The version in a name like "12.key", 0 for any other name ("012.key", "1.key.new", ".key").
+std::int64_t VersionOfName(std::string_view name) {
+  constexpr std::string_view kSuffix = ".key";
+  if (!name.ends_with(kSuffix)) return 0;
+  name.remove_suffix(kSuffix.size());
+  if (name.empty() || name.size() > kMostVersionDigits || name.front() == '0') return 0;
+  std::int64_t version = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), version);
+  return error == std::errc() && end == name.data() + name.size() && version > 0 ? version : 0;
+}
+
+Bytes SecretAad(std::string_view vault_id, std::string_view name, std::int64_t kek_version) {
+  return base::ByteWriter()
+      .Field(kSecretDomain)
+      .Field(vault_id)
+      .Field(kAlgorithm)
+      .Field(name)
+      .I64(kek_version)
+      .Take();
+}
+
+}  // namespace
+
+std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
+  namespace fs = std::filesystem;
+  Keyring keyring;
+  const auto add = [&keyring](std::int64_t version, const std::string& file) -> Result<void> {
+    TRY_ASSIGN(Kek kek, KekFile::Read(file));
+    keyring.keks_.emplace(version, std::move(kek));
+    return {};
+  };
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    if (auto added = add(1, path); !added) return std::unexpected(KekProblem{path, added.error()});
+    return keyring;
+  }
+  fs::directory_iterator entry(path, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::int64_t version = VersionOfName(entry->path().filename().native());
+    if (version == 0) continue;
+    if (auto added = add(version, entry->path().native()); !added) {
+      return std::unexpected(KekProblem{entry->path().native(), added.error()});
+    }
+  }
+  if (error)
+    return std::unexpected(
+        KekProblem{path, Error(Code::kUnavailable, "cannot be listed: errno", error.value())});
+  if (keyring.keks_.empty()) {
+    return std::unexpected(KekProblem{path, Error(Code::kNotFound, "holds no KEK file (1.key, 2.key ...)")});
+  }
+  return keyring;
+}
+
+Result<const Kek*> Keyring::Find(std::int64_t version) const {
+  const auto found = keks_.find(version);
+  if (found == keks_.end())
+    return Fail(Code::kNotFound, "the keyring does not hold this KEK version", version);
+  return &found->second;
+}
+
+Result<WrappedSecret> WrapMacKey(const Kek& kek, std::int64_t kek_version, std::string_view vault_id,
+                                 std::string_view name, const MacKey& key) {
+  WrappedSecret wrapped{kek_version, Cipher::RandomNonce(), {}};
+  TRY_ASSIGN(wrapped.ciphertext,
+             Cipher::SealWith(kek.View(), wrapped.nonce, SecretAad(vault_id, name, kek_version), key.View()));
+  return wrapped;
+}
+
+Result<MacKey> UnwrapMacKey(const Kek& kek, std::string_view vault_id, std::string_view name,
+                            const WrappedSecret& wrapped) {
+  TRY_ASSIGN(SecretValue value,
+             Cipher::OpenWith(kek.View(), wrapped.nonce, SecretAad(vault_id, name, wrapped.kek_version),
+                              wrapped.ciphertext));
+  if (value.size() != MacKey::kBytes) return Fail(Code::kDecryptFailed, "does not open");
+  return MacKey::FromSecret(std::move(value));
+}
+
+}  // namespace strongroom::vault

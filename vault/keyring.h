@@ -1,0 +1,50 @@
+// The keyring: the KEK versions this process holds, and the vault's own keys wrapped under them.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "vault/kek_file.h"
+#include "vault/secret.h"
+
+namespace strongroom::vault {
+
+// KekProblem is why a keyring was refused: `path` is the file or directory the error speaks of.
+struct KekProblem {
+  std::string path;
+  Error error;
+};
+
+// Keyring holds KEK versions by number. Move-only; immutable after loading, so threads may share it.
+class Keyring {
+ public:
+  // Load reads PATH/1.key, 2.key … of a directory, or one file as version 1. Other names are ignored; none at all is
+  // kNotFound.
+  static std::expected<Keyring, KekProblem> Load(const std::string& path);
+
+  // Find is kNotFound where this version is not held.
+  Result<const Kek*> Find(std::int64_t version) const;
+  std::int64_t newest() const { return keks_.empty() ? 0 : keks_.rbegin()->first; }
+  const std::map<std::int64_t, Kek>& keks() const { return keks_; }
+
+ private:
+  std::map<std::int64_t, Kek> keks_;
+};
+
+// WrappedSecret is one of the vault's own keys as VAULT_SECRET stores it.
+struct WrappedSecret {
+  std::int64_t kek_version;
+  Bytes nonce, ciphertext;
+};
+// WrapMacKey and UnwrapMacKey bind the vault's id, the secret's name and the KEK version.
+Result<WrappedSecret> WrapMacKey(const Kek& kek, std::int64_t kek_version, std::string_view vault_id,
+                                 std::string_view name, const MacKey& key);
+Result<MacKey> UnwrapMacKey(const Kek& kek, std::string_view vault_id, std::string_view name,
+                            const WrappedSecret& wrapped);
+
+}  // namespace strongroom::vault

@@ -1,0 +1,46 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/config.h"
+#include "base/process.h"
+#include "vault/arena.h"
+#include "vault/server.h"
+#include "vault/service.h"
+
+namespace {
+
+int Refuse(const std::string& problem) {
+  std::fprintf(stderr, "vaultd: %s\n", problem.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  strongroom::base::HardenProcess();
+  if (const auto arena = strongroom::vault::Arena::Open(); !arena) return Refuse(arena.error().Message());
+  std::string home;
+  bool foreground = true;
+  bool init = false;
+  CLI::App app("Holds the keys of a Strongroom home and releases them on its Unix socket.", "vaultd");
+  app.set_version_flag("--version", "vaultd " STRONGROOM_VERSION);
+  app.add_option("--home", home, "the home directory (STRONGROOM_HOME, else /var/lib/strongroom)");
+  app.add_flag("--foreground", foreground, "stay in the foreground, as vaultd always does");
+  app.add_flag("--init", init, "make a new home and exit; keytool init runs this");
+  app.footer("SIGTERM or SIGINT: answer what is in flight, record the stop, exit 0. SIGHUP: read [roles] again.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::fprintf(stderr, "vaultd: %s; see `vaultd --help`\n", error.what());
+    return 2;
+  }
+  home = strongroom::base::FindHome(home);
+  if (init) {
+    const auto made = strongroom::vault::InitVault(home);
+    return made ? 0 : Refuse(made.error().text);
+  }
+  const auto config = strongroom::base::LoadConfig(home);
+  if (!config) return Refuse(config.error().text);
+  return strongroom::vault::RunVaultd(*config, strongroom::vault::ServerLimits());
+}

@@ -1,0 +1,79 @@
+// OpenVault: what vaultd holds while it runs, and what every operation works on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "audit/log_writer.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "sql/database.h"
+#include "vault/keyring.h"
+#include "vault/secret.h"
+#include "vault/service.h"
+
+namespace strongroom::vault {
+
+// The names of the vault's own keys in VAULT_SECRET.
+inline constexpr std::string_view kProfileMacSecret = "profile-mac";
+inline constexpr std::string_view kFingerprintSecret = "fingerprint";
+
+// KeptEpoch is the epoch as this process last saw it committed. Thread-safe.
+class KeptEpoch {
+ public:
+  std::int64_t value() const { return value_.load(); }
+  // Publish keeps the new epoch and tells the handler, outside any lock of the database.
+  void Publish(std::int64_t epoch);
+  void OnChange(std::function<void(std::int64_t)> handler);
+  // Doubt marks the value as perhaps behind the database (a COMMIT whose outcome is unknown); TakeDoubt asks once.
+  void Doubt() { doubted_.store(true); }
+  bool TakeDoubt() { return doubted_.exchange(false); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+  std::atomic<bool> doubted_{false};
+  std::mutex mutex_;  // guards handler_
+  std::function<void(std::int64_t)> handler_;
+};
+
+struct OpenVault {
+  OpenVault(base::Config vault_config, std::string id, Keyring kek_ring, MacKey profile_mac, MacKey fingerprint)
+      : config(std::move(vault_config)),
+        vault_id(std::move(id)),
+        keyring(std::move(kek_ring)),
+        profile_key(std::move(profile_mac)),
+        fingerprint_key(std::move(fingerprint)) {}
+
+  // sealed is true where no KEK is in memory: nothing then opens.
+  bool sealed() const { return keyring.keks().empty(); }
+
+  const base::Config config;
+  const std::string vault_id;
+  const Keyring keyring;
+  std::int64_t wrap_version = 0;  // the newest ACTIVE KEK: every new wrap is under it
+  const MacKey profile_key;
+  const MacKey fingerprint_key;
+  const base::Micros opened_at = base::MonoMicros();
+  KeptEpoch epoch;
+  std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
+  std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
+};
+
+// LoadVault opens the vault database and keys of a configuration and starts the trail's writer; nothing is recorded.
+std::expected<std::unique_ptr<OpenVault>, VaultProblem> LoadVault(const base::Config& config);
+
+// OpenReader opens the connection that answers questions.
+Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config);
+
+// SystemActor is this process as an actor in the trail; ActorOf is a peer, under the role that allowed its act.
+audit::Actor SystemActor();
+audit::Actor ActorOf(const Peer& peer, std::string_view role);
+// LogName is the trail's id in a new vault: vault id and node, a plain name. BootName is 32 random hexadecimal digits.
+std::string LogName(std::string_view vault_id);
+std::string BootName();
+
+}  // namespace strongroom::vault

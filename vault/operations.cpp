@@ -1,0 +1,71 @@
+#include "vault/operations.h"
+
+#include <array>
+
+#include "base/log.h"
+
+namespace strongroom::vault {
+namespace {
+
+constexpr std::uint8_t Bit(Role role) { return static_cast<std::uint8_t>(role); }
+constexpr std::uint8_t kAdmin = Bit(Role::kAdmin);
+constexpr std::uint8_t kWorker = Bit(Role::kWorker);
+constexpr std::uint8_t kAuditor = Bit(Role::kAuditor);
+constexpr std::uint8_t kAny = kAdmin | kWorker | kAuditor;
+
+constexpr bool kWhileSealed = true, kUnsealed = false;
+constexpr bool kKey = true, kNoKey = false;
+
+// The whole privileged surface. What is not here is denied.
+constexpr std::array<OperationRow, 17> kOperations{{
+    {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
+    {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
+    {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
+    {Operation::kResolve, "resolve", kWorker, kUnsealed, kNoKey, Runs::kGrouped, &MakeResolve},
+    {Operation::kProbe, "probe", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeProbe},
+    {Operation::kListKeys, "list_keys", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ListKeys},
+    {Operation::kShowKey, "show_key", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ShowKey},
+    {Operation::kAddKey, "add_key", kAdmin, kUnsealed, kKey, Runs::kAlone, &MakeAddKey},
+    {Operation::kActivateKey, "activate_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeActivateKey},
+    {Operation::kRotateKey, "rotate_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRotateKey},
+    {Operation::kMoveKey, "move_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveKey},
+    {Operation::kListProfiles, "list_profiles", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped,
+     &ListProfiles},
+    {Operation::kShowProfile, "show_profile", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ShowProfile},
+    {Operation::kSetProfile, "set_profile", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSetProfile},
+    {Operation::kMoveProfile, "move_profile", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveProfile},
+    {Operation::kSetRate, "set_rate", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSetRate},
+    {Operation::kKekStatus, "kek_status", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &KekStatus},
+}};
+
+}  // namespace
+
+std::span<const OperationRow> Operations() { return kOperations; }
+
+const OperationRow* FindOperation(std::uint8_t number) {
+  for (const OperationRow& row : kOperations) {
+    if (static_cast<std::uint8_t>(row.operation) == number) return &row;
+  }
+  return nullptr;
+}
+
+Refusal AsRefusal(const Error& error) {
+  if (error.refusal() != 0) return RefusalOf(error);
+  switch (error.code()) {
+    case Code::kConflict:
+    case Code::kAlreadyExists:
+      return Refusal::kConflict;
+    case Code::kUnavailable:
+    case Code::kCorrupt:
+      base::LogError("vault_database_failed", error);
+      return Refusal::kDatabaseUnavailable;
+    case Code::kResourceExhausted:
+      base::LogError("vault_resource_exhausted", error);
+      return Refusal::kBusy;
+    default:
+      base::LogError("vault_internal", error);
+      return Refusal::kInternal;
+  }
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,89 @@
+// Operations: the one table of everything vaultd can be asked, and the two kinds of handlers behind it.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "audit/job.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "vault/open_vault.h"
+#include "vault/protocol.h"
+#include "vault/secret.h"
+#include "vault/service.h"
+#include "vault/store.h"
+
+namespace strongroom::vault {
+
+// Refuse makes the error half of any Result: `return Refuse(Refusal::kKeyUnknown);`
+inline std::unexpected<Error> Refuse(Refusal refusal) { return std::unexpected(RefusalError(refusal)); }
+// AsRefusal is the refusal that stands for any error of ours: its own, or that of the part that failed.
+Refusal AsRefusal(const Error& error);
+
+// Act is one request that is decided on the trail writer's thread, inside the transaction that holds its record. An
+// error from Decide is a refusal: what the act had changed is undone, and the record says why. Decide fills in the
+// record as it learns (customer, key_ref, purpose, before, after), so that a refusal names what it was about.
+class Act {
+ public:
+  virtual ~Act() = default;
+  virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
+  // Answer is called once, after the record of a successful Decide is durable.
+  virtual Reply Answer(const audit::Receipt& receipt) = 0;
+  // new_epoch is set by a Decide that moved the epoch.
+  std::optional<std::int64_t> new_epoch;
+};
+
+// A fact is answered at once, from the read connection, on the thread that calls Service::Handle.
+using FactHandler = Result<Bytes> (*)(OpenVault& vault, Store& store, ByteView body);
+// An act handler only decodes; an error is kMalformed.
+using ActHandler = Result<std::unique_ptr<Act>> (*)(OpenVault& vault, ByteView body,
+                                                    std::optional<SecretValue> secret);
+
+enum class Runs : std::uint8_t {
+  kGrouped,  // reads only: shares a transaction with others
+  kAlone,    // writes rows: has a transaction of its own
+};
+
+// OperationRow: `action` is the name in the trail. Facts are recorded only where they are refused.
+struct OperationRow {
+  Operation operation;
+  std::string_view action;
+  std::uint8_t roles;
+  bool while_sealed;
+  bool carries_key;
+  Runs runs;
+  std::variant<FactHandler, ActHandler> handler;
+};
+
+// FindOperation is nullptr for a number that is not in the table: denied.
+const OperationRow* FindOperation(std::uint8_t number);
+std::span<const OperationRow> Operations();
+
+// The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp.
+Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> GetRates(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ListKeys(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ListProfiles(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ShowProfile(OpenVault& vault, Store& store, ByteView body);
+
+using MadeAct = Result<std::unique_ptr<Act>>;
+MadeAct MakeResolve(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeProbe(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeAddKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeActivateKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRotateKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeMoveKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeSetProfile(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeMoveProfile(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeSetRate(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+
+}  // namespace strongroom::vault

@@ -1,0 +1,35 @@
+#include "vault/profile_mac.h"
+
+#include "vault/cipher.h"
+#include "vault/origin.h"
+#include "vault/protocol.h"
+
+namespace strongroom::vault {
+namespace {
+
+constexpr std::string_view kDomain = "strongroom/profile/v1";
+
+}  // namespace
+
+Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const ProfileRow& row) {
+  TRY_ASSIGN(const Origin origin, Origin::OfEndpoint(row.endpoint));
+  base::ByteWriter writer;
+  writer.Field(kDomain)
+      .Field(vault_id)
+      .Field(row.profile_ref)
+      .Field(row.customer)
+      .Field(row.mode)
+      .Field(row.provider)
+      .Field(origin.text())
+      .U8(row.key_ref.has_value() ? 1 : 0);
+  if (row.key_ref) writer.Field(*row.key_ref);
+  return Cipher::Mac(key.View(), writer.bytes());
+}
+
+Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const ProfileRow& row) {
+  const auto mac = ProfileMac(key, vault_id, row);
+  if (mac && Cipher::Equal(*mac, row.vault_mac)) return {};
+  return std::unexpected(RefusalError(Refusal::kProfileTampered));
+}
+
+}  // namespace strongroom::vault

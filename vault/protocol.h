@@ -1,0 +1,237 @@
+// The language spoken on vaultd's socket: frames, operations, and the fields of each. vault/PROTOCOL.md is the text.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace strongroom::vault {
+
+// A frame is a 16-byte header, a body of fields, and at most one secret, which follows the body as raw bytes and is
+// read straight into a SecretValue:
+//   u32 body length · u16 secret length · u8 protocol version (1) · u8 kind · u64 call
+struct FrameHeader {
+  std::uint32_t body_length = 0;
+  std::uint16_t secret_length = 0;
+  std::uint8_t kind = 0;  // in a request the operation; in an answer 0 = done, 1 = refused, 2 = epoch notice
+  std::uint64_t call = 0;
+};
+inline constexpr std::size_t kFrameHeaderBytes = 16;
+inline constexpr std::uint8_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kMostBodyBytes = 1 << 20;
+// A request's body is far smaller than an answer's may be: its longest field is a 4,000-byte system prompt.
+inline constexpr std::uint32_t kMostRequestBytes = 64 << 10;
+// The longest secret a frame may carry; SecretValue holds no more.
+inline constexpr std::uint16_t kMostSecretBytes = 2048;
+inline constexpr std::uint8_t kAnswerDone = 0, kAnswerRefused = 1, kAnswerEpoch = 2;
+
+std::array<std::uint8_t, kFrameHeaderBytes> EncodeHeader(const FrameHeader& header);
+// DecodeHeader is kCorrupt on another version or a length over its limit. It takes exactly kFrameHeaderBytes.
+Result<FrameHeader> DecodeHeader(ByteView bytes);
+
+// Operation numbers are fixed for good; a new one gets a new number.
+enum class Operation : std::uint8_t {
+  kStatus = 1,
+  kGetProfile = 2,
+  kGetRates = 3,
+  kResolve = 4,
+  kProbe = 5,         // admin: open a PENDING key once, or an ACTIVE one, for `worker --probe`
+  kListKeys = 10,
+  kShowKey = 11,
+  kAddKey = 12,       // admin, carries the key: a new PENDING version
+  kActivateKey = 13,  // PENDING → ACTIVE, and the profile in the same transaction
+  kRotateKey = 14,    // new version ACTIVE, old ROTATED, profiles repointed
+  kMoveKey = 15,      // revoke, suspend, resume, compromise
+  kListProfiles = 20,
+  kShowProfile = 21,
+  kSetProfile = 22,
+  kMoveProfile = 23,  // suspend, resume, terminate
+  kSetRate = 24,
+  kKekStatus = 30,
+};
+
+// Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
+// text. The number 0 is not used.
+enum class Refusal : std::uint16_t {
+  kMalformed = 1,
+  kUnknownOperation,
+  kNoRole,
+  kSealed,
+  kTrailUnavailable,
+  kDatabaseUnavailable,
+  kBusy,
+  kProfileUnknown,
+  kProfileNotActive,
+  kProfileTampered,
+  kProfileExists,
+  kProfileNeedsKey,
+  kKeyUnknown,
+  kKeyTampered,
+  kKeyNotYours,
+  kKeyPending,
+  kKeySuspended,
+  kKeyRevoked,
+  kKeyCompromised,
+  kKeyDestroyed,
+  kKeyGraceOver,
+  kKeyMoveForbidden,
+  kKeyProbeSpent,
+  kKeyFormat,
+  kKeyProviderMismatch,
+  kOriginNotTls,
+  kOriginMismatch,
+  kReasonMissing,
+  kFieldInvalid,
+  kConflict,
+  kKekMissing,
+  kInternal,
+  kAnswerTooLarge,
+};
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kAnswerTooLarge);
+// RefusalError is the Error both ends build from a refusal: its code and its one line.
+Error RefusalError(Refusal refusal);
+// RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
+std::string_view RefusalName(Refusal refusal);
+// RefusalOf reads the number back from an error; kInternal's own where the error has none.
+Refusal RefusalOf(const Error& error);
+// EncodeRefusal is the body of a refused answer: the number of RefusalOf(error). DecodeRefusal gives the error of that
+// number; one this build does not know, or a body that is no number, is kInternal's.
+Bytes EncodeRefusal(const Error& error);
+Error DecodeRefusal(ByteView body);
+
+// The body of an epoch notice is the epoch.
+Bytes EncodeEpoch(std::int64_t epoch);
+Result<std::int64_t> DecodeEpoch(ByteView body);
+
+// --- Requests and answers. Each has Encode and Decode; Decode is kCorrupt unless the fields are exactly these, text
+// is UTF-8 without a zero byte, and every flag is 0 or 1. ---
+
+struct ResolveRequest {
+  std::string request_id;
+  std::int64_t attempt = 1;
+  std::string customer;
+  std::string profile_ref;
+  Bytes Encode() const;
+  static Result<ResolveRequest> Decode(ByteView body);
+};
+// ResolveAnswer comes with the key as the frame's secret. `seq` is the record that stands for the release.
+struct ResolveAnswer {
+  std::string origin;
+  std::string key_ref;
+  std::int64_t epoch = 0;
+  std::int64_t seq = 0;
+  Bytes Encode() const;
+  static Result<ResolveAnswer> Decode(ByteView body);
+};
+
+// ProfileAnswer is AI_PROFILE as the worker needs it; its MAC has been verified.
+struct ProfileAnswer {
+  std::string profile_ref, customer, mode, provider, model, endpoint, status;
+  std::optional<std::string> key_ref, system_prompt, models_allowed, api_version;
+  std::int64_t default_max_tokens = 1024;
+  std::optional<std::int64_t> default_temp_tenths, rpm, tpm, quota;
+  std::int64_t epoch = 0;
+  Bytes Encode() const;
+  static Result<ProfileAnswer> Decode(ByteView body);
+};
+
+// Rate is one row of RATE_CARD; money is millionths of a dollar per million tokens.
+struct Rate {
+  std::string model, provider;
+  std::int64_t input_micro_usd = 0, output_micro_usd = 0;
+  base::Micros effective_from = 0;
+};
+struct RatesAnswer {
+  std::int64_t epoch = 0;
+  std::vector<Rate> rates;
+  Bytes Encode() const;
+  static Result<RatesAnswer> Decode(ByteView body);
+};
+
+// AddKeyRequest comes with the key as the frame's secret. The answer's body is one text field, the new KEY_REF.
+// Where `like` is set, customer, provider, label, ORIGIN and HOSTED are those of that key (rotation).
+struct AddKeyRequest {
+  std::string customer, provider, label, endpoint, reason;
+  bool hosted = false;
+  std::string like;
+  Bytes Encode() const;
+  static Result<AddKeyRequest> Decode(ByteView body);
+};
+
+// ProfileFields is what an admin may set; absent fields keep their value (or take the default in a new profile).
+struct ProfileFields {
+  std::string profile_ref;
+  std::optional<std::string> customer, profile_name, mode, provider, model, endpoint, key_ref, system_prompt,
+      models_allowed, api_version, notes;
+  std::optional<std::int64_t> default_max_tokens, default_temp_tenths, rpm, tpm, quota;
+};
+
+// ActivateKeyRequest makes a PENDING key ACTIVE and creates or repoints the profile, in one transaction. An empty
+// key_ref makes a profile without a new key: a provider that needs none, or a hosted key in fields.key_ref.
+struct ActivateKeyRequest {
+  std::string key_ref, reason;
+  bool probed = false;
+  std::optional<ProfileFields> profile;
+  Bytes Encode() const;
+  static Result<ActivateKeyRequest> Decode(ByteView body);
+};
+
+// RotateKeyRequest: new_key_ref PENDING → ACTIVE, old_key_ref ACTIVE → ROTATED until now + grace, and every profile
+// of the old one repointed.
+struct RotateKeyRequest {
+  std::string old_key_ref, new_key_ref, reason;
+  base::Micros grace = 0;
+  bool probed = false;
+  Bytes Encode() const;
+  static Result<RotateKeyRequest> Decode(ByteView body);
+};
+
+// MoveRequest is revoke, suspend, resume, compromise of a key; suspend, resume, terminate of a profile.
+struct MoveRequest {
+  std::string ref, move, reason;
+  Bytes Encode() const;
+  static Result<MoveRequest> Decode(ByteView body);
+};
+
+struct SetProfileRequest {
+  ProfileFields fields;
+  std::string reason;
+  Bytes Encode() const;
+  static Result<SetProfileRequest> Decode(ByteView body);
+};
+
+struct SetRateRequest {
+  Rate rate;
+  std::string reason;
+  Bytes Encode() const;
+  static Result<SetRateRequest> Decode(ByteView body);
+};
+
+// ListRequest filters ListKeys and ListProfiles; empty means all. The answers to list, show, status, rates list and
+// kek status requests are one text field: a JSON document of public facts.
+struct ListRequest {
+  std::string customer, status;
+  Bytes Encode() const;
+  static Result<ListRequest> Decode(ByteView body);
+};
+
+// A request that names one thing (GetProfile, ShowKey, ShowProfile, Probe) is one text field; these are its codec.
+Bytes EncodeText(std::string_view text);
+Result<std::string> DecodeText(ByteView body);
+
+// ProbeAnswer comes with the key as the frame's secret.
+struct ProbeAnswer {
+  std::string key_ref, provider, origin;
+  std::int64_t seq = 0;
+  Bytes Encode() const;
+  static Result<ProbeAnswer> Decode(ByteView body);
+};
+
+}  // namespace strongroom::vault

@@ -1,0 +1,104 @@
+#include "vault/proven_key.h"
+
+#include <limits>
+#include <utility>
+
+#include "vault/operations.h"
+
+namespace strongroom::vault {
+namespace {
+
+// ContextOf reads the row into what its wrap must have been made for. The columns that repeat parts of KEY_REF are not
+// in the wrap by themselves, so they must agree with it.
+Result<WrapContext> ContextOf(const OpenVault& vault, const KeyRow& row) {
+  TRY_ASSIGN(KeyRef ref, KeyRef::Parse(row.key_ref));
+  TRY_ASSIGN(Origin origin, Origin::Parse(row.origin));
+  TRY_ASSIGN(const KeyState state, ParseState(row.status));
+  const bool agrees = ref.customer() == row.customer && ref.provider() == row.provider &&
+                      ref.label() == row.label && ref.version() == row.key_version;
+  if (!agrees || (row.hosted != "Y" && row.hosted != "N")) {
+    return Fail(Code::kCorrupt, "the key's row contradicts itself");
+  }
+  WrapContext context(KeyContext(vault.vault_id, std::move(ref)), std::move(origin), row.hosted == "Y");
+  context.state = state;
+  context.grace_until = row.grace_until;
+  context.row_version = row.row_version;
+  context.kek_version = row.kek_version;
+  return context;
+}
+
+}  // namespace
+
+Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
+  auto context = ContextOf(vault, row);
+  if (!context) return Refuse(Refusal::kKeyTampered);
+  const auto kek = vault.keyring.Find(row.kek_version);
+  if (!kek) return Refuse(Refusal::kKekMissing);
+  if (!Verify(**kek, *context, row.sealed)) return Refuse(Refusal::kKeyTampered);
+  return ProvenKey(std::move(row), std::move(*context), *kek);
+}
+
+Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::string_view key_ref) {
+  TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
+  if (!row) return Refuse(Refusal::kKeyUnknown);
+  return Prove(vault, std::move(*row));
+}
+
+Result<void> ProvenKey::CheckState(base::Micros now) const {
+  switch (context_.state) {
+    case KeyState::kPending:
+      return Refuse(Refusal::kKeyPending);
+    case KeyState::kSuspended:
+      return Refuse(Refusal::kKeySuspended);
+    case KeyState::kRevoked:
+      return Refuse(Refusal::kKeyRevoked);
+    case KeyState::kCompromised:
+      return Refuse(Refusal::kKeyCompromised);
+    case KeyState::kDestroyed:
+      return Refuse(Refusal::kKeyDestroyed);
+    case KeyState::kActive:
+    case KeyState::kRotated:
+      break;
+  }
+  if (!Opens(context_.state, context_.grace_until, now)) return Refuse(Refusal::kKeyGraceOver);
+  return {};
+}
+
+Result<void> ProvenKey::Write(const OpenVault& vault, Store& store, KeyState state,
+                              std::optional<base::Micros> grace_until, base::Micros now) {
+  KeyRow row = row_;
+  row.status = StateName(state);
+  row.grace_until = grace_until;
+  row.state_changed_at = now;
+  if (state == KeyState::kRevoked || state == KeyState::kCompromised) row.revoked_at = row.revoked_at.value_or(now);
+  // A probe of a PENDING key is noted in the row at once; later uses stand in the trail, from where every act on the
+  // key brings the column up to date.
+  TRY_ASSIGN(const std::optional<base::Micros> used, store.LastUsed(row.key_ref));
+  if (used) row.last_used_at = used;
+  return Rewrite(vault, store, std::move(row));
+}
+
+Result<void> ProvenKey::Touch(const OpenVault& vault, Store& store, base::Micros used_at) {
+  KeyRow row = row_;
+  row.last_used_at = used_at;
+  return Rewrite(vault, store, std::move(row));
+}
+
+Result<void> ProvenKey::Rewrite(const OpenVault& vault, Store& store, KeyRow row) {
+  if (row_.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  row.row_version = row_.row_version + 1;
+  row.kek_version = vault.wrap_version;
+  TRY_ASSIGN(WrapContext context, ContextOf(vault, row));
+  const auto kek = vault.keyring.Find(vault.wrap_version);
+  if (!kek) return Refuse(Refusal::kKekMissing);
+  auto wrapped = Rewrap(*kek_, context_, row_.sealed.dek, **kek, context);
+  if (!wrapped) return Refuse(Refusal::kKeyTampered);
+  row.sealed.dek = std::move(*wrapped);
+  TRY(store.UpdateKey(row, row_.row_version));
+  row_ = std::move(row);
+  context_ = std::move(context);
+  kek_ = *kek;
+  return {};
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,52 @@
+// ProvenKey: a row of KEY_VAULT whose facts have been proved. Nothing a row says (its state least of all) is believed
+// before its wrap has opened in the very context the row states.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "vault/envelope.h"
+#include "vault/open_vault.h"
+#include "vault/protocol.h"
+#include "vault/store.h"
+
+namespace strongroom::vault {
+
+class ProvenKey {
+ public:
+  // Prove refuses with kKeyTampered where the row contradicts itself or its wrap does not open, and with kKekMissing
+  // where its KEK is not held. The vault must outlive the key.
+  static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
+  // Find is Prove of the stored row; kKeyUnknown where there is none.
+  static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
+
+  const KeyRow& row() const { return row_; }
+  const WrapContext& context() const { return context_; }
+  KeyState state() const { return context_.state; }
+
+  // CheckState refuses, by the state's own refusal, a key that may not go out at `now`.
+  Result<void> CheckState(base::Micros now) const;
+  // Open returns the key itself.
+  Result<SecretValue> Open() const { return vault::Open(*kek_, context_, row_.sealed); }
+
+  // Write moves the row to `state` at `now`: the DEK is wrapped anew under the newest KEK for the row as it will be, and
+  // the row is swapped in by its ROW_VERSION (kConflict). This object is then the new row.
+  Result<void> Write(const OpenVault& vault, Store& store, KeyState state, std::optional<base::Micros> grace_until,
+                     base::Micros now);
+  // Touch is Write without a change of state, noting a use.
+  Result<void> Touch(const OpenVault& vault, Store& store, base::Micros used_at);
+
+ private:
+  ProvenKey(KeyRow row, WrapContext context, const Kek* kek)
+      : row_(std::move(row)), context_(std::move(context)), kek_(kek) {}
+  Result<void> Rewrite(const OpenVault& vault, Store& store, KeyRow row);
+
+  KeyRow row_;
+  WrapContext context_;
+  const Kek* kek_;
+};
+
+}  // namespace strongroom::vault

@@ -1,0 +1,132 @@
+// The refusal table: each reason's name for programs, its code, and its one line for the person who has to act on it.
+#include <array>
+
+#include "vault/protocol.h"
+
+namespace strongroom::vault {
+namespace {
+
+struct Row {
+  Refusal refusal;
+  std::string_view name;
+  Code code;
+  base::Literal text;
+};
+
+constexpr std::array<Row, kRefusals> kTable = {{
+    {Refusal::kMalformed, "MALFORMED", Code::kInvalidArgument,
+     "request refused: its fields do not decode; the two programs may be of different versions, update both"},
+    {Refusal::kUnknownOperation, "UNKNOWN_OPERATION", Code::kInvalidArgument,
+     "request refused: this vaultd does not know the operation; restart vaultd from the same build as its client"},
+    {Refusal::kNoRole, "NO_ROLE", Code::kPermissionDenied,
+     "request refused: your user lacks the role it takes; an admin adds it under [roles] in strongroom.toml and sends "
+     "vaultd SIGHUP"},
+    {Refusal::kSealed, "SEALED", Code::kUnavailable,
+     "request refused: the vault is sealed, no KEK is loaded; 'keytool kek status' says which one is missing"},
+    {Refusal::kTrailUnavailable, "TRAIL_UNAVAILABLE", Code::kUnavailable,
+     "no key left, and the act may not have been done: the audit record cannot be written or was not confirmed; look at "
+     "free disk space and vaultd's log, then at 'keytool show', before asking again"},
+    {Refusal::kDatabaseUnavailable, "DATABASE_UNAVAILABLE", Code::kUnavailable,
+     "nothing was done: the vault database cannot be read or written; look at vaultd's log, then ask again"},
+    {Refusal::kBusy, "BUSY", Code::kUnavailable,
+     "nothing was done: vaultd has too many requests waiting; ask again in a moment"},
+    {Refusal::kProfileUnknown, "PROFILE_UNKNOWN", Code::kNotFound,
+     "no such profile, or it is another customer's; 'keytool profile list' shows what there is"},
+    {Refusal::kProfileNotActive, "PROFILE_NOT_ACTIVE", Code::kRefused,
+     "key withheld: the profile is not ACTIVE; 'keytool profile show' says since when, 'keytool profile resume' lifts "
+     "a suspension"},
+    {Refusal::kProfileTampered, "PROFILE_TAMPERED", Code::kCorrupt,
+     "key withheld: the profile's row was changed outside vaultd; find out who did, then set it again with 'keytool "
+     "profile set'"},
+    {Refusal::kProfileExists, "PROFILE_EXISTS", Code::kAlreadyExists,
+     "nothing was done: that profile exists already and is in use; choose another --profile, 'keytool rotate' its key, "
+     "or change it with 'keytool profile set'"},
+    {Refusal::kProfileNeedsKey, "PROFILE_NEEDS_KEY", Code::kRefused,
+     "the profile's provider needs a key and the profile names none; 'keytool onboard' adds one, or name it with "
+     "--key-ref"},
+    {Refusal::kKeyUnknown, "KEY_UNKNOWN", Code::kNotFound, "no such key; 'keytool list' shows what there is"},
+    {Refusal::kKeyTampered, "KEY_TAMPERED", Code::kDecryptFailed,
+     "key withheld: its row does not open, so it was changed outside vaultd or its KEK is not the one it was sealed "
+     "under; restore the row or rotate the key"},
+    {Refusal::kKeyNotYours, "KEY_NOT_YOURS", Code::kPermissionDenied,
+     "key withheld: it belongs to another customer and is not a hosted key; point the profile at a key of its own "
+     "customer"},
+    {Refusal::kKeyPending, "KEY_PENDING", Code::kRefused,
+     "key withheld: it is PENDING, not yet verified with its provider; finish its onboarding, or try 'keytool test'"},
+    {Refusal::kKeySuspended, "KEY_SUSPENDED", Code::kRefused,
+     "key withheld: it is SUSPENDED; 'keytool show' says why, 'keytool resume' lifts it"},
+    {Refusal::kKeyRevoked, "KEY_REVOKED", Code::kRefused,
+     "key withheld: it was REVOKED, which is final; onboard a new key for the customer"},
+    {Refusal::kKeyCompromised, "KEY_COMPROMISED", Code::kRefused,
+     "key withheld: it was marked COMPROMISED, which is final; onboard a new key, and revoke this one at its provider"},
+    {Refusal::kKeyDestroyed, "KEY_DESTROYED", Code::kRefused,
+     "key withheld: it was DESTROYED and cannot come back; onboard a new key for the customer"},
+    {Refusal::kKeyGraceOver, "KEY_GRACE_OVER", Code::kRefused,
+     "key withheld: it was rotated and its grace is over; point the profile at the key's new version"},
+    {Refusal::kKeyMoveForbidden, "KEY_MOVE_FORBIDDEN", Code::kRefused,
+     "nothing was done: a key or profile in this state cannot make that move; 'keytool show' or 'keytool profile show' "
+     "says what state it is in"},
+    {Refusal::kKeyProbeSpent, "KEY_PROBE_SPENT", Code::kRefused,
+     "key withheld: a PENDING key opens for its probe only once; add the key again"},
+    {Refusal::kKeyFormat, "KEY_FORMAT", Code::kInvalidArgument,
+     "key not taken: a key is 20 to 2,000 visible ASCII characters without spaces or line breaks; copy it again from "
+     "the provider's page"},
+    {Refusal::kKeyProviderMismatch, "KEY_PROVIDER_MISMATCH", Code::kRefused,
+     "nothing was done: key and profile name different providers; use a key of the profile's provider"},
+    {Refusal::kOriginNotTls, "ORIGIN_NOT_TLS", Code::kRefused,
+     "nothing was done: this endpoint is not https; a key only travels over TLS, and without a key http is for loopback, "
+     "or for everywhere with allow_http = true under [provider]"},
+    {Refusal::kOriginMismatch, "ORIGIN_MISMATCH", Code::kRefused,
+     "key withheld: it is bound to another origin than the profile's endpoint; set the endpoint back, or onboard the "
+     "key anew for the new one"},
+    {Refusal::kReasonMissing, "REASON_MISSING", Code::kInvalidArgument,
+     "nothing was done: an admin act needs a reason for the trail; give --reason TEXT"},
+    {Refusal::kFieldInvalid, "FIELD_INVALID", Code::kInvalidArgument,
+     "nothing was done: a field is missing, too long, out of range or not of its form; compare it with --help"},
+    {Refusal::kConflict, "CONFLICT", Code::kConflict,
+     "nothing was done: somebody else changed the same row first; look at it, then ask again"},
+    {Refusal::kKekMissing, "KEK_MISSING", Code::kUnavailable,
+     "key withheld: its KEK version is not on the keyring; put its file back ('keytool kek status' names it) and "
+     "restart vaultd"},
+    {Refusal::kInternal, "INTERNAL", Code::kInternal,
+     "request refused: vaultd failed in a way it should not; its log has the line, please report it"},
+    {Refusal::kAnswerTooLarge, "ANSWER_TOO_LARGE", Code::kInvalidArgument,
+     "too many rows for one answer: narrow it with --customer or --status"},
+}};
+
+constexpr bool InOrder() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<std::size_t>(kTable[i].refusal) != i + 1) return false;
+  }
+  return true;
+}
+static_assert(InOrder(), "row n of the table must be refusal n");
+
+const Row& RowOf(std::uint16_t number) {
+  const bool known = number >= 1 && number <= kRefusals;
+  return kTable[(known ? number : static_cast<std::uint16_t>(Refusal::kInternal)) - 1U];
+}
+
+}  // namespace
+
+Error RefusalError(Refusal refusal) {
+  const Row& row = RowOf(static_cast<std::uint16_t>(refusal));
+  return Error(row.code, row.text).WithRefusal(static_cast<std::uint16_t>(row.refusal));
+}
+
+std::string_view RefusalName(Refusal refusal) { return RowOf(static_cast<std::uint16_t>(refusal)).name; }
+
+Refusal RefusalOf(const Error& error) { return RowOf(error.refusal()).refusal; }
+
+Bytes EncodeRefusal(const Error& error) {
+  return base::ByteWriter().U16(static_cast<std::uint16_t>(RefusalOf(error))).Take();
+}
+
+Error DecodeRefusal(ByteView body) {
+  base::ByteReader reader(body);
+  const std::uint16_t number = reader.U16();
+  const bool whole = reader.Finish().has_value();
+  return RefusalError(RowOf(whole ? number : std::uint16_t{0}).refusal);
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,186 @@
+// Resolve and probe: the two ways a key leaves the vault.
+#include <utility>
+
+#include "base/log.h"
+#include "vault/field_rules.h"
+#include "vault/operations.h"
+#include "vault/profile_mac.h"
+#include "vault/proven_key.h"
+
+namespace strongroom::vault {
+namespace {
+
+// The contract counts characters, IsText bytes of UTF-8: up to four a character.
+constexpr std::size_t kMostRequestId = 36 * 4, kMostCustomer = 10 * 4, kMostProfileRef = 40 * 4;
+// Far above any max_attempts a worker may be set to: this only keeps rubbish out of the trail.
+constexpr std::int64_t kMostAttempts = 1000;
+
+// Decided is a key as it was proved, the record that stands for it, and the epoch at which both were true.
+struct Decided {
+  std::shared_ptr<const ProvenKey> key;
+  std::shared_ptr<const audit::Draft> record;
+  std::int64_t epoch = 0;
+};
+
+// OpenAt opens the key unless an act was acknowledged since it was decided: that act may have been its revoke. Whoever
+// asks again is told by the rows as they are then. A key that was proved a moment ago and does not open has a damaged
+// payload.
+std::expected<SecretValue, Refusal> OpenAt(const OpenVault& vault, const Decided& decided) {
+  if (vault.epoch.value() != decided.epoch) return std::unexpected(Refusal::kBusy);
+  auto opened = decided.key->Open();
+  if (opened) return std::move(*opened);
+  const bool exhausted = opened.error().code() == Code::kResourceExhausted;
+  return std::unexpected(exhausted ? AsRefusal(opened.error()) : Refusal::kKeyTampered);
+}
+
+// Release opens a key after its record is durable, on the server's thread. Where it does not open no key leaves, and the
+// trail is told that this release did not happen. The refusal does not wait for that second record: it gives nothing
+// away, and the first record, which says more than happened, is durable already.
+std::function<Result<SecretValue>()> Release(OpenVault& vault, Decided decided) {
+  return [&vault, decided = std::move(decided)]() -> Result<SecretValue> {
+    auto opened = OpenAt(vault, decided);
+    if (opened) return std::move(*opened);
+    const Refusal refusal = opened.error();
+    const auto& record = decided.record;
+    const auto not_recorded = [key_ref = decided.key->row().key_ref](const Error& error) {
+      base::LogError("failed_release_not_recorded", error, {{"key_ref", key_ref}});
+    };
+    audit::Job job;
+    job.turn = static_cast<std::uint64_t>(record->actor.uid);
+    job.decide = [record, refusal](sql::Database&, base::Micros) {
+      audit::Decision decision{*record, false};
+      decision.record.outcome = audit::Outcome::kError;
+      decision.record.reason = std::string(RefusalName(refusal));
+      return decision;
+    };
+    job.done = [not_recorded](const Result<audit::Receipt>& receipt) {
+      if (!receipt) not_recorded(receipt.error());
+    };
+    if (const auto taken = vault.log->Submit(std::move(job)); !taken) not_recorded(taken.error());
+    return Refuse(refusal);
+  };
+}
+
+void NoteKey(const KeyRow& row, audit::Draft& record) {
+  record.key_ref = row.key_ref;
+  record.key_version = row.key_version;
+}
+
+// Keep is called on the writer's thread, which is also the one that publishes epochs: none moves while it decides.
+Decided Keep(const OpenVault& vault, ProvenKey key, const audit::Draft& record) {
+  return {std::make_shared<const ProvenKey>(std::move(key)), std::make_shared<const audit::Draft>(record),
+          vault.epoch.value()};
+}
+
+class Resolve final : public Act {
+ public:
+  Resolve(OpenVault& vault, ResolveRequest request) : vault_(vault), request_(std::move(request)) {}
+  Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
+  Reply Answer(const audit::Receipt& receipt) override;
+
+ private:
+  Result<ProfileRow> FindProfile(Store& store, audit::Draft& record) const;
+
+  OpenVault& vault_;
+  const ResolveRequest request_;
+  Decided decided_;
+};
+
+// The row is read anew each time: an edit of the database, or an act, counts from the next resolve on.
+Result<ProfileRow> Resolve::FindProfile(Store& store, audit::Draft& record) const {
+  TRY_ASSIGN(std::optional<ProfileRow> profile, store.FindProfile(request_.profile_ref));
+  // Another customer's profile is refused like none at all: who asks learns nothing of it.
+  if (!profile || profile->customer != request_.customer) return Refuse(Refusal::kProfileUnknown);
+  record.key_ref = profile->key_ref;
+  TRY(VerifyProfile(vault_.profile_key, vault_.vault_id, *profile));
+  if (profile->status != "ACTIVE") return Refuse(Refusal::kProfileNotActive);
+  if (!profile->key_ref) return Refuse(Refusal::kProfileNeedsKey);
+  return std::move(*profile);
+}
+
+Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& record) {
+  record.customer = request_.customer;
+  record.request_id = request_.request_id;
+  record.purpose = "attempt " + std::to_string(request_.attempt) + " profile " + request_.profile_ref;
+  const bool formed = IsText(request_.request_id, kMostRequestId) && IsText(request_.customer, kMostCustomer) &&
+                      IsText(request_.profile_ref, kMostProfileRef) && request_.attempt >= 1 &&
+                      request_.attempt <= kMostAttempts;
+  if (!formed) return Refuse(Refusal::kFieldInvalid);
+  TRY_ASSIGN(const ProfileRow profile, FindProfile(store, record));
+  TRY_ASSIGN(ProvenKey key, ProvenKey::Find(vault_, store, *profile.key_ref));
+  NoteKey(key.row(), record);
+  if (key.row().customer != profile.customer && !key.context().hosted) return Refuse(Refusal::kKeyNotYours);
+  if (key.row().provider != profile.provider) return Refuse(Refusal::kKeyProviderMismatch);
+  TRY(key.CheckState(now));
+  const auto origin = Origin::OfEndpoint(profile.endpoint);
+  if (!origin || !(*origin == key.context().origin)) return Refuse(Refusal::kOriginMismatch);
+  // Sealed keys are https by the rules of intake; this is the last look before one goes out.
+  if (!origin->is_https()) return Refuse(Refusal::kOriginNotTls);
+  decided_ = Keep(vault_, std::move(key), record);
+  return {};
+}
+
+Reply Resolve::Answer(const audit::Receipt& receipt) {
+  ResolveAnswer answer;
+  answer.origin = decided_.key->row().origin;
+  answer.key_ref = decided_.key->row().key_ref;
+  answer.epoch = decided_.epoch;
+  answer.seq = receipt.seq;
+  Reply reply(answer.Encode());
+  reply.open_secret = Release(vault_, std::move(decided_));
+  return reply;
+}
+
+class Probe final : public Act {
+ public:
+  Probe(OpenVault& vault, std::string key_ref) : vault_(vault), key_ref_(std::move(key_ref)) {}
+  Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
+  Reply Answer(const audit::Receipt& receipt) override;
+
+ private:
+  OpenVault& vault_;
+  const std::string key_ref_;
+  Decided decided_;
+};
+
+Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record) {
+  record.key_ref = key_ref_;
+  TRY_ASSIGN(ProvenKey key, ProvenKey::Find(vault_, store, key_ref_));
+  NoteKey(key.row(), record);
+  record.customer = key.row().customer;
+  record.purpose = "probe of a key that is " + key.row().status;
+  if (key.state() == KeyState::kPending) {
+    // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.
+    if (key.row().last_used_at || key.row().row_version > 1) return Refuse(Refusal::kKeyProbeSpent);
+    TRY(key.Touch(vault_, store, now));
+  } else if (key.state() != KeyState::kSuspended) {
+    TRY(key.CheckState(now));
+  }
+  decided_ = Keep(vault_, std::move(key), record);
+  return {};
+}
+
+Reply Probe::Answer(const audit::Receipt& receipt) {
+  ProbeAnswer answer;
+  answer.key_ref = decided_.key->row().key_ref;
+  answer.provider = decided_.key->row().provider;
+  answer.origin = decided_.key->row().origin;
+  answer.seq = receipt.seq;
+  Reply reply(answer.Encode());
+  reply.open_secret = Release(vault_, std::move(decided_));
+  return reply;
+}
+
+}  // namespace
+
+MadeAct MakeResolve(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  TRY_ASSIGN(ResolveRequest request, ResolveRequest::Decode(body));
+  return std::make_unique<Resolve>(vault, std::move(request));
+}
+
+MadeAct MakeProbe(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  TRY_ASSIGN(std::string key_ref, DecodeText(body));
+  return std::make_unique<Probe>(vault, std::move(key_ref));
+}
+
+}  // namespace strongroom::vault

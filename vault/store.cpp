@@ -1,0 +1,92 @@
+#include "vault/store.h"
+
+namespace strongroom::vault {
+
+Result<VaultRow> Store::FindVault() {
+  TRY_ASSIGN(sql::Statement * rows, database_.Query("SELECT VAULT_ID, EPOCH, CREATED_AT FROM VAULT"));
+  TRY_ASSIGN(const bool found, rows->Next());
+  if (!found) return Fail(Code::kCorrupt, "the VAULT table is empty");
+  VaultRow vault{rows->Text(0), rows->Int64(1), rows->Int64(2)};
+  TRY_ASSIGN(const bool more, rows->Next());
+  rows->Reset();
+  if (more) return Fail(Code::kCorrupt, "the VAULT table holds more than one row");
+  return vault;
+}
+
+Result<void> Store::InsertVault(const VaultRow& row) {
+  TRY(database_.Execute("INSERT INTO VAULT (VAULT_ID, EPOCH, CREATED_AT) VALUES (?1, ?2, ?3)",
+                        {std::string_view(row.vault_id), row.epoch, row.created_at}));
+  return {};
+}
+
+Result<std::int64_t> Store::MoveEpoch() {
+  TRY(database_.Execute("UPDATE VAULT SET EPOCH = EPOCH + 1"));
+  TRY_ASSIGN(const VaultRow vault, FindVault());
+  return vault.epoch;
+}
+
+Result<std::vector<KekRow>> Store::ListKeks() {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT KEK_VERSION, CHECK_VALUE, STATUS, CREATED_AT FROM KEK ORDER BY KEK_VERSION"));
+  std::vector<KekRow> keks;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return keks;
+    keks.push_back({rows->Int64(0), rows->Blob(1), rows->Text(2), rows->Int64(3)});
+  }
+}
+
+Result<void> Store::InsertKek(const KekRow& row) {
+  TRY(database_.Execute("INSERT INTO KEK (KEK_VERSION, CHECK_VALUE, STATUS, CREATED_AT) VALUES (?1, ?2, ?3, ?4)",
+                        {row.version, ByteView(row.check_value), std::string_view(row.status), row.created_at}));
+  return {};
+}
+
+Result<std::optional<WrappedSecret>> Store::FindSecret(std::string_view name) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT KEK_VERSION, NONCE, WRAPPED FROM VAULT_SECRET WHERE SECRET_NAME = ?1", {name}));
+  if (row == nullptr) return std::nullopt;
+  WrappedSecret secret{row->Int64(0), row->Blob(1), row->Blob(2)};
+  row->Reset();
+  return secret;
+}
+
+Result<void> Store::InsertSecret(std::string_view name, const WrappedSecret& secret) {
+  TRY(database_.Execute(
+      "INSERT INTO VAULT_SECRET (SECRET_NAME, KEK_VERSION, NONCE, WRAPPED) VALUES (?1, ?2, ?3, ?4)",
+      {name, secret.kek_version, ByteView(secret.nonce), ByteView(secret.ciphertext)}));
+  return {};
+}
+
+Result<std::optional<std::string>> Store::FirstRecord() {
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0"));
+  if (row == nullptr) return std::nullopt;
+  const Bytes bytes = row->Blob(0);
+  row->Reset();
+  return std::string(base::AsText(bytes));
+}
+
+Result<std::vector<Rate>> Store::CurrentRates(base::Micros now) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT MODEL, PROVIDER, INPUT_USD_PER_MTOK, OUTPUT_USD_PER_MTOK, EFFECTIVE_FROM "
+                             "FROM RATE_CARD R WHERE EFFECTIVE_FROM = (SELECT MAX(N.EFFECTIVE_FROM) FROM RATE_CARD N "
+                             "WHERE N.MODEL = R.MODEL AND N.PROVIDER = R.PROVIDER AND N.EFFECTIVE_FROM <= ?1) "
+                             "ORDER BY PROVIDER, MODEL",
+                             {now}));
+  std::vector<Rate> rates;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return rates;
+    rates.push_back({rows->Text(0), rows->Text(1), rows->Int64(2), rows->Int64(3), rows->Int64(4)});
+  }
+}
+
+Result<void> Store::InsertRate(const Rate& rate) {
+  TRY(database_.Execute("INSERT INTO RATE_CARD (MODEL, PROVIDER, INPUT_USD_PER_MTOK, OUTPUT_USD_PER_MTOK, "
+                        "EFFECTIVE_FROM) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        {std::string_view(rate.model), std::string_view(rate.provider), rate.input_micro_usd,
+                         rate.output_micro_usd, rate.effective_from}));
+  return {};
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,133 @@
+#include "vault/store.h"
+
+#define KEY_COLUMNS                                                                                           \
+  "KEY_REF, CUSTOMER, PROVIDER, KEY_VERSION, ENCRYPTED_DEK, ENCRYPTED_KEY, NONCE_DEK, NONCE_KEY, "            \
+  "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, "           \
+  "GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT"
+
+namespace strongroom::vault {
+namespace {
+
+// In the order of KEY_COLUMNS.
+KeyRow ReadKey(const sql::Statement& row) {
+  KeyRow key;
+  key.key_ref = row.Text(0);
+  key.customer = row.Text(1);
+  key.provider = row.Text(2);
+  key.key_version = row.Int64(3);
+  key.sealed.dek.ciphertext = row.Blob(4);
+  key.sealed.key.ciphertext = row.Blob(5);
+  key.sealed.dek.nonce = row.Blob(6);
+  key.sealed.key.nonce = row.Blob(7);
+  key.kek_version = row.Int64(8);
+  key.status = row.Text(9);
+  key.created_at = row.Int64(10);
+  key.last_used_at = row.OptionalInt64(11);
+  key.revoked_at = row.OptionalInt64(12);
+  key.label = row.Text(13);
+  key.origin = row.Text(14);
+  key.hosted = row.Text(15);
+  key.row_version = row.Int64(16);
+  key.grace_until = row.OptionalInt64(17);
+  key.state_changed_at = row.Int64(18);
+  key.fingerprint = row.Text(19);
+  return key;
+}
+
+std::string_view View(const std::string& text) { return text; }
+
+}  // namespace
+
+Result<std::optional<KeyRow>> Store::FindKey(std::string_view key_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE KEY_REF = ?1", {key_ref}));
+  if (row == nullptr) return std::nullopt;
+  KeyRow key = ReadKey(*row);
+  row->Reset();
+  return key;
+}
+
+Result<std::vector<KeyRow>> Store::ListKeys(std::string_view customer, std::string_view status) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE (?1 = '' OR CUSTOMER = ?1) "
+                             "AND (?2 = '' OR STATUS = ?2) ORDER BY CUSTOMER, PROVIDER, LABEL, KEY_VERSION",
+                             {customer, status}));
+  std::vector<KeyRow> keys;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return keys;
+    keys.push_back(ReadKey(*rows));
+  }
+}
+
+Result<std::int64_t> Store::NewestVersion(std::string_view customer, std::string_view provider,
+                                          std::string_view label) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT MAX(KEY_VERSION) FROM KEY_VAULT WHERE CUSTOMER = ?1 AND PROVIDER = ?2 "
+                                "AND LABEL = ?3",
+                                {customer, provider, label}));
+  if (row == nullptr) return 0;
+  const std::int64_t newest = row->Int64(0);
+  row->Reset();
+  return newest;
+}
+
+Result<void> Store::InsertKey(const KeyRow& row) {
+  TRY(database_.Execute(
+      "INSERT INTO KEY_VAULT (" KEY_COLUMNS
+      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+      {View(row.key_ref), View(row.customer), View(row.provider), row.key_version,
+       ByteView(row.sealed.dek.ciphertext), ByteView(row.sealed.key.ciphertext), ByteView(row.sealed.dek.nonce),
+       ByteView(row.sealed.key.nonce), row.kek_version, View(row.status), row.created_at,
+       sql::Optional(row.last_used_at), sql::Optional(row.revoked_at), View(row.label), View(row.origin),
+       View(row.hosted), row.row_version, sql::Optional(row.grace_until), row.state_changed_at,
+       View(row.fingerprint)}));
+  return {};
+}
+
+Result<void> Store::UpdateKey(const KeyRow& row, std::int64_t expected) {
+  TRY_ASSIGN(const std::int64_t changed,
+             database_.Execute("UPDATE KEY_VAULT SET ENCRYPTED_DEK = ?1, NONCE_DEK = ?2, KEK_VERSION = ?3, "
+                               "STATUS = ?4, LAST_USED_AT = ?5, REVOKED_AT = ?6, ROW_VERSION = ?7, "
+                               "GRACE_UNTIL = ?8, STATE_CHANGED_AT = ?9 WHERE KEY_REF = ?10 AND ROW_VERSION = ?11",
+                               {ByteView(row.sealed.dek.ciphertext), ByteView(row.sealed.dek.nonce),
+                                row.kek_version, View(row.status), sql::Optional(row.last_used_at),
+                                sql::Optional(row.revoked_at), row.row_version, sql::Optional(row.grace_until),
+                                row.state_changed_at, View(row.key_ref), expected}));
+  if (changed != 1) return Fail(Code::kConflict, "the key's row was changed by somebody else");
+  return {};
+}
+
+Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT AT FROM AUDIT_LOG WHERE KEY_REF = ?1 AND OUTCOME = 'ok' "
+                                "AND ACTION IN ('resolve', 'probe') ORDER BY AT DESC LIMIT 1",
+                                {key_ref}));
+  if (row == nullptr) return std::nullopt;
+  const base::Micros at = row->Int64(0);
+  row->Reset();
+  return at;
+}
+
+Result<std::map<std::string, std::int64_t>> Store::CountKeysByStatus() {
+  TRY_ASSIGN(sql::Statement * rows, database_.Query("SELECT STATUS, COUNT(*) FROM KEY_VAULT GROUP BY STATUS"));
+  std::map<std::string, std::int64_t> counts;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return counts;
+    counts[rows->Text(0)] = rows->Int64(1);
+  }
+}
+
+Result<std::map<std::int64_t, std::int64_t>> Store::CountKeysByKek() {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT KEK_VERSION, COUNT(*) FROM KEY_VAULT GROUP BY KEK_VERSION"));
+  std::map<std::int64_t, std::int64_t> counts;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return counts;
+    counts[rows->Int64(0)] = rows->Int64(1);
+  }
+}
+
+}  // namespace strongroom::vault

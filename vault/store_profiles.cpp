@@ -1,0 +1,115 @@
+#include "vault/store.h"
+
+#define PROFILE_COLUMNS                                                                                      \
+  "PROFILE_REF, CUSTOMER, PROFILE_NAME, MODE, PROVIDER, MODEL, ENDPOINT, KEY_REF, DEFAULT_MAX_TOKENS, "      \
+  "DEFAULT_TEMP, SYSTEM_PROMPT, RATE_LIMIT_RPM, RATE_LIMIT_TPM, MONTHLY_QUOTA_TOKENS, MODELS_ALLOWED, "      \
+  "API_VERSION, VAULT_MAC, STATUS, NOTES, CREATED_AT, UPDATED_AT"
+
+namespace strongroom::vault {
+namespace {
+
+// In the order of PROFILE_COLUMNS.
+ProfileRow ReadProfile(const sql::Statement& row) {
+  ProfileRow profile;
+  profile.profile_ref = row.Text(0);
+  profile.customer = row.Text(1);
+  profile.profile_name = row.Text(2);
+  profile.mode = row.Text(3);
+  profile.provider = row.Text(4);
+  profile.model = row.Text(5);
+  profile.endpoint = row.Text(6);
+  profile.key_ref = row.OptionalText(7);
+  profile.default_max_tokens = row.Int64(8);
+  profile.default_temp_tenths = row.OptionalInt64(9);
+  profile.system_prompt = row.OptionalText(10);
+  profile.rpm = row.OptionalInt64(11);
+  profile.tpm = row.OptionalInt64(12);
+  profile.quota = row.OptionalInt64(13);
+  profile.models_allowed = row.OptionalText(14);
+  profile.api_version = row.OptionalText(15);
+  profile.vault_mac = row.Blob(16);
+  profile.status = row.Text(17);
+  profile.notes = row.OptionalText(18);
+  profile.created_at = row.Int64(19);
+  profile.updated_at = row.Int64(20);
+  return profile;
+}
+
+Result<std::vector<ProfileRow>> ReadAll(sql::Statement& rows) {
+  std::vector<ProfileRow> profiles;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows.Next());
+    if (!more) return profiles;
+    profiles.push_back(ReadProfile(rows));
+  }
+}
+
+std::string_view View(const std::string& text) { return text; }
+
+}  // namespace
+
+Result<std::optional<ProfileRow>> Store::FindProfile(std::string_view profile_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT " PROFILE_COLUMNS " FROM AI_PROFILE WHERE PROFILE_REF = ?1", {profile_ref}));
+  if (row == nullptr) return std::nullopt;
+  ProfileRow profile = ReadProfile(*row);
+  row->Reset();
+  return profile;
+}
+
+Result<std::vector<ProfileRow>> Store::ListProfiles(std::string_view customer, std::string_view status) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " PROFILE_COLUMNS " FROM AI_PROFILE WHERE (?1 = '' OR CUSTOMER = ?1) "
+                             "AND (?2 = '' OR STATUS = ?2) ORDER BY PROFILE_REF",
+                             {customer, status}));
+  return ReadAll(*rows);
+}
+
+Result<std::vector<ProfileRow>> Store::ProfilesOfKey(std::string_view key_ref) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " PROFILE_COLUMNS " FROM AI_PROFILE WHERE KEY_REF = ?1 ORDER BY PROFILE_REF",
+                             {key_ref}));
+  return ReadAll(*rows);
+}
+
+Result<void> Store::InsertProfile(const ProfileRow& row) {
+  TRY(database_.Execute(
+      "INSERT INTO AI_PROFILE (" PROFILE_COLUMNS
+      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+      {View(row.profile_ref), View(row.customer), View(row.profile_name), View(row.mode), View(row.provider),
+       View(row.model), View(row.endpoint), sql::Optional(row.key_ref), row.default_max_tokens,
+       sql::Optional(row.default_temp_tenths), sql::Optional(row.system_prompt), sql::Optional(row.rpm),
+       sql::Optional(row.tpm), sql::Optional(row.quota), sql::Optional(row.models_allowed),
+       sql::Optional(row.api_version), ByteView(row.vault_mac), View(row.status), sql::Optional(row.notes),
+       row.created_at, row.updated_at}));
+  return {};
+}
+
+Result<void> Store::UpdateProfile(const ProfileRow& row) {
+  TRY_ASSIGN(
+      const std::int64_t changed,
+      database_.Execute("UPDATE AI_PROFILE SET CUSTOMER = ?1, PROFILE_NAME = ?2, MODE = ?3, PROVIDER = ?4, "
+                        "MODEL = ?5, ENDPOINT = ?6, KEY_REF = ?7, DEFAULT_MAX_TOKENS = ?8, DEFAULT_TEMP = ?9, "
+                        "SYSTEM_PROMPT = ?10, RATE_LIMIT_RPM = ?11, RATE_LIMIT_TPM = ?12, "
+                        "MONTHLY_QUOTA_TOKENS = ?13, MODELS_ALLOWED = ?14, API_VERSION = ?15, VAULT_MAC = ?16, "
+                        "STATUS = ?17, NOTES = ?18, UPDATED_AT = ?19 WHERE PROFILE_REF = ?20",
+                        {View(row.customer), View(row.profile_name), View(row.mode), View(row.provider),
+                         View(row.model), View(row.endpoint), sql::Optional(row.key_ref), row.default_max_tokens,
+                         sql::Optional(row.default_temp_tenths), sql::Optional(row.system_prompt),
+                         sql::Optional(row.rpm), sql::Optional(row.tpm), sql::Optional(row.quota),
+                         sql::Optional(row.models_allowed), sql::Optional(row.api_version),
+                         ByteView(row.vault_mac), View(row.status), sql::Optional(row.notes), row.updated_at,
+                         View(row.profile_ref)}));
+  if (changed != 1) return Fail(Code::kConflict, "the profile's row was changed by somebody else");
+  return {};
+}
+
+Result<std::int64_t> Store::CountProfiles() {
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT COUNT(*) FROM AI_PROFILE"));
+  if (row == nullptr) return 0;
+  const std::int64_t count = row->Int64(0);
+  row->Reset();
+  return count;
+}
+
+}  // namespace strongroom::vault

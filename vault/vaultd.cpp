@@ -1,0 +1,98 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "vault/arena.h"
+#include "vault/server.h"
+
+namespace strongroom::vault {
+namespace {
+
+// ServiceHandler gives the Service to the server.
+class ServiceHandler final : public RequestHandler {
+ public:
+  explicit ServiceHandler(Service& service) : service_(service) {}
+  void Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::optional<SecretValue> secret,
+              Done done) override {
+    service_.Handle(peer, operation, std::move(body), std::move(secret), std::move(done));
+  }
+  void RecordStrangers(std::int64_t count, const Peer& latest) override { service_.RecordStrangers(count, latest); }
+  void OnEpoch(std::function<void(std::int64_t)> handler) override { service_.OnEpoch(std::move(handler)); }
+  std::int64_t epoch() const override { return service_.epoch(); }
+
+ private:
+  Service& service_;
+};
+
+int Refuse(const std::string& problem) {
+  std::fprintf(stderr, "vaultd: %s\n", problem.c_str());
+  return 1;
+}
+
+// WrongUser is the problem with the uid this runs under, empty where there is none.
+std::string WrongUser(const base::Config& config) {
+  const auto wanted = base::FindUser(config.vault.user);
+  if (!wanted) {
+    return "strongroom.toml, [vault] user: there is no user \"" + config.vault.user + "\"; name the one vaultd runs as";
+  }
+  if (*wanted == geteuid()) return "";
+  return "vaultd runs as " + base::UserName(geteuid()) + ", strongroom.toml says " + base::UserName(*wanted) +
+         "; start it as that user";
+}
+
+void ReloadRoles(const std::string& home, Server& server) {
+  const auto config = base::LoadConfig(home);
+  if (!config) {
+    return base::Log(base::Level::kError, "roles_kept", {{"why", config.error().text}});
+  }
+  auto roles = RolePolicy::Resolve(*config);
+  if (!roles) return base::Log(base::Level::kError, "roles_kept", {{"why", roles.error().text}});
+  server.SetRoles(std::move(*roles));
+  base::Log(base::Level::kInfo, "roles_loaded");
+}
+
+void Serve(const base::Config& config, Server& server, Service& service) {
+  server.OnSignal({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number == SIGHUP) return ReloadRoles(config.home, server);
+    base::Log(base::Level::kInfo, "vaultd_stopping", {{"signal", number}});
+    server.Stop();
+  });
+  base::Log(base::Level::kInfo, "vaultd_start",
+            {{"socket", config.vault.socket},
+             {"epoch", service.epoch()},
+             {"protection", ProtectionName(Arena::Process().protection())},
+             {"single_user", config.vault.single_user}});
+  server.Run();
+}
+
+}  // namespace
+
+int RunVaultd(const base::Config& config, const ServerLimits& limits) {
+  if (const std::string problem = WrongUser(config); !problem.empty()) return Refuse(problem);
+  const auto lock = base::LockFile(config.home + "/vaultd.lock");
+  if (!lock && lock.error().code() == Code::kAlreadyExists) {
+    return Refuse("another vaultd serves " + config.home + "; stop that one first");
+  }
+  if (!lock) return Refuse(config.home + "/vaultd.lock: " + lock.error().Message());
+  auto roles = RolePolicy::Resolve(config);
+  if (!roles) return Refuse(roles.error().text);
+  if (const auto log = base::OpenLog(config.log.destination, "vaultd"); !log) {
+    return Refuse(config.log.destination + ": " + log.error().Message());
+  }
+  auto service = Service::Open(config);
+  if (!service) return Refuse(service.error().text);
+  ServiceHandler handler(**service);
+  auto server = Server::Listen(config.vault.socket, std::move(*roles), limits, handler);
+  if (!server) return Refuse(config.vault.socket + ": " + server.error().Message());
+  Serve(config, **server, **service);
+  server->reset();   // first, so that a client sees vaultd gone and not hanging
+  service->reset();  // records the stop
+  base::Log(base::Level::kInfo, "vaultd_stop");
+  return 0;
+}
+
+}  // namespace strongroom::vault

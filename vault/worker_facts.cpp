@@ -1,0 +1,44 @@
+// What workers read before they call: profiles and rates.
+#include "vault/operations.h"
+#include "vault/profile_mac.h"
+
+namespace strongroom::vault {
+
+// The caller compares `customer` with the request's; the vault does so again at each resolve.
+Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
+  const auto ref = DecodeText(body);
+  if (!ref) return Refuse(Refusal::kMalformed);
+  ProfileAnswer answer;
+  // Read before the row: the row may then be newer than the epoch says, never older.
+  answer.epoch = vault.epoch.value();
+  TRY_ASSIGN(std::optional<ProfileRow> row, store.FindProfile(*ref));
+  if (!row) return Refuse(Refusal::kProfileUnknown);
+  TRY(VerifyProfile(vault.profile_key, vault.vault_id, *row));
+  answer.profile_ref = row->profile_ref;
+  answer.customer = row->customer;
+  answer.mode = row->mode;
+  answer.provider = row->provider;
+  answer.model = row->model;
+  answer.endpoint = row->endpoint;
+  answer.status = row->status;
+  answer.key_ref = row->key_ref;
+  answer.system_prompt = row->system_prompt;
+  answer.models_allowed = row->models_allowed;
+  answer.api_version = row->api_version;
+  answer.default_max_tokens = row->default_max_tokens;
+  answer.default_temp_tenths = row->default_temp_tenths;
+  answer.rpm = row->rpm;
+  answer.tpm = row->tpm;
+  answer.quota = row->quota;
+  return answer.Encode();
+}
+
+Result<Bytes> GetRates(OpenVault& vault, Store& store, ByteView body) {
+  if (!body.empty()) return Refuse(Refusal::kMalformed);
+  RatesAnswer answer;
+  answer.epoch = vault.epoch.value();
+  TRY_ASSIGN(answer.rates, store.CurrentRates(base::WallMicros()));
+  return answer.Encode();
+}
+
+}  // namespace strongroom::vault

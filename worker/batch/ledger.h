@@ -1,0 +1,53 @@
+// Ledger: a batch as the work database holds it: its AI_BATCH row, its messages on the queue, its replies.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "sql/database.h"
+#include "worker/queue/queue.h"
+
+namespace strongroom::worker {
+
+// BatchRecord is one AI_BATCH row. Times are microseconds.
+struct BatchRecord {
+  std::string batch_id, status, customer, profile_ref, input_file, input_sha256, output_file, initiated_by;
+  std::int64_t total = 0, processed = 0, failed = 0, in_flight = 64, timeout_ms = 60'000;
+  base::Micros initiated_at = 0;
+  std::optional<base::Micros> started_at, completed_at;
+  std::string notes;
+};
+
+// NewBatchId is "B", the UTC time to the second, and four random characters.
+std::string NewBatchId(base::Micros now);
+
+Result<void> InsertBatch(sql::Database& database, const BatchRecord& batch);
+// FindBatch is kNotFound where there is none of that id.
+Result<BatchRecord> FindBatch(sql::Database& database, const std::string& batch_id);
+Result<std::vector<BatchRecord>> ListBatches(sql::Database& database, std::int64_t most);
+// UpdateBatch writes status, counts, times and notes.
+Result<void> UpdateBatch(sql::Database& database, const BatchRecord& batch);
+
+// TakenReply is a reply taken from the batch's reply queue.
+struct TakenReply {
+  std::string request_id, message;
+};
+// TakeReplies marks up to `most` waiting replies of a reply queue as taken and returns them.
+Result<std::vector<TakenReply>> TakeReplies(sql::Database& database, const QueueName& queue, base::Micros now,
+                                            std::int64_t most);
+// FindReply returns the stored reply of a request, taken or not; nullopt where there is none.
+Result<std::optional<std::string>> FindReply(sql::Database& database, const std::string& customer,
+                                             const std::string& request_id);
+// CancelUnclaimed ends a request that nobody holds: its message, if it is still there, is removed, and `reply` stands in
+// its place unless there is one already. False where a worker holds it: its reply will come; roll back then.
+Result<bool> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,
+                             const QueueName& reply_queue, const std::string& reply, base::Micros now);
+// Withdraw removes a message that nobody holds, without a reply: a batch that was interrupted sends it again.
+Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now);
+
+}  // namespace strongroom::worker

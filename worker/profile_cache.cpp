@@ -1,0 +1,75 @@
+#include "worker/profile_cache.h"
+
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
+#include <optional>
+
+namespace strongroom::worker {
+namespace {
+
+constexpr base::Micros kFirstPause = 20 * base::kMicrosPerMilli;
+constexpr base::Micros kLongestPause = 500 * base::kMicrosPerMilli;
+
+}  // namespace
+
+asio::awaitable<Result<vault::Answer>> AskPatiently(vault::Client& client, vault::Operation operation,
+                                                    const Bytes& body, base::Micros deadline) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  std::optional<Error> refusal;  // vaultd's own reason, which a deadline alone would hide
+  for (base::Micros pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    Bytes copy = body;
+    Result<vault::Answer> answer = co_await client.Ask(operation, std::move(copy), deadline);
+    if (answer) co_return answer;
+    const Code code = answer.error().code();
+    const bool busy = code == Code::kUnavailable || code == Code::kResourceExhausted;
+    if (busy && answer.error().refusal() != 0) refusal = answer.error();
+    if (!busy && code != Code::kDeadlineExceeded) co_return answer;
+    if (!busy || base::MonoMicros() + pause >= deadline) {
+      if (refusal) co_return Fail(*refusal);
+      co_return Fail(Code::kDeadlineExceeded, "the vault could not answer within the request's deadline");
+    }
+    timer.expires_after(std::chrono::microseconds(pause));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+ProfileCache::ProfileCache(vault::Client& client) : client_(client) {
+  client_.OnEpoch([this](std::int64_t) { Forget(); });
+}
+
+void ProfileCache::Forget() {
+  ++generation_;
+  profiles_.clear();
+  rates_.reset();
+}
+
+asio::awaitable<Result<std::shared_ptr<const Profile>>> ProfileCache::Find(const std::string& profile_ref,
+                                                                           base::Micros deadline) {
+  if (const auto known = profiles_.find(profile_ref); known != profiles_.end()) co_return known->second;
+  const std::int64_t generation = generation_;
+  const Bytes body = vault::EncodeText(profile_ref);
+  const Result<vault::Answer> answer = co_await AskPatiently(client_, vault::Operation::kGetProfile, body, deadline);
+  if (!answer) co_return Fail(answer.error());
+  Result<Profile> profile = vault::ProfileAnswer::Decode(answer->body);
+  if (!profile) co_return Fail(profile.error());
+  auto kept = std::make_shared<const Profile>(std::move(*profile));
+  if (generation == generation_) profiles_[profile_ref] = kept;
+  co_return kept;
+}
+
+asio::awaitable<Result<std::shared_ptr<const ProfileCache::Rates>>> ProfileCache::FindRates(base::Micros deadline) {
+  if (rates_) co_return rates_;
+  const std::int64_t generation = generation_;
+  const Bytes body;
+  const Result<vault::Answer> answer = co_await AskPatiently(client_, vault::Operation::kGetRates, body, deadline);
+  if (!answer) co_return Fail(answer.error());
+  Result<vault::RatesAnswer> rates = vault::RatesAnswer::Decode(answer->body);
+  if (!rates) co_return Fail(rates.error());
+  auto kept = std::make_shared<const Rates>(std::move(rates->rates));
+  if (generation == generation_) rates_ = kept;
+  co_return kept;
+}
+
+}  // namespace strongroom::worker
