@@ -312,12 +312,12 @@ std::string FailureReply(std::string_view request_id, std::string_view metadata,
 }
 
 Result<ReplyView> ParseReply(std::string_view message) {
-  const auto reply = JsonValue::Parse(message);
+  const auto reply = JsonObject::Parse(message);
   const auto text = [&reply](std::string_view name) -> std::optional<std::string> {
     const auto value = reply->Find(name);
     return value ? value->Text() : std::nullopt;
   };
-  if (!reply || !reply->is_object()) return Fail(Code::kCorrupt, "the reply is not a JSON object");
+  if (!reply) return Fail(Code::kCorrupt, "the reply is not a JSON object");
   const auto version = text("version"), request_id = text("request_id"), status = text("status");
   if (!version || !version->starts_with("1.") || !request_id || !status) {
     return Fail(Code::kCorrupt, "the reply lacks version 1.x, request_id or status");

@@ -8,6 +8,7 @@
 namespace strongroom::worker {
 namespace {
 
+constexpr std::size_t kUsualMembers = 12;  // of a provider's answer
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -212,15 +213,6 @@ std::optional<double> JsonValue::Number() const {
   return value;
 }
 
-std::optional<JsonValue> JsonValue::Find(std::string_view name) const {
-  if (!is_object()) return std::nullopt;
-  JsonWalk walk(*this);
-  while (auto value = walk.Next()) {
-    if (walk.NameIs(name)) return value;
-  }
-  return std::nullopt;
-}
-
 JsonWalk::JsonWalk(std::string_view text) : text_(text) {
   Scanner scanner(text, 0);
   scanner.Space();
@@ -265,9 +257,32 @@ std::optional<JsonValue> JsonWalk::Next() {
 
 std::string JsonWalk::name() const { return name_.empty() ? std::string() : Decode(name_); }
 
-bool JsonWalk::NameIs(std::string_view name) const {
-  if (name_.find('\\') != std::string_view::npos) return Decode(name_) == name;
-  return name_.size() == name.size() + 2 && name_.substr(1, name.size()) == name;
+std::vector<JsonObject::Member> JsonObject::Read(JsonWalk& walk) {
+  std::vector<Member> members;
+  if (walk.close_ != '}') return members;
+  members.reserve(kUsualMembers);
+  while (auto value = walk.Next()) members.push_back({walk.name_, *value});
+  return members;
+}
+
+JsonObject::JsonObject(JsonValue value) {
+  JsonWalk walk(value);
+  members_ = Read(walk);
+}
+
+std::optional<JsonObject> JsonObject::Parse(std::string_view text) {
+  JsonWalk walk(text);
+  std::vector<Member> members = Read(walk);
+  if (!walk.whole()) return std::nullopt;
+  return JsonObject(std::move(members));
+}
+
+std::optional<JsonValue> JsonObject::Find(std::string_view name) const {
+  for (const Member& member : members_) {
+    const std::string_view plain = member.name.substr(1, member.name.size() - 2);
+    if (plain.find('\\') == std::string_view::npos ? plain == name : Decode(member.name) == name) return member.value;
+  }
+  return std::nullopt;
 }
 
 bool HasLoneSurrogate(std::string_view json) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace strongroom::worker {
@@ -32,8 +33,6 @@ class JsonValue {
   std::optional<std::int64_t> Integer() const;
   // Number is any number that a double can hold. nullopt for anything else.
   std::optional<double> Number() const;
-  // Find is the first member of that name; nullopt where there is none or this is no object.
-  std::optional<JsonValue> Find(std::string_view name) const;
 
  private:
   friend class JsonWalk;
@@ -56,8 +55,7 @@ class JsonWalk {
   bool whole() const { return whole_; }
 
  private:
-  friend class JsonValue;
-  bool NameIs(std::string_view name) const;
+  friend class JsonObject;
   std::optional<JsonValue> End(bool whole);
 
   std::string_view text_;
@@ -65,6 +63,29 @@ class JsonWalk {
   std::string_view name_;  // raw, with its quotes
   char close_ = 0;
   bool first_ = true, over_ = false, whole_ = false;
+};
+
+// JsonObject is the members of an object, found in one walk over its text, which must outlive it.
+class JsonObject {
+ public:
+  JsonObject() = default;
+  // Parse checks a whole text: nullopt where it is malformed, too deep, or no object.
+  static std::optional<JsonObject> Parse(std::string_view text);
+  // A value that is no object has no members.
+  explicit JsonObject(JsonValue value);
+
+  // Find is the first member of that name.
+  std::optional<JsonValue> Find(std::string_view name) const;
+
+ private:
+  struct Member {
+    std::string_view name;  // raw, with its quotes
+    JsonValue value;
+  };
+  explicit JsonObject(std::vector<Member> members) : members_(std::move(members)) {}
+  static std::vector<Member> Read(JsonWalk& walk);
+
+  std::vector<Member> members_;
 };
 
 // HasLoneSurrogate is true where a well-formed JSON text escapes half a surrogate pair: such text is no Unicode.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
@@ -147,12 +148,28 @@ void TransferLoop::Unwatch(int fd) {
 }
 
 // curl moves its timer several times a call. Asio's is touched only where it would come too late; one that
-// comes too early finds that and waits again.
+// comes too early finds that and waits again. "At once", which every new transfer asks for, needs no timer.
 int TransferLoop::OnTimer(void*, long milliseconds, void* loop) {
   auto* const self = static_cast<TransferLoop*>(loop);
+  if (milliseconds == 0) {
+    self->ActSoon();
+    return 0;
+  }
   self->due_ = milliseconds < 0 ? 0 : base::MonoMicros() + milliseconds * base::kMicrosPerMilli;
   if (self->due_ != 0 && (self->timer_at_ == 0 || self->due_ < self->timer_at_)) self->AwaitTimer();
   return 0;
+}
+
+void TransferLoop::ActSoon() {
+  due_ = 0;
+  if (std::exchange(acting_soon_, true)) return;
+  asio::post(watch_->timer.get_executor(), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->acting_soon_ = false;
+    self->Act(CURL_SOCKET_TIMEOUT, 0);
+    self->Reap();
+  });
 }
 
 void TransferLoop::AwaitTimer() {

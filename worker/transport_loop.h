@@ -59,6 +59,7 @@ class TransferLoop : public std::enable_shared_from_this<TransferLoop> {
   void Unwatch(int fd);
   void AwaitEvents();
   void OnEvents();
+  void ActSoon();
   void AwaitTimer();
   void OnDue();
   void Act(int fd, int flags);
@@ -69,7 +70,7 @@ class TransferLoop : public std::enable_shared_from_this<TransferLoop> {
   std::list<Transfer*> running_;
   std::vector<Watched> sockets_;         // by descriptor
   base::Micros due_ = 0, timer_at_ = 0;  // MonoMicros; 0 for none
-  bool awaiting_events_ = false, closed_ = false;
+  bool awaiting_events_ = false, acting_soon_ = false, closed_ = false;
 };
 
 }  // namespace strongroom::worker

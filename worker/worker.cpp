@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <asio/co_spawn.hpp>
@@ -152,6 +153,8 @@ asio::awaitable<void> Loop::RenewLoop() {
   while (!done_) {
     timer.expires_after(milliseconds(tools_.config.worker.lease_ms / 3));
     co_await timer.async_wait(asio::use_awaitable);
+    // What a burst has used goes back to the system: malloc keeps it otherwise, and each larger one adds to it.
+    malloc_trim(0);
     if (running_ == 0) continue;
     const Result<std::int64_t> renewed = co_await tools_.store.RenewLeases();
     if (!renewed) base::LogError("renew_failed", renewed.error());

@@ -50,11 +50,16 @@ TEST_CASE("json: numbers are what they are written as") {
 }
 
 TEST_CASE("json: members are found by their decoded name") {
-  const auto object = *JsonValue::Parse("{\"a\":1,\"\\u0062\":2,\"a\":3}");
+  const auto object = *JsonObject::Parse(" {\"a\":1,\"\\u0062\":2,\"a\":3} ");
   CHECK(object.Find("a")->Integer() == 1);
   CHECK(object.Find("b")->Integer() == 2);
   CHECK_FALSE(object.Find("c"));
-  CHECK_FALSE(JsonValue::Parse("[1]")->Find("a"));
+  const auto inner = JsonObject(*JsonValue::Parse("{\"x\":{\"\\u0061\\\\\":null}}")).Find("x");
+  CHECK(JsonObject(*inner).Find("a\\")->is_null());
+  CHECK_FALSE(JsonObject(*JsonValue::Parse("[1]")).Find("a"));
+  for (const char* bad : {"[1]", "1", "", "{\"a\":1", "{\"a\":1}x", "{\"a\":1,}", "{a:1}"}) {
+    CHECK_FALSE(JsonObject::Parse(bad));
+  }
 }
 
 TEST_CASE("json: a walk over damaged text gives what stood before the damage") {

@@ -25,10 +25,11 @@ std::string MessagesUrl(std::string_view endpoint, std::string_view path) {
 }
 
 CallFailure ReadError(const HttpAnswer& answer) {
-  const auto body = JsonValue::Parse(answer.body);
-  const auto error = body ? body->Find("error") : std::nullopt;
-  if (!error) return Refuse(kName, answer, {});
-  const std::string type = ReadMember(*error, "type"), message = ReadMember(*error, "message");
+  const auto body = JsonObject::Parse(answer.body);
+  const auto found = body ? body->Find("error") : std::nullopt;
+  if (!found) return Refuse(kName, answer, {});
+  const JsonObject error(*found);
+  const std::string type = ReadMember(error, "type"), message = ReadMember(error, "message");
   CallFailure failure = Refuse(kName, answer, type);
   if (answer.status != 400) return failure;
   constexpr std::array<std::string_view, 1> kNames = {"temperature"};
@@ -45,8 +46,9 @@ CallFailure ReadError(const HttpAnswer& answer) {
 std::string JoinText(const JsonValue& content) {
   std::string text;
   JsonWalk blocks(content);
-  while (const auto block = blocks.Next()) {
-    if (ReadMember(*block, "type") == "text") text += ReadMember(*block, "text");
+  while (const auto next = blocks.Next()) {
+    const JsonObject block(*next);
+    if (ReadMember(block, "type") == "text") text += ReadMember(block, "text");
   }
   return text;
 }
@@ -87,10 +89,10 @@ class AnthropicProvider final : public Provider {
 
   CallOutcome ReadAnswer(const HttpAnswer& answer) const override {
     if (!IsDone(answer)) return ReadError(answer);
-    const auto body = JsonValue::Parse(answer.body);
+    const auto body = JsonObject::Parse(answer.body);
     const auto content = body ? body->Find("content") : std::nullopt;
     if (!content || !content->is_array()) return Unreadable(kName, answer);
-    const auto usage = body->Find("usage");
+    const JsonObject usage = ReadObject(*body, "usage");
     return CallSuccess{JoinText(*content), ReadBounded(*body, "model", kMostModelBytes),
                        ReadBounded(*body, "stop_reason", kMostFinishBytes), ReadTokens(usage, "input_tokens"),
                        ReadTokens(usage, "output_tokens")};

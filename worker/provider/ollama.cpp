@@ -63,15 +63,15 @@ class OllamaProvider final : public Provider {
   CallOutcome ReadAnswer(const HttpAnswer& answer) const override {
     // Its errors are {"error": "prose"} or a proxy's HTML: the status says all that may be shown.
     if (!IsDone(answer)) return Refuse(kName, answer, {});
-    const auto body = JsonValue::Parse(answer.body);
+    const auto body = JsonObject::Parse(answer.body);
     if (!body) return Unreadable(kName, answer);
     const auto message = body->Find("message");
-    const auto content = message ? message->Find("content") : body->Find("response");
+    const auto content = message ? JsonObject(*message).Find("content") : body->Find("response");
     const auto text = content ? content->Text() : std::nullopt;
     if (!text) return Unreadable(kName, answer);
     return CallSuccess{*text, ReadBounded(*body, "model", kMostModelBytes),
-                       ReadBounded(*body, "done_reason", kMostFinishBytes), ReadTokens(body, "prompt_eval_count"),
-                       ReadTokens(body, "eval_count")};
+                       ReadBounded(*body, "done_reason", kMostFinishBytes), ReadTokens(*body, "prompt_eval_count"),
+                       ReadTokens(*body, "eval_count")};
   }
 
   HttpCall HealthCheck(std::string_view endpoint, std::string_view) const override {

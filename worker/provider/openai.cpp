@@ -31,12 +31,12 @@ std::string_view LimitName(const Profile& profile, const std::set<std::string>& 
   return dropped.contains(std::string(name)) ? std::string_view() : name;
 }
 
-std::optional<std::string> UnsupportedIn(const JsonValue& error, const std::string& code) {
+std::optional<std::string> UnsupportedIn(const JsonObject& error, std::string_view raw, const std::string& code) {
   constexpr std::array<std::string_view, 3> kNames = {"temperature", kOldLimit, kNewLimit};
   constexpr std::size_t kMostSearched = 4096;
   const std::string param = ReadMember(error, "param");
   std::string message = ReadMember(error, "message");
-  if (message.empty()) message = CutUtf8(error.raw(), kMostSearched);  // {"detail":[{"loc":["body","max_tokens"],…
+  if (message.empty()) message = CutUtf8(raw, kMostSearched);  // {"detail":[{"loc":["body","max_tokens"],…
   if (param.empty()) return FindUnsupported(message, kNames);
   for (const std::string_view name : kNames) {
     if (param != name) continue;
@@ -47,10 +47,11 @@ std::optional<std::string> UnsupportedIn(const JsonValue& error, const std::stri
 }
 
 CallFailure ReadError(const HttpAnswer& answer) {
-  const auto body = JsonValue::Parse(answer.body);
+  const auto body = JsonObject::Parse(answer.body);
   if (!body) return Refuse(kName, answer, {});
   // Compatible servers put the error at the top, or write {"detail": …}.
-  const JsonValue error = body->Find("error").value_or(*body);
+  const auto inner = body->Find("error");
+  const JsonObject error = inner ? JsonObject(*inner) : *body;
   std::string code = ReadMember(error, "code");
   if (code.empty()) code = ReadMember(error, "type");
   CallFailure failure = Refuse(kName, answer, code);
@@ -59,20 +60,21 @@ CallFailure ReadError(const HttpAnswer& answer) {
     failure.message += ": the quota of the customer's account is spent";
   }
   if (answer.status != 400 && answer.status != 422) return failure;
-  failure.unsupported_parameter = UnsupportedIn(error, code);
+  failure.unsupported_parameter = UnsupportedIn(error, inner ? inner->raw() : std::string_view(answer.body), code);
   if (failure.unsupported_parameter) failure.message += ": this model refuses " + *failure.unsupported_parameter;
   return failure;
 }
 
 // ReadContent takes a string, null (a limit spent on reasoning), or the parts some servers send.
 std::optional<std::string> ReadContent(const JsonValue& message) {
-  const auto content = message.Find("content");
+  const auto content = JsonObject(message).Find("content");
   if (!content || content->is_null()) return std::string();
   if (!content->is_array()) return content->Text();
   std::string text;
   JsonWalk parts(*content);
-  while (const auto part = parts.Next()) {
-    if (ReadMember(*part, "type") == "text") text += ReadMember(*part, "text");
+  while (const auto next = parts.Next()) {
+    const JsonObject part(*next);
+    if (ReadMember(part, "type") == "text") text += ReadMember(part, "text");
   }
   return text;
 }
@@ -115,16 +117,18 @@ class OpenAiProvider final : public Provider {
 
   CallOutcome ReadAnswer(const HttpAnswer& answer) const override {
     if (!IsDone(answer)) return ReadError(answer);
-    const auto body = JsonValue::Parse(answer.body);
+    const auto body = JsonObject::Parse(answer.body);
     const auto choices = body ? body->Find("choices") : std::nullopt;
     if (!choices || !choices->is_array()) return Unreadable(kName, answer);
-    const auto choice = JsonWalk(*choices).Next();
-    const auto message = choice ? choice->Find("message") : std::nullopt;
+    const auto first = JsonWalk(*choices).Next();
+    if (!first) return Unreadable(kName, answer);
+    const JsonObject choice(*first);
+    const auto message = choice.Find("message");
     const auto text = message && message->is_object() ? ReadContent(*message) : std::nullopt;
     if (!text) return Unreadable(kName, answer);
-    const auto usage = body->Find("usage");
+    const JsonObject usage = ReadObject(*body, "usage");
     return CallSuccess{*text, ReadBounded(*body, "model", kMostModelBytes),
-                       ReadBounded(*choice, "finish_reason", kMostFinishBytes), ReadTokens(usage, "prompt_tokens"),
+                       ReadBounded(choice, "finish_reason", kMostFinishBytes), ReadTokens(usage, "prompt_tokens"),
                        ReadTokens(usage, "completion_tokens")};
   }
 

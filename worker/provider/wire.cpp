@@ -149,19 +149,24 @@ std::optional<std::string> FindUnsupported(std::string_view message, std::span<c
   return found;
 }
 
-std::string ReadMember(const JsonValue& object, std::string_view name) {
+std::string ReadMember(const JsonObject& object, std::string_view name) {
   const auto value = object.Find(name);
   if (!value) return {};
   return value->Text().value_or("");
 }
 
-std::string ReadBounded(const JsonValue& object, std::string_view name, std::size_t most) {
+JsonObject ReadObject(const JsonObject& object, std::string_view name) {
+  const auto value = object.Find(name);
+  return value ? JsonObject(*value) : JsonObject();
+}
+
+std::string ReadBounded(const JsonObject& object, std::string_view name, std::size_t most) {
   const std::string text = ReadMember(object, name);
   return std::string(CutUtf8(text, most));
 }
 
-std::optional<std::int64_t> ReadTokens(const std::optional<JsonValue>& object, std::string_view name) {
-  const auto value = object ? object->Find(name) : std::nullopt;
+std::optional<std::int64_t> ReadTokens(const JsonObject& object, std::string_view name) {
+  const auto value = object.Find(name);
   const auto count = value ? value->Integer() : std::nullopt;
   if (!count || *count < 0 || *count > INT32_MAX) return std::nullopt;
   return count;

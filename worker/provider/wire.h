@@ -43,10 +43,12 @@ bool IsDone(const HttpAnswer& answer);  // 2xx
 // FindUnsupported is the first of `names` that an error message calls unsupported; nullopt where it does not.
 std::optional<std::string> FindUnsupported(std::string_view message, std::span<const std::string_view> names);
 
-// ReadMember is a string member's text, empty where there is none; ReadTokens a count that fits its column.
-std::string ReadMember(const JsonValue& object, std::string_view name);
-std::string ReadBounded(const JsonValue& object, std::string_view name, std::size_t most);
-std::optional<std::int64_t> ReadTokens(const std::optional<JsonValue>& object, std::string_view name);
+// ReadMember is a string member's text, ReadObject an object member's members, empty where there is none; ReadTokens a
+// count that fits its column.
+std::string ReadMember(const JsonObject& object, std::string_view name);
+JsonObject ReadObject(const JsonObject& object, std::string_view name);
+std::string ReadBounded(const JsonObject& object, std::string_view name, std::size_t most);
+std::optional<std::int64_t> ReadTokens(const JsonObject& object, std::string_view name);
 
 inline constexpr std::size_t kMostModelBytes = 80, kMostFinishBytes = 64;
 
