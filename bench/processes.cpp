@@ -122,8 +122,8 @@ std::string WriteKey(const TemporaryHome& home) {
   return path;
 }
 
-void Onboard(const TemporaryHome& home, const std::string& endpoint) {
-  RunOrExit({Program("keytool"), "onboard", "ACME", "--home", home.vault(), "--provider", "anthropic", "--model",
+void Onboard(const TemporaryHome& home, const std::string& endpoint, const std::string& customer) {
+  RunOrExit({Program("keytool"), "onboard", customer, "--home", home.vault(), "--provider", "anthropic", "--model",
              "claude-sonnet-4-5", "--endpoint", endpoint, "--key-file", WriteKey(home), "--no-verify", "--reason",
              "benchmark"});
 }

@@ -46,8 +46,9 @@ std::string Program(const std::string& name);
 void RunOrExit(const std::vector<std::string>& arguments);
 // WaitForLine polls a file until it holds `text` and returns the rest of that line; ends the benchmark after 20 s.
 std::string WaitForLine(const std::string& path, const std::string& text);
-// Onboard starts nothing: it adds ACME's key (made up, written to a file) for an endpoint, with a profile ACME_DEFAULT.
-void Onboard(const TemporaryHome& home, const std::string& endpoint);
+// Onboard starts nothing: it adds a customer's key (made up, written to a file) for an endpoint, with a profile
+// CUSTOMER_DEFAULT.
+void Onboard(const TemporaryHome& home, const std::string& endpoint, const std::string& customer = "ACME");
 // WriteKey makes the key file that Onboard uses, and provider-sim accepts.
 std::string WriteKey(const TemporaryHome& home);
 
