@@ -44,14 +44,17 @@ Bytes WrapAad(const WrapContext& context);
 // SealedKey is ENCRYPTED_KEY and NONCE_KEY: format ‖ 32-byte commitment ‖ ciphertext ‖ tag.
 struct SealedKey {
   Bytes nonce, ciphertext;
+  bool operator==(const SealedKey&) const = default;
 };
 // WrappedDek is ENCRYPTED_DEK and NONCE_DEK.
 struct WrappedDek {
   Bytes nonce, ciphertext;
+  bool operator==(const WrappedDek&) const = default;
 };
 struct Sealed {
   SealedKey key;
   WrappedDek dek;
+  bool operator==(const Sealed&) const = default;
 };
 
 // Seal makes a fresh DEK, seals the key with it and wraps it under the KEK.

@@ -13,6 +13,7 @@
 #include "base/config.h"
 #include "sql/database.h"
 #include "vault/keyring.h"
+#include "vault/proofs.h"
 #include "vault/secret.h"
 #include "vault/service.h"
 
@@ -59,6 +60,7 @@ struct OpenVault {
   const MacKey fingerprint_key;
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
+  Proofs proofs{*this};                   // the writer's thread alone
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
 };

@@ -1,8 +1,8 @@
 #include "vault/profile_mac.h"
 
 #include "vault/cipher.h"
-#include "vault/origin.h"
-#include "vault/protocol.h"
+#include "vault/open_vault.h"
+#include "vault/operations.h"
 
 namespace strongroom::vault {
 namespace {
@@ -11,7 +11,7 @@ constexpr std::string_view kDomain = "strongroom/profile/v1";
 
 }  // namespace
 
-Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const ProfileRow& row) {
+Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const BoundProfile& row) {
   TRY_ASSIGN(const Origin origin, Origin::OfEndpoint(row.endpoint));
   base::ByteWriter writer;
   writer.Field(kDomain)
@@ -26,10 +26,17 @@ Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const Pro
   return Cipher::Mac(key.View(), writer.bytes());
 }
 
-Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const ProfileRow& row) {
+Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const BoundProfile& row) {
   const auto mac = ProfileMac(key, vault_id, row);
   if (mac && Cipher::Equal(*mac, row.vault_mac)) return {};
-  return std::unexpected(RefusalError(Refusal::kProfileTampered));
+  return Refuse(Refusal::kProfileTampered);
+}
+
+Result<ProvenProfile> ProvenProfile::Prove(const OpenVault& vault, BoundProfile row) {
+  TRY(VerifyProfile(vault.profile_key, vault.vault_id, row));
+  auto origin = Origin::OfEndpoint(row.endpoint);
+  if (!origin) return Refuse(Refusal::kProfileTampered);
+  return ProvenProfile(std::move(row), std::move(*origin));
 }
 
 }  // namespace strongroom::vault

@@ -2,8 +2,11 @@
 // rest of the row (model, limits, prompt, STATUS) can be edited in the database without a key going astray.
 #pragma once
 
+#include <utility>
+
 #include "base/bytes.h"
 #include "base/result.h"
+#include "vault/origin.h"
 #include "vault/secret.h"
 #include "vault/store.h"
 
@@ -11,9 +14,28 @@ namespace strongroom::vault {
 
 // ProfileMac is HMAC-SHA-256 over length-prefixed fields: domain, vault id, PROFILE_REF, CUSTOMER, MODE, PROVIDER, the
 // ENDPOINT's origin, and KEY_REF or its absence. kInvalidArgument where ENDPOINT is no endpoint.
-Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const ProfileRow& row);
+Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const BoundProfile& row);
 
 // VerifyProfile refuses with kProfileTampered unless VAULT_MAC is the row's own, compared in constant time.
-Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const ProfileRow& row);
+Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const BoundProfile& row);
+
+struct OpenVault;
+
+// ProvenProfile is a row whose VAULT_MAC was verified.
+class ProvenProfile {
+ public:
+  // Prove is VerifyProfile with the vault's own key.
+  static Result<ProvenProfile> Prove(const OpenVault& vault, BoundProfile row);
+
+  const BoundProfile& row() const { return row_; }
+  // origin is the ENDPOINT's.
+  const Origin& origin() const { return origin_; }
+
+ private:
+  ProvenProfile(BoundProfile row, Origin origin) : row_(std::move(row)), origin_(std::move(origin)) {}
+
+  BoundProfile row_;
+  Origin origin_;
+};
 
 }  // namespace strongroom::vault

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "vault/open_vault.h"
 #include "vault/operations.h"
 
 namespace strongroom::vault {
@@ -42,6 +43,11 @@ Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::str
   TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
   if (!row) return Refuse(Refusal::kKeyUnknown);
   return Prove(vault, std::move(*row));
+}
+
+bool ProvenKey::IsProofOf(const OpenVault& vault, const KeyRow& row) const {
+  const auto kek = vault.keyring.Find(row.kek_version);
+  return kek && *kek == kek_ && row == row_;
 }
 
 Result<void> ProvenKey::CheckState(base::Micros now) const {

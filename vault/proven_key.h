@@ -9,11 +9,12 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "vault/envelope.h"
-#include "vault/open_vault.h"
 #include "vault/protocol.h"
 #include "vault/store.h"
 
 namespace strongroom::vault {
+
+struct OpenVault;
 
 class ProvenKey {
  public:
@@ -22,6 +23,9 @@ class ProvenKey {
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
   // Find is Prove of the stored row; kKeyUnknown where there is none.
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
+
+  // IsProofOf is true where `row` is the proven row in every column, and the vault holds the KEK it was proved under.
+  bool IsProofOf(const OpenVault& vault, const KeyRow& row) const;
 
   const KeyRow& row() const { return row_; }
   const WrapContext& context() const { return context_; }

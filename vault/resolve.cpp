@@ -4,8 +4,7 @@
 #include "base/log.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
-#include "vault/profile_mac.h"
-#include "vault/proven_key.h"
+#include "vault/proofs.h"
 
 namespace strongroom::vault {
 namespace {
@@ -67,9 +66,8 @@ void NoteKey(const KeyRow& row, audit::Draft& record) {
 }
 
 // Keep is called on the writer's thread, which is also the one that publishes epochs: none moves while it decides.
-Decided Keep(const OpenVault& vault, ProvenKey key, const audit::Draft& record) {
-  return {std::make_shared<const ProvenKey>(std::move(key)), std::make_shared<const audit::Draft>(record),
-          vault.epoch.value()};
+Decided Keep(const OpenVault& vault, std::shared_ptr<const ProvenKey> key, const audit::Draft& record) {
+  return {std::move(key), std::make_shared<const audit::Draft>(record), vault.epoch.value()};
 }
 
 class Resolve final : public Act {
@@ -79,23 +77,30 @@ class Resolve final : public Act {
   Reply Answer(const audit::Receipt& receipt) override;
 
  private:
-  Result<ProfileRow> FindProfile(Store& store, audit::Draft& record) const;
+  Result<std::shared_ptr<const ProvenProfile>> FindProfile(Store& store, audit::Draft& record) const;
+  Result<std::shared_ptr<const ProvenKey>> FindKey(Store& store, std::string_view key_ref) const;
 
   OpenVault& vault_;
   const ResolveRequest request_;
   Decided decided_;
 };
 
-// The row is read anew each time: an edit of the database, or an act, counts from the next resolve on.
-Result<ProfileRow> Resolve::FindProfile(Store& store, audit::Draft& record) const {
-  TRY_ASSIGN(std::optional<ProfileRow> profile, store.FindProfile(request_.profile_ref));
+// Both rows are read anew each time: an edit of the database, or an act, counts from the next resolve on.
+Result<std::shared_ptr<const ProvenProfile>> Resolve::FindProfile(Store& store, audit::Draft& record) const {
+  TRY_ASSIGN(std::optional<BoundProfile> row, store.FindBoundProfile(request_.profile_ref));
   // Another customer's profile is refused like none at all: who asks learns nothing of it.
-  if (!profile || profile->customer != request_.customer) return Refuse(Refusal::kProfileUnknown);
-  record.key_ref = profile->key_ref;
-  TRY(VerifyProfile(vault_.profile_key, vault_.vault_id, *profile));
-  if (profile->status != "ACTIVE") return Refuse(Refusal::kProfileNotActive);
-  if (!profile->key_ref) return Refuse(Refusal::kProfileNeedsKey);
-  return std::move(*profile);
+  if (!row || row->customer != request_.customer) return Refuse(Refusal::kProfileUnknown);
+  record.key_ref = row->key_ref;
+  TRY_ASSIGN(auto profile, vault_.proofs.OfProfile(std::move(*row)));
+  if (profile->row().status != "ACTIVE") return Refuse(Refusal::kProfileNotActive);
+  if (!profile->row().key_ref) return Refuse(Refusal::kProfileNeedsKey);
+  return profile;
+}
+
+Result<std::shared_ptr<const ProvenKey>> Resolve::FindKey(Store& store, std::string_view key_ref) const {
+  TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
+  if (!row) return Refuse(Refusal::kKeyUnknown);
+  return vault_.proofs.OfKey(std::move(*row));
 }
 
 Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& record) {
@@ -106,16 +111,15 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
                       IsText(request_.profile_ref, kMostProfileRef) && request_.attempt >= 1 &&
                       request_.attempt <= kMostAttempts;
   if (!formed) return Refuse(Refusal::kFieldInvalid);
-  TRY_ASSIGN(const ProfileRow profile, FindProfile(store, record));
-  TRY_ASSIGN(ProvenKey key, ProvenKey::Find(vault_, store, *profile.key_ref));
-  NoteKey(key.row(), record);
-  if (key.row().customer != profile.customer && !key.context().hosted) return Refuse(Refusal::kKeyNotYours);
-  if (key.row().provider != profile.provider) return Refuse(Refusal::kKeyProviderMismatch);
-  TRY(key.CheckState(now));
-  const auto origin = Origin::OfEndpoint(profile.endpoint);
-  if (!origin || !(*origin == key.context().origin)) return Refuse(Refusal::kOriginMismatch);
+  TRY_ASSIGN(const auto profile, FindProfile(store, record));
+  TRY_ASSIGN(auto key, FindKey(store, *profile->row().key_ref));
+  NoteKey(key->row(), record);
+  if (key->row().customer != profile->row().customer && !key->context().hosted) return Refuse(Refusal::kKeyNotYours);
+  if (key->row().provider != profile->row().provider) return Refuse(Refusal::kKeyProviderMismatch);
+  TRY(key->CheckState(now));
+  if (!(profile->origin() == key->context().origin)) return Refuse(Refusal::kOriginMismatch);
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
-  if (!origin->is_https()) return Refuse(Refusal::kOriginNotTls);
+  if (!profile->origin().is_https()) return Refuse(Refusal::kOriginNotTls);
   decided_ = Keep(vault_, std::move(key), record);
   return {};
 }
@@ -156,7 +160,7 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   } else if (key.state() != KeyState::kSuspended) {
     TRY(key.CheckState(now));
   }
-  decided_ = Keep(vault_, std::move(key), record);
+  decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), record);
   return {};
 }
 

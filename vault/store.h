@@ -19,7 +19,8 @@
 
 namespace strongroom::vault {
 
-// KeyRow is KEY_VAULT as stored: nothing in it may be believed before ProvenKey has proved it.
+// KeyRow is KEY_VAULT as stored: nothing in it may be believed before ProvenKey has proved it. Rows are equal where
+// every column is.
 struct KeyRow {
   std::string key_ref, customer, provider;
   std::int64_t key_version = 0;
@@ -33,19 +34,27 @@ struct KeyRow {
   std::optional<base::Micros> grace_until;
   base::Micros state_changed_at = 0;
   std::string fingerprint;
+  bool operator==(const KeyRow&) const = default;
+};
+
+// BoundProfile is what of AI_PROFILE decides whose key goes where: all that VAULT_MAC covers, VAULT_MAC itself, and
+// STATUS.
+struct BoundProfile {
+  std::string profile_ref, customer, mode, provider, endpoint;
+  std::optional<std::string> key_ref;
+  Bytes vault_mac;
+  std::string status;
+  bool operator==(const BoundProfile&) const = default;
 };
 
 // ProfileRow is AI_PROFILE as stored; VAULT_MAC says whether it may be believed.
-struct ProfileRow {
-  std::string profile_ref, customer, profile_name, mode, provider, model, endpoint;
-  std::optional<std::string> key_ref;
+struct ProfileRow : BoundProfile {
+  std::string profile_name, model;
   std::int64_t default_max_tokens = 1024;
   std::optional<std::int64_t> default_temp_tenths;
   std::optional<std::string> system_prompt;
   std::optional<std::int64_t> rpm, tpm, quota;
   std::optional<std::string> models_allowed, api_version;
-  Bytes vault_mac;
-  std::string status;
   std::optional<std::string> notes;
   base::Micros created_at = 0, updated_at = 0;
 };
@@ -82,6 +91,7 @@ class Store {
 
   // Profiles. Insert and Update are kAlreadyExists where (CUSTOMER, PROFILE_NAME) is taken.
   Result<std::optional<ProfileRow>> FindProfile(std::string_view profile_ref);
+  Result<std::optional<BoundProfile>> FindBoundProfile(std::string_view profile_ref);
   Result<std::vector<ProfileRow>> ListProfiles(std::string_view customer, std::string_view status);
   Result<std::vector<ProfileRow>> ProfilesOfKey(std::string_view key_ref);
   Result<void> InsertProfile(const ProfileRow& row);

@@ -57,6 +57,18 @@ Result<std::optional<ProfileRow>> Store::FindProfile(std::string_view profile_re
   return profile;
 }
 
+Result<std::optional<BoundProfile>> Store::FindBoundProfile(std::string_view profile_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT PROFILE_REF, CUSTOMER, MODE, PROVIDER, ENDPOINT, KEY_REF, VAULT_MAC, STATUS "
+                                "FROM AI_PROFILE WHERE PROFILE_REF = ?1",
+                                {profile_ref}));
+  if (row == nullptr) return std::nullopt;
+  BoundProfile profile{row->Text(0), row->Text(1),         row->Text(2), row->Text(3),
+                       row->Text(4), row->OptionalText(5), row->Blob(6), row->Text(7)};
+  row->Reset();
+  return profile;
+}
+
 Result<std::vector<ProfileRow>> Store::ListProfiles(std::string_view customer, std::string_view status) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT " PROFILE_COLUMNS " FROM AI_PROFILE WHERE (?1 = '' OR CUSTOMER = ?1) "

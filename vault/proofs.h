@@ -1,0 +1,68 @@
+// Proofs: what was proved of rows before, so that a resolve need not prove the same bytes again.
+//
+// A hit is worth a proof, because:
+// - The row is read from the database for each resolve, and compared whole. An edit of any column, and an act, counts
+//   from the next resolve on: other bytes are proved from the start.
+// - A proof is a function of the row, the vault's id, the KEK and the profiles' MAC key. The id and the keys cannot
+//   change while there are proofs under them: the vault holds them const (asserted in proofs.cpp: whoever makes a
+//   keyring that changes must also make this forget). A hit still wants the proof's own KEK in the keyring.
+// - A failed proof cannot be remembered: what is kept is a ProvenKey or ProvenProfile, and only a proof makes those.
+// - Nothing secret is kept, only rows as the database holds them. To open a key its DEK is unwrapped and its commitment
+//   compared each time, as ever (vault::Open).
+// - Comparing need not take constant time. It compares a row with what stood in the same row before, MAC included,
+//   which whoever can edit the database has seen; the MAC that another row would need plays no part in it.
+// What a proof does not cover (states, graces, whose key it is) is judged anew for each resolve by who asks.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <queue>
+#include <string>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "vault/profile_mac.h"
+#include "vault/proven_key.h"
+#include "vault/store.h"
+
+namespace strongroom::vault {
+
+// Proofs belongs to one vault, which outlives it, and to the thread of the trail's writer alone.
+class Proofs {
+ public:
+  // At most so many rows of each table are kept, none with more than so many bytes in the columns that the proof leaves
+  // free; the one that came first goes first.
+  static constexpr std::size_t kMostRows = 4096;
+  static constexpr std::size_t kMostFreeBytes = 4096;
+
+  explicit Proofs(const OpenVault& vault) : vault_(vault) {}
+  Proofs(const Proofs&) = delete;
+  Proofs& operator=(const Proofs&) = delete;
+
+  // OfKey is ProvenKey::Prove of a row that was just read, and refuses as that does; OfProfile is ProvenProfile::Prove.
+  Result<std::shared_ptr<const ProvenKey>> OfKey(KeyRow row);
+  Result<std::shared_ptr<const ProvenProfile>> OfProfile(BoundProfile row);
+
+  std::size_t keys() const { return keys_.size(); }
+  std::size_t profiles() const { return profiles_.size(); }
+
+ private:
+  // Shelf keeps the last proof of each row, by the row's name.
+  template <typename Proven>
+  class Shelf {
+   public:
+    std::shared_ptr<const Proven> Find(const std::string& ref) const;
+    void Keep(const std::string& ref, std::shared_ptr<const Proven> proven);
+    std::size_t size() const { return kept_.size(); }
+
+   private:
+    std::unordered_map<std::string, std::shared_ptr<const Proven>> kept_;
+    std::queue<std::string> order_;  // each name in kept_ once, as they came
+  };
+
+  const OpenVault& vault_;
+  Shelf<ProvenKey> keys_;
+  Shelf<ProvenProfile> profiles_;
+};
+
+}  // namespace strongroom::vault
