@@ -78,7 +78,9 @@ Json ProfileJson(const OpenVault& vault, const ProfileRow& row) {
   json["notes"] = OrNull(row.notes);
   json["created_at"] = base::FormatTime(row.created_at);
   json["updated_at"] = base::FormatTime(row.updated_at);
-  json["intact"] = VerifyProfile(vault.profile_key, vault.vault_id, row).has_value();
+  // Sealed, nobody can tell.
+  const auto keys = vault.held.Get();
+  json["intact"] = keys ? Json(VerifyProfile(*keys->profile_key, vault.vault_id, row).has_value()) : Json(nullptr);
   return json;
 }
 
@@ -96,8 +98,11 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["protection"] = ProtectionName(Arena::Process().protection());
   json["arena_bytes"] = Arena::Process().bytes();
   json["kek_versions"] = Json::array();
-  for (const auto& [version, kek] : vault.keyring.keks()) json["kek_versions"].push_back(version);
-  json["newest_kek"] = vault.wrap_version;
+  const auto held = vault.held.Get();
+  if (held) {
+    for (const auto& [version, kek] : held->keyring.keks()) json["kek_versions"].push_back(version);
+  }
+  json["newest_kek"] = held ? Json(held->wrap_version) : Json(nullptr);
   json["trail"] = {{"healthy", vault.log->healthy()},
                    {"last_seq", vault.log->last_seq()},
                    {"last_time", base::FormatTime(vault.log->last_time())}};
@@ -114,9 +119,10 @@ Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body) {
   if (!body.empty()) return Refuse(Refusal::kMalformed);
   TRY_ASSIGN(const auto keks, store.ListKeks());
   TRY_ASSIGN(const auto counts, store.CountKeysByKek());
+  const auto held = vault.held.Get();
   Json json = Json::array();
   for (const KekRow& row : keks) {
-    const auto kek = vault.keyring.Find(row.version);
+    const auto kek = held ? held->keyring.Find(row.version) : Refuse(Refusal::kSealed);
     const auto value = kek ? CheckValue(**kek) : Result<Bytes>(std::unexpected(kek.error()));
     const auto count = counts.find(row.version);
     const std::size_t shown = std::min(kShownCheckBytes, row.check_value.size());

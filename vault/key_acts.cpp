@@ -59,12 +59,13 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
 
 Result<std::size_t> RotateKey::Repoint(Store& store, base::Micros now) const {
   TRY_ASSIGN(std::vector<ProfileRow> profiles, store.ProfilesOfKey(request_.old_key_ref));
+  TRY_ASSIGN(const auto keys, vault_.Keys());
   for (ProfileRow& profile : profiles) {
     // A profile that somebody pointed at this key by hand must not come out of it with our MAC.
-    TRY(VerifyProfile(vault_.profile_key, vault_.vault_id, profile));
+    TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, profile));
     profile.key_ref = request_.new_key_ref;
     profile.updated_at = now;
-    TRY_ASSIGN(profile.vault_mac, ProfileMac(vault_.profile_key, vault_.vault_id, profile));
+    TRY_ASSIGN(profile.vault_mac, ProfileMac(*keys->profile_key, vault_.vault_id, profile));
     TRY(store.UpdateProfile(profile));
   }
   return profiles.size();

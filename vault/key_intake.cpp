@@ -60,7 +60,8 @@ Result<AddKey::Place> AddKey::FindPlace(Store& store) const {
 }
 
 Result<KeyRow> AddKey::MakeRow(const Place& place, KeyRef ref, base::Micros now) const {
-  const auto kek = vault_.keyring.Find(vault_.wrap_version);
+  TRY_ASSIGN(const auto keys, vault_.Keys());
+  const auto kek = keys->keyring.Find(keys->wrap_version);
   if (!kek) return Refuse(Refusal::kKekMissing);
   KeyRow row;
   row.key_ref = ref.text();
@@ -71,10 +72,10 @@ Result<KeyRow> AddKey::MakeRow(const Place& place, KeyRef ref, base::Micros now)
   row.origin = place.origin.text();
   row.hosted = place.hosted ? "Y" : "N";
   row.status = StateName(KeyState::kPending);
-  row.kek_version = vault_.wrap_version;
+  row.kek_version = keys->wrap_version;
   row.row_version = 1;
   row.created_at = row.state_changed_at = now;
-  TRY_ASSIGN(Bytes mac, Cipher::MacOfSecret(vault_.fingerprint_key.View(), key_.View()));
+  TRY_ASSIGN(Bytes mac, Cipher::MacOfSecret(keys->fingerprint_key->View(), key_.View()));
   row.fingerprint = base::Hex(ByteView(mac).first(kFingerprintBytes));
   WrapContext context(KeyContext(vault_.vault_id, std::move(ref)), place.origin, place.hosted);
   context.kek_version = row.kek_version;
@@ -173,7 +174,8 @@ Result<void> ActivateKey::PutProfile(Store& store, base::Micros now, audit::Draf
   if (old) {
     if (old->customer != fields.customer) return Refuse(Refusal::kProfileExists);
     // Never put our own MAC over somebody else's edit.
-    TRY(VerifyProfile(vault_.profile_key, vault_.vault_id, *old));
+    TRY_ASSIGN(const auto keys, vault_.Keys());
+    TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, *old));
     TRY(CheckReplaceable(store, *old, fields));
     if (old->status == "TERMINATED") return Refuse(Refusal::kProfileNotActive);
     if (old->key_ref) (*record.before)["profile_key_ref"] = *old->key_ref;

@@ -41,7 +41,7 @@ std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
   Keyring keyring;
   const auto add = [&keyring](std::int64_t version, const std::string& file) -> Result<void> {
     TRY_ASSIGN(Kek kek, KekFile::Read(file));
-    keyring.keks_.emplace(version, std::move(kek));
+    keyring.Add(version, std::move(kek));
     return {};
   };
   std::error_code error;
@@ -66,11 +66,11 @@ std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
   return keyring;
 }
 
-Result<const Kek*> Keyring::Find(std::int64_t version) const {
+Result<std::shared_ptr<const Kek>> Keyring::Find(std::int64_t version) const {
   const auto found = keks_.find(version);
   if (found == keks_.end())
     return Fail(Code::kNotFound, "the keyring does not hold this KEK version", version);
-  return &found->second;
+  return found->second;
 }
 
 Result<WrappedSecret> WrapMacKey(const Kek& kek, std::int64_t kek_version, std::string_view vault_id,

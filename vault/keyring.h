@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -20,7 +22,7 @@ struct KekProblem {
   Error error;
 };
 
-// Keyring holds KEK versions by number. Move-only; immutable after loading, so threads may share it.
+// Keyring holds KEK versions by number. A copy shares them.
 class Keyring {
  public:
   // Load reads PATH/1.key, 2.key … of a directory, or one file as version 1. Other names are ignored; none at all is
@@ -28,12 +30,14 @@ class Keyring {
   static std::expected<Keyring, KekProblem> Load(const std::string& path);
 
   // Find is kNotFound where this version is not held.
-  Result<const Kek*> Find(std::int64_t version) const;
+  Result<std::shared_ptr<const Kek>> Find(std::int64_t version) const;
   std::int64_t newest() const { return keks_.empty() ? 0 : keks_.rbegin()->first; }
-  const std::map<std::int64_t, Kek>& keks() const { return keks_; }
+  const std::map<std::int64_t, std::shared_ptr<const Kek>>& keks() const { return keks_; }
+  void Add(std::int64_t version, Kek kek) { keks_[version] = std::make_shared<const Kek>(std::move(kek)); }
+  void Drop(std::int64_t version) { keks_.erase(version); }
 
  private:
-  std::map<std::int64_t, Kek> keks_;
+  std::map<std::int64_t, std::shared_ptr<const Kek>> keks_;
 };
 
 // WrappedSecret is one of the vault's own keys as VAULT_SECRET stores it.

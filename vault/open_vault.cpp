@@ -66,7 +66,7 @@ OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<
   return newest;
 }
 
-OrProblem<MacKey> LoadSecret(const base::Config& config, Store& store, const Keyring& keyring,
+OrProblem<std::shared_ptr<const MacKey>> LoadSecret(const base::Config& config, Store& store, const Keyring& keyring,
                              std::string_view vault_id, std::string_view name) {
   const std::string what = DatabaseName(config) + ": the vault's own key '" + std::string(name) + "' ";
   const auto row = store.FindSecret(name);
@@ -79,7 +79,7 @@ OrProblem<MacKey> LoadSecret(const base::Config& config, Store& store, const Key
   }
   auto key = UnwrapMacKey(**kek, vault_id, name, **row);
   if (!key) return Problem(what + "does not open: its row was changed outside vaultd, restore it");
-  return std::move(*key);
+  return std::make_shared<const MacKey>(std::move(*key));
 }
 
 // The trail keeps the name it began with: a host that is renamed, or a container with a new name each time, does not
@@ -98,22 +98,32 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store
   if (!row) return Problem(DatabaseName(config) + " cannot be read: " + row.error().Message());
   const auto keks = store.ListKeks();
   if (!keks) return Problem(DatabaseName(config) + " cannot be read: " + keks.error().Message());
+  auto keys = std::make_shared<VaultKeys>();
   auto keyring = LoadKeyring(config);
   if (!keyring) return std::unexpected(keyring.error());
-  const auto newest = CheckKeks(config, *keks, *keyring);
+  keys->keyring = std::move(*keyring);
+  const auto newest = CheckKeks(config, *keks, keys->keyring);
   if (!newest) return std::unexpected(newest.error());
-  auto profile = LoadSecret(config, store, *keyring, row->vault_id, kProfileMacSecret);
+  keys->wrap_version = *newest;
+  auto profile = LoadSecret(config, store, keys->keyring, row->vault_id, kProfileMacSecret);
   if (!profile) return std::unexpected(profile.error());
-  auto fingerprint = LoadSecret(config, store, *keyring, row->vault_id, kFingerprintSecret);
+  keys->profile_key = std::move(*profile);
+  auto fingerprint = LoadSecret(config, store, keys->keyring, row->vault_id, kFingerprintSecret);
   if (!fingerprint) return std::unexpected(fingerprint.error());
-  auto vault = std::make_unique<OpenVault>(config, row->vault_id, std::move(*keyring), std::move(*profile),
-                                           std::move(*fingerprint));
-  vault->wrap_version = *newest;
+  keys->fingerprint_key = std::move(*fingerprint);
+  auto vault = std::make_unique<OpenVault>(config, row->vault_id);
+  vault->held.Put(std::move(keys));
   vault->epoch.Publish(row->epoch);
   return vault;
 }
 
 }  // namespace
+
+Result<std::shared_ptr<const VaultKeys>> OpenVault::Keys() const {
+  auto keys = held.Get();
+  if (keys == nullptr) return std::unexpected(RefusalError(Refusal::kSealed));
+  return keys;
+}
 
 void KeptEpoch::Publish(std::int64_t epoch) {
   value_.store(epoch);

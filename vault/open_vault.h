@@ -12,10 +12,9 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "sql/database.h"
-#include "vault/keyring.h"
 #include "vault/proofs.h"
-#include "vault/secret.h"
 #include "vault/service.h"
+#include "vault/vault_keys.h"
 
 namespace strongroom::vault {
 
@@ -42,22 +41,15 @@ class KeptEpoch {
 };
 
 struct OpenVault {
-  OpenVault(base::Config vault_config, std::string id, Keyring kek_ring, MacKey profile_mac, MacKey fingerprint)
-      : config(std::move(vault_config)),
-        vault_id(std::move(id)),
-        keyring(std::move(kek_ring)),
-        profile_key(std::move(profile_mac)),
-        fingerprint_key(std::move(fingerprint)) {}
+  OpenVault(base::Config vault_config, std::string id) : config(std::move(vault_config)), vault_id(std::move(id)) {}
 
-  // sealed is true where no KEK is in memory: nothing then opens.
-  bool sealed() const { return keyring.keks().empty(); }
+  // Keys refuses with kSealed where no KEK is in memory: nothing then opens.
+  Result<std::shared_ptr<const VaultKeys>> Keys() const;
+  bool sealed() const { return held.Get() == nullptr; }
 
   const base::Config config;
   const std::string vault_id;
-  const Keyring keyring;
-  std::int64_t wrap_version = 0;  // the newest ACTIVE KEK: every new wrap is under it
-  const MacKey profile_key;
-  const MacKey fingerprint_key;
+  HeldKeys held;  // put by the writer's thread alone
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
   Proofs proofs{*this};                   // the writer's thread alone

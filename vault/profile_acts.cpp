@@ -30,7 +30,8 @@ class SetProfile final : public Act {
 // admin who states all that the MAC covers to make it the vault's word again.
 Result<Binding> SetProfile::CheckIdentity(const ProfileRow& row) const {
   const ProfileFields& fields = request_.fields;
-  const auto intact = VerifyProfile(vault_.profile_key, vault_.vault_id, row);
+  TRY_ASSIGN(const auto keys, vault_.Keys());
+  const auto intact = VerifyProfile(*keys->profile_key, vault_.vault_id, row);
   if (!intact) {
     const bool restated = fields.customer && fields.mode && fields.provider && fields.endpoint && fields.key_ref;
     if (!restated) return std::unexpected(intact.error());
@@ -102,7 +103,8 @@ Result<std::string> MoveProfile::Next(const ProfileRow& row) const {
   if (suspend && row.status != "SUSPENDED") return "SUSPENDED";
   if (!resume || row.status != "SUSPENDED") return Refuse(Refusal::kKeyMoveForbidden);
   // To stop needs no proof of the row; to let it go on does.
-  TRY(VerifyProfile(vault_.profile_key, vault_.vault_id, row));
+  TRY_ASSIGN(const auto keys, vault_.Keys());
+  TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, row));
   return "ACTIVE";
 }
 

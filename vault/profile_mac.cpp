@@ -33,10 +33,16 @@ Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const B
 }
 
 Result<ProvenProfile> ProvenProfile::Prove(const OpenVault& vault, BoundProfile row) {
-  TRY(VerifyProfile(vault.profile_key, vault.vault_id, row));
+  TRY_ASSIGN(const auto keys, vault.Keys());
+  TRY(VerifyProfile(*keys->profile_key, vault.vault_id, row));
   auto origin = Origin::OfEndpoint(row.endpoint);
   if (!origin) return Refuse(Refusal::kProfileTampered);
-  return ProvenProfile(std::move(row), std::move(*origin));
+  return ProvenProfile(std::move(row), std::move(*origin), keys->profile_key);
+}
+
+bool ProvenProfile::IsProofOf(const OpenVault& vault, const BoundProfile& row) const {
+  const auto keys = vault.held.Get();
+  return keys != nullptr && keys->profile_key == key_ && row == row_;
 }
 
 }  // namespace strongroom::vault

@@ -2,6 +2,7 @@
 // rest of the row (model, limits, prompt, STATUS) can be edited in the database without a key going astray.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "base/bytes.h"
@@ -27,15 +28,20 @@ class ProvenProfile {
   // Prove is VerifyProfile with the vault's own key.
   static Result<ProvenProfile> Prove(const OpenVault& vault, BoundProfile row);
 
+  // IsProofOf is true where `row` is the proven row, and its key is in force.
+  bool IsProofOf(const OpenVault& vault, const BoundProfile& row) const;
+
   const BoundProfile& row() const { return row_; }
   // origin is the ENDPOINT's.
   const Origin& origin() const { return origin_; }
 
  private:
-  ProvenProfile(BoundProfile row, Origin origin) : row_(std::move(row)), origin_(std::move(origin)) {}
+  ProvenProfile(BoundProfile row, Origin origin, std::shared_ptr<const MacKey> key)
+      : row_(std::move(row)), origin_(std::move(origin)), key_(std::move(key)) {}
 
   BoundProfile row_;
   Origin origin_;
+  std::shared_ptr<const MacKey> key_;
 };
 
 }  // namespace strongroom::vault

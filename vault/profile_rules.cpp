@@ -112,7 +112,8 @@ Result<void> SealProfile(const OpenVault& vault, Store& store, base::Micros now,
   if (!row.key_ref) TRY(CheckKeyless(vault, row, *origin));
   if (row.key_ref && binding == Binding::kNew) TRY(CheckKeyed(vault, store, now, row, *origin));
   row.updated_at = now;
-  TRY_ASSIGN(row.vault_mac, ProfileMac(vault.profile_key, vault.vault_id, row));
+  TRY_ASSIGN(const auto keys, vault.Keys());
+  TRY_ASSIGN(row.vault_mac, ProfileMac(*keys->profile_key, vault.vault_id, row));
   return {};
 }
 

@@ -1,15 +1,10 @@
 #include "vault/proofs.h"
 
-#include <type_traits>
 #include <utility>
 
 #include "vault/open_vault.h"
 
 namespace strongroom::vault {
-
-static_assert(std::is_const_v<decltype(OpenVault::keyring)> && std::is_const_v<decltype(OpenVault::profile_key)> &&
-                  std::is_const_v<decltype(OpenVault::vault_id)>,
-              "a proof under keys that may change must be forgotten when they do");
 
 template <typename Proven>
 std::shared_ptr<const Proven> Proofs::Shelf<Proven>::Find(const std::string& ref) const {
@@ -36,12 +31,17 @@ Result<std::shared_ptr<const ProvenKey>> Proofs::OfKey(KeyRow row) {
 }
 
 Result<std::shared_ptr<const ProvenProfile>> Proofs::OfProfile(BoundProfile row) {
-  if (auto known = profiles_.Find(row.profile_ref); known && known->row() == row) return known;
+  if (auto known = profiles_.Find(row.profile_ref); known && known->IsProofOf(vault_, row)) return known;
   TRY_ASSIGN(ProvenProfile profile, ProvenProfile::Prove(vault_, std::move(row)));
   const auto proven = std::make_shared<const ProvenProfile>(std::move(profile));
   const BoundProfile& kept = proven->row();
   if (kept.status.size() <= kMostFreeBytes) profiles_.Keep(kept.profile_ref, proven);
   return proven;
+}
+
+void Proofs::Forget() {
+  keys_ = {};
+  profiles_ = {};
 }
 
 }  // namespace strongroom::vault

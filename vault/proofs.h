@@ -3,11 +3,10 @@
 // A hit is worth a proof, because:
 // - The row is read from the database for each resolve, and compared whole. An edit of any column, and an act, counts
 //   from the next resolve on: other bytes are proved from the start.
-// - A proof is a function of the row, the vault's id, the KEK and the profiles' MAC key. The id and the keys cannot
-//   change while there are proofs under them: the vault holds them const (asserted in proofs.cpp: whoever makes a
-//   keyring that changes must also make this forget). A hit still wants the proof's own KEK in the keyring.
+// - A proof is a function of the row, the vault's id, the KEK and the profiles' MAC key. The id never changes, and a hit
+//   wants the very KEK or MAC key of the proof among the keys in force: none is a hit while the vault is sealed.
 // - A failed proof cannot be remembered: what is kept is a ProvenKey or ProvenProfile, and only a proof makes those.
-// - Nothing secret is kept, only rows as the database holds them. To open a key its DEK is unwrapped and its commitment
+// - Nothing secret is kept but a share in the KEK and the MAC key, which Forget gives up. To open a key its DEK is unwrapped and its commitment
 //   compared each time, as ever (vault::Open).
 // - Comparing need not take constant time. It compares a row with what stood in the same row before, MAC included,
 //   which whoever can edit the database has seen; the MAC that another row would need plays no part in it.
@@ -42,6 +41,9 @@ class Proofs {
   // OfKey is ProvenKey::Prove of a row that was just read, and refuses as that does; OfProfile is ProvenProfile::Prove.
   Result<std::shared_ptr<const ProvenKey>> OfKey(KeyRow row);
   Result<std::shared_ptr<const ProvenProfile>> OfProfile(BoundProfile row);
+
+  // Forget is called where the vault is sealed.
+  void Forget();
 
   std::size_t keys() const { return keys_.size(); }
   std::size_t profiles() const { return profiles_.size(); }

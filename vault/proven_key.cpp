@@ -33,10 +33,11 @@ Result<WrapContext> ContextOf(const OpenVault& vault, const KeyRow& row) {
 Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
   auto context = ContextOf(vault, row);
   if (!context) return Refuse(Refusal::kKeyTampered);
-  const auto kek = vault.keyring.Find(row.kek_version);
+  TRY_ASSIGN(const auto keys, vault.Keys());
+  auto kek = keys->keyring.Find(row.kek_version);
   if (!kek) return Refuse(Refusal::kKekMissing);
   if (!Verify(**kek, *context, row.sealed)) return Refuse(Refusal::kKeyTampered);
-  return ProvenKey(std::move(row), std::move(*context), *kek);
+  return ProvenKey(std::move(row), std::move(*context), std::move(*kek));
 }
 
 Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::string_view key_ref) {
@@ -46,7 +47,9 @@ Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::str
 }
 
 bool ProvenKey::IsProofOf(const OpenVault& vault, const KeyRow& row) const {
-  const auto kek = vault.keyring.Find(row.kek_version);
+  const auto keys = vault.held.Get();
+  if (keys == nullptr) return false;
+  const auto kek = keys->keyring.Find(row.kek_version);
   return kek && *kek == kek_ && row == row_;
 }
 
@@ -92,10 +95,11 @@ Result<void> ProvenKey::Touch(const OpenVault& vault, Store& store, base::Micros
 
 Result<void> ProvenKey::Rewrite(const OpenVault& vault, Store& store, KeyRow row) {
   if (row_.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  TRY_ASSIGN(const auto keys, vault.Keys());
   row.row_version = row_.row_version + 1;
-  row.kek_version = vault.wrap_version;
+  row.kek_version = keys->wrap_version;
   TRY_ASSIGN(WrapContext context, ContextOf(vault, row));
-  const auto kek = vault.keyring.Find(vault.wrap_version);
+  auto kek = keys->keyring.Find(keys->wrap_version);
   if (!kek) return Refuse(Refusal::kKekMissing);
   auto wrapped = Rewrap(*kek_, context_, row_.sealed.dek, **kek, context);
   if (!wrapped) return Refuse(Refusal::kKeyTampered);
@@ -103,7 +107,7 @@ Result<void> ProvenKey::Rewrite(const OpenVault& vault, Store& store, KeyRow row
   TRY(store.UpdateKey(row, row_.row_version));
   row_ = std::move(row);
   context_ = std::move(context);
-  kek_ = *kek;
+  kek_ = std::move(*kek);
   return {};
 }
 

@@ -44,13 +44,13 @@ class ProvenKey {
   Result<void> Touch(const OpenVault& vault, Store& store, base::Micros used_at);
 
  private:
-  ProvenKey(KeyRow row, WrapContext context, const Kek* kek)
-      : row_(std::move(row)), context_(std::move(context)), kek_(kek) {}
+  ProvenKey(KeyRow row, WrapContext context, std::shared_ptr<const Kek> kek)
+      : row_(std::move(row)), context_(std::move(context)), kek_(std::move(kek)) {}
   Result<void> Rewrite(const OpenVault& vault, Store& store, KeyRow row);
 
   KeyRow row_;
   WrapContext context_;
-  const Kek* kek_;
+  std::shared_ptr<const Kek> kek_;
 };
 
 }  // namespace strongroom::vault

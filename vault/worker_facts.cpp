@@ -13,7 +13,8 @@ Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
   answer.epoch = vault.epoch.value();
   TRY_ASSIGN(std::optional<ProfileRow> row, store.FindProfile(*ref));
   if (!row) return Refuse(Refusal::kProfileUnknown);
-  TRY(VerifyProfile(vault.profile_key, vault.vault_id, *row));
+  TRY_ASSIGN(const auto keys, vault.Keys());
+  TRY(VerifyProfile(*keys->profile_key, vault.vault_id, *row));
   answer.profile_ref = row->profile_ref;
   answer.customer = row->customer;
   answer.mode = row->mode;

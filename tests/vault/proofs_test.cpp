@@ -127,7 +127,7 @@ class Forge {
     row.key_ref = ref.text();
     WrapContext context(KeyContext(vault->vault_id, std::move(ref)), Origin::Parse(row.origin).value(), false);
     context.state = KeyState::kActive;
-    row.sealed = Seal(*vault->keyring.Find(1).value(), context, SecretProbe::Of(kAcmeKey).View()).value();
+    row.sealed = Seal(*vault->held.Get()->keyring.Find(1).value(), context, SecretProbe::Of(kAcmeKey).View()).value();
     return row;
   }
   BoundProfile Profile(const std::string& ref) const {
@@ -139,7 +139,7 @@ class Forge {
     row.endpoint = "https://api.openai.com";
     row.key_ref = "ACME/openai/default/1";
     row.status = "ACTIVE";
-    row.vault_mac = ProfileMac(vault->profile_key, vault->vault_id, row).value();
+    row.vault_mac = ProfileMac(*vault->held.Get()->profile_key, vault->vault_id, row).value();
     return row;
   }
 

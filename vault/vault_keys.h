@@ -1,0 +1,39 @@
+// VaultKeys: what an unsealed vault holds in memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "vault/keyring.h"
+#include "vault/secret.h"
+
+namespace strongroom::vault {
+
+// VaultKeys is one set of keys. It never changes: whoever rotates, seals or unseals puts another in its place, and who
+// still works with the old one keeps it alive until then.
+struct VaultKeys {
+  Keyring keyring;
+  std::int64_t wrap_version = 0;  // the ACTIVE KEK: every new wrap is under it
+  std::shared_ptr<const MacKey> profile_key, fingerprint_key;
+};
+
+// HeldKeys is the set in force; none while the vault is sealed. Thread-safe.
+class HeldKeys {
+ public:
+  std::shared_ptr<const VaultKeys> Get() const {
+    const std::lock_guard lock(mutex_);
+    return keys_;
+  }
+  void Put(std::shared_ptr<const VaultKeys> keys) {
+    const std::lock_guard lock(mutex_);
+    keys_.swap(keys);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const VaultKeys> keys_;
+};
+
+}  // namespace strongroom::vault
