@@ -75,36 +75,60 @@ const EVP_MAC_CTX* HmacSha256() {
   return context.get();
 }
 
-// HMAC-SHA-256 of the parts, one after another. An EVP_MAC context has no reset, so each use frees its own,
-// which cleanses the key copy and the digest states; HKDF is composed from this, since EVP_KDF would copy the
-// key once more.
-bool Hmac(ByteView key, std::initializer_list<ByteView> parts,
-          std::span<std::uint8_t, Cipher::kMacBytes> out) {
-  const EVP_MAC_CTX* const fresh = HmacSha256();
-  const std::unique_ptr<EVP_MAC_CTX, MacContextFree> context(fresh == nullptr ? nullptr
-                                                                              : EVP_MAC_CTX_dup(fresh));
-  if (context == nullptr || EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) != 1) return false;
-  for (const ByteView part : parts) {
-    if (!part.empty() && EVP_MAC_update(context.get(), part.data(), part.size()) != 1) return false;
+// Hmac is one context for the HMAC-SHA-256 sums of one use. An EVP_MAC context has no reset, so each use frees
+// its own, which cleanses the last key's copy and the digest states; a new key cleanses the one before.
+class Hmac {
+ public:
+  Hmac() {
+    if (const EVP_MAC_CTX* const fresh = HmacSha256(); fresh != nullptr) context_.reset(EVP_MAC_CTX_dup(fresh));
   }
-  std::size_t size = 0;
-  return EVP_MAC_final(context.get(), out.data(), &size, out.size()) == 1 && size == out.size();
-}
+  // Sum is of the parts, one after another.
+  bool Sum(ByteView key, std::initializer_list<ByteView> parts, std::span<std::uint8_t, Cipher::kMacBytes> out) {
+    if (context_ == nullptr || EVP_MAC_init(context_.get(), key.data(), key.size(), nullptr) != 1) return false;
+    for (const ByteView part : parts) {
+      if (!part.empty() && EVP_MAC_update(context_.get(), part.data(), part.size()) != 1) return false;
+    }
+    std::size_t size = 0;
+    return EVP_MAC_final(context_.get(), out.data(), &size, out.size()) == 1 && size == out.size();
+  }
 
-// HKDF-SHA-256 with an empty salt (RFC 5869) into `out`, at most two blocks. The pseudo-random key and the
-// blocks live in `scratch`, which is 96 bytes of a secret.
-bool Hkdf(ByteView key, std::string_view info, std::span<std::uint8_t> scratch, std::span<std::uint8_t> out) {
-  constexpr std::array<std::uint8_t, Cipher::kMacBytes> kNoSalt{};
-  const auto prk = scratch.first<Cipher::kMacBytes>();
-  const auto first = scratch.subspan<Cipher::kMacBytes, Cipher::kMacBytes>();
-  const auto second = scratch.subspan<2 * Cipher::kMacBytes, Cipher::kMacBytes>();
-  constexpr std::array<std::uint8_t, 1> kOne{1}, kTwo{2};
-  if (!Hmac(kNoSalt, {key}, prk) || !Hmac(prk, {base::AsBytes(info), kOne}, first)) return false;
-  if (out.size() > first.size() && !Hmac(prk, {first, base::AsBytes(info), kTwo}, second)) return false;
-  // The two blocks are neighbours in the scratch.
-  std::copy_n(first.data(), out.size(), out.data());
-  return true;
-}
+ private:
+  std::unique_ptr<EVP_MAC_CTX, MacContextFree> context_;
+};
+
+// Hkdf is HKDF-SHA-256 with an empty salt (RFC 5869): one extraction, then as many expansions as wanted. It is
+// composed from Hmac, since EVP_KDF would copy the key once more, and takes twice as long. The pseudo-random
+// key and the blocks live in `scratch`, which is kScratchBytes of a secret.
+class Hkdf {
+ public:
+  static constexpr std::size_t kScratchBytes = 3 * Cipher::kMacBytes;
+  explicit Hkdf(std::span<std::uint8_t> scratch)
+      : prk_(scratch.first<Cipher::kMacBytes>()), blocks_(scratch.subspan<Cipher::kMacBytes, kMostDerived>()) {}
+
+  bool Extract(ByteView key) {
+    constexpr std::array<std::uint8_t, Cipher::kMacBytes> kNoSalt{};
+    return hmac_.Sum(kNoSalt, {key}, prk_);
+  }
+  // Expand fills `out`, at most two blocks.
+  bool Expand(std::string_view info, std::span<std::uint8_t> out) {
+    constexpr std::array<std::uint8_t, 1> kOne{1}, kTwo{2};
+    const auto first = blocks_.first<Cipher::kMacBytes>();
+    if (!hmac_.Sum(prk_, {base::AsBytes(info), kOne}, first)) return false;
+    if (out.size() > first.size() &&
+        !hmac_.Sum(prk_, {first, base::AsBytes(info), kTwo}, blocks_.last<Cipher::kMacBytes>())) {
+      return false;
+    }
+    std::copy_n(blocks_.data(), out.size(), out.data());
+    return true;
+  }
+
+ private:
+  Hmac hmac_;
+  std::span<std::uint8_t, Cipher::kMacBytes> prk_;
+  std::span<std::uint8_t, kMostDerived> blocks_;
+};
+
+std::unexpected<Error> NoHmac() { return Fail(Code::kUnavailable, "OpenSSL cannot compute HMAC-SHA-256"); }
 
 bool Encrypt(EVP_CIPHER_CTX* context, ByteView key, ByteView nonce, ByteView aad, ByteView plaintext,
              Bytes& out) {
@@ -175,11 +199,15 @@ Result<SecretValue> Cipher::Derive(SecretView key, std::string_view info, std::s
     return Fail(Code::kInvalidArgument, "HKDF here makes at most 64 bytes");
   }
   const SecretAccess access;
-  TRY_ASSIGN(SecretValue scratch, SecretValue::Allocate(3 * kMacBytes));
+  TRY_ASSIGN(SecretValue scratch, SecretValue::Allocate(Hkdf::kScratchBytes));
   TRY_ASSIGN(SecretValue derived, SecretValue::Allocate(size));
-  const bool done = Hkdf(key.Bytes(access), info, scratch.Bytes(access), derived.Bytes(access));
+  bool done = false;
+  {
+    Hkdf hkdf(scratch.Bytes(access));
+    done = hkdf.Extract(key.Bytes(access)) && hkdf.Expand(info, derived.Bytes(access));
+  }
   ClearRegisters();
-  if (!done) return Fail(Code::kUnavailable, "OpenSSL cannot compute HMAC-SHA-256");
+  if (!done) return NoHmac();
   return derived;
 }
 
@@ -189,11 +217,28 @@ Result<Bytes> Cipher::DerivePublic(SecretView key, std::string_view info, std::s
   return Bytes(bytes.begin(), bytes.end());
 }
 
+Result<Cipher::Both> Cipher::DeriveBoth(SecretView key, std::string_view secret_info,
+                                        std::string_view public_info) {
+  const SecretAccess access;
+  TRY_ASSIGN(SecretValue scratch, SecretValue::Allocate(Hkdf::kScratchBytes));
+  TRY_ASSIGN(SecretValue secret, SecretValue::Allocate(kMacBytes));
+  Bytes published(kMacBytes);
+  bool done = false;
+  {
+    Hkdf hkdf(scratch.Bytes(access));
+    done = hkdf.Extract(key.Bytes(access)) && hkdf.Expand(secret_info, secret.Bytes(access)) &&
+           hkdf.Expand(public_info, published);
+  }
+  ClearRegisters();
+  if (!done) return NoHmac();
+  return Both(std::move(secret), std::move(published));
+}
+
 Result<Bytes> Cipher::Mac(SecretView key, ByteView message) {
   Bytes mac(kMacBytes);
-  const bool done = Hmac(key.Bytes(SecretAccess()), {message}, std::span<std::uint8_t, kMacBytes>(mac));
+  const bool done = Hmac().Sum(key.Bytes(SecretAccess()), {message}, std::span<std::uint8_t, kMacBytes>(mac));
   ClearRegisters();
-  if (!done) return Fail(Code::kUnavailable, "OpenSSL cannot compute HMAC-SHA-256");
+  if (!done) return NoHmac();
   return mac;
 }
 

@@ -2,6 +2,8 @@
 // library call. Thread-safe: contexts are a thread's own and are reset after each use.
 #pragma once
 
+#include <utility>
+
 #include "base/bytes.h"
 #include "base/result.h"
 #include "vault/secret.h"
@@ -27,6 +29,14 @@ class Cipher {
   static Result<SecretValue> Derive(SecretView key, std::string_view info, std::size_t size);
   // DerivePublic is Derive for values that are stored: commitments and KEK check values.
   static Result<Bytes> DerivePublic(SecretView key, std::string_view info, std::size_t size);
+  // DeriveBoth is Derive and DerivePublic of 32 bytes each, from one extraction.
+  struct Both {
+    Both(SecretValue its_secret, Bytes its_published)
+        : secret(std::move(its_secret)), published(std::move(its_published)) {}
+    SecretValue secret;
+    Bytes published;
+  };
+  static Result<Both> DeriveBoth(SecretView key, std::string_view secret_info, std::string_view public_info);
   // Mac is HMAC-SHA-256 of public bytes; MacOfSecret of a secret (fingerprints).
   static Result<Bytes> Mac(SecretView key, ByteView message);
   static Result<Bytes> MacOfSecret(SecretView key, SecretView message);

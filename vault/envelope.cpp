@@ -43,16 +43,21 @@ Result<Dek> Unwrap(const Kek& kek, const WrapContext& context, const WrappedDek&
   return Dek::FromSecret(std::move(value));
 }
 
+bool IsFormed(const SealedKey& key) {
+  return key.ciphertext.size() >= kHeadBytes + Cipher::kTagBytes && key.ciphertext[0] == kFormat &&
+         key.nonce.size() == Cipher::kNonceBytes;
+}
+
 // GCM alone opens one ciphertext under many keys (it does not commit to its key): the commitment ties the
 // payload to the one DEK that sealed it, and is compared before anything is decrypted.
-Result<void> CheckCommitment(const Dek& dek, const SealedKey& key) {
-  if (key.ciphertext.size() < kHeadBytes + Cipher::kTagBytes || key.ciphertext[0] != kFormat ||
-      key.nonce.size() != Cipher::kNonceBytes) {
-    return DoesNotOpen();
-  }
-  TRY_ASSIGN(const Bytes expected, Cipher::DerivePublic(dek.View(), kCommitInfo, kCommitmentBytes));
-  if (!Cipher::Equal(expected, ByteView(key.ciphertext).subspan(1, kCommitmentBytes))) return DoesNotOpen();
-  return {};
+bool IsCommitted(const SealedKey& key, const Bytes& commitment) {
+  return Cipher::Equal(commitment, ByteView(key.ciphertext).subspan(1, kCommitmentBytes));
+}
+
+// A DEK's encryption key, and its commitment as the published half.
+Result<Cipher::Both> DeriveKeys(const Dek& dek) {
+  static_assert(Dek::kBytes == Cipher::kMacBytes && kCommitmentBytes == Cipher::kMacBytes);
+  return Cipher::DeriveBoth(dek.View(), kEncryptInfo, kCommitInfo);
 }
 
 }  // namespace
@@ -79,27 +84,30 @@ Bytes WrapAad(const WrapContext& context) {
 
 Result<Sealed> Seal(const Kek& kek, const WrapContext& context, SecretView api_key) {
   TRY_ASSIGN(const Dek dek, Dek::Generate());
-  TRY_ASSIGN(const SecretValue encrypt_key, Cipher::Derive(dek.View(), kEncryptInfo, Dek::kBytes));
-  TRY_ASSIGN(const Bytes commitment, Cipher::DerivePublic(dek.View(), kCommitInfo, kCommitmentBytes));
+  TRY_ASSIGN(const Cipher::Both keys, DeriveKeys(dek));
   SealedKey key{Cipher::RandomNonce(), {}};
   TRY_ASSIGN(const Bytes ciphertext,
-             Cipher::SealWith(encrypt_key.View(), key.nonce, PayloadAad(context.key), api_key));
-  key.ciphertext = base::ByteWriter().U8(kFormat).Raw(commitment).Raw(ciphertext).Take();
+             Cipher::SealWith(keys.secret.View(), key.nonce, PayloadAad(context.key), api_key));
+  key.ciphertext = base::ByteWriter().U8(kFormat).Raw(keys.published).Raw(ciphertext).Take();
   TRY_ASSIGN(WrappedDek wrapped, Wrap(kek, context, dek));
   return Sealed{std::move(key), std::move(wrapped)};
 }
 
 Result<SecretValue> Open(const Kek& kek, const WrapContext& context, const Sealed& sealed) {
   TRY_ASSIGN(const Dek dek, Unwrap(kek, context, sealed.dek));
-  TRY(CheckCommitment(dek, sealed.key));
-  TRY_ASSIGN(const SecretValue encrypt_key, Cipher::Derive(dek.View(), kEncryptInfo, Dek::kBytes));
-  return Cipher::OpenWith(encrypt_key.View(), sealed.key.nonce, PayloadAad(context.key),
+  if (!IsFormed(sealed.key)) return DoesNotOpen();
+  TRY_ASSIGN(const Cipher::Both keys, DeriveKeys(dek));
+  if (!IsCommitted(sealed.key, keys.published)) return DoesNotOpen();
+  return Cipher::OpenWith(keys.secret.View(), sealed.key.nonce, PayloadAad(context.key),
                           ByteView(sealed.key.ciphertext).subspan(kHeadBytes));
 }
 
 Result<void> Verify(const Kek& kek, const WrapContext& context, const Sealed& sealed) {
   TRY_ASSIGN(const Dek dek, Unwrap(kek, context, sealed.dek));
-  return CheckCommitment(dek, sealed.key);
+  if (!IsFormed(sealed.key)) return DoesNotOpen();
+  TRY_ASSIGN(const Bytes commitment, Cipher::DerivePublic(dek.View(), kCommitInfo, kCommitmentBytes));
+  if (!IsCommitted(sealed.key, commitment)) return DoesNotOpen();
+  return {};
 }
 
 Result<WrappedDek> Rewrap(const Kek& old_kek, const WrapContext& from, const WrappedDek& dek,

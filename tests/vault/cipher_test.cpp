@@ -146,7 +146,7 @@ TEST_CASE("HMAC-SHA-256 passes Wycheproof", "[cipher]") {
 }
 
 TEST_CASE("HKDF-SHA-256 passes Wycheproof where it has no salt", "[cipher]") {
-  int derived = 0;
+  int derived = 0, both = 0;
   for (const Case& one : ReadCases("wycheproof/hkdf_sha256_test.txt", "")) {
     if (!one.at("salt").empty() || std::stoul(one.at("size")) > 64) continue;
     INFO("ikm " << one.at("ikm") << " info " << one.at("info"));
@@ -156,8 +156,21 @@ TEST_CASE("HKDF-SHA-256 passes Wycheproof where it has no salt", "[cipher]") {
                                           std::stoul(one.at("size")));
     REQUIRE(okm);
     CHECK(*okm == Field(one, "okm"));
+    if (okm->size() < Cipher::kMacBytes) continue;
+    // The same block from one extraction, in either place, with another beside it.
+    ++both;
+    const Bytes block(okm->begin(), okm->begin() + Cipher::kMacBytes);
+    const SecretValue ikm = SecretProbe::Of(Field(one, "ikm"));
+    const auto here = Cipher::DeriveBoth(ikm.View(), base::AsText(info), "another");
+    const auto there = Cipher::DeriveBoth(ikm.View(), "another", base::AsText(info));
+    REQUIRE((here && there));
+    CHECK(SecretProbe::Copy(here->secret.View()) == block);
+    CHECK(there->published == block);
+    CHECK(here->published == *Cipher::DerivePublic(ikm.View(), "another", Cipher::kMacBytes));
+    CHECK(SecretProbe::Copy(there->secret.View()) == here->published);
   }
   CHECK(derived >= 20);
+  CHECK(both >= 10);
 }
 
 TEST_CASE("rubbish does not open", "[cipher]") {
