@@ -12,10 +12,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kSecondsLength = 19;  // of 2026-11-20T08:00:00
 
-std::unexpected<Problem> Unreadable() {
-  return Failed("CORRUPT", "vaultd's answer cannot be read; are both programs of the same version?");
-}
-
 Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
 
 std::string Shown(const Json& value) {

@@ -39,10 +39,7 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
   if (!customer.empty()) TRY(CheckCustomer(customer));
   TRY(CheckStatus(status));
   TRY_ASSIGN(const Session session, Session::Open(context));
-  vault::ListRequest request;
-  request.customer = customer;
-  request.status = status;
-  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kListKeys, request.Encode(), ""));
+  TRY_ASSIGN(const std::string document, session.AskList(vault::Operation::kListKeys, customer, status));
   if (context.json) {
     Print(document + "\n");
     return {};

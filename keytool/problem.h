@@ -31,6 +31,10 @@ inline std::unexpected<Problem> Usage(std::string text) {
 inline std::unexpected<Problem> Failed(std::string name, std::string text) {
   return std::unexpected(Problem{kExitRefused, std::move(name), std::move(text), ""});
 }
+// Unreadable is an answer of vaultd's that this build cannot take apart.
+inline std::unexpected<Problem> Unreadable() {
+  return Failed("CORRUPT", "vaultd's answer cannot be read; are both programs of the same version?");
+}
 // FailedBy is Failed with an error's own code and message after `about`.
 inline std::unexpected<Problem> FailedBy(const Error& error, const std::string& about) {
   return Failed(std::string(base::CodeName(error.code())), about + ": " + error.Message());

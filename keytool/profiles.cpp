@@ -60,10 +60,7 @@ Outcome<vault::ProfileFields> Read(const ProfileOptions& options) {
 Outcome<void> ListProfiles(const Context& context, const std::string& customer, const std::string& status) {
   if (!customer.empty()) TRY(CheckCustomer(customer));
   TRY_ASSIGN(const Session session, Session::Open(context));
-  vault::ListRequest request;
-  request.customer = customer;
-  request.status = status;
-  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kListProfiles, request.Encode(), ""));
+  TRY_ASSIGN(const std::string document, session.AskList(vault::Operation::kListProfiles, customer, status));
   if (context.json) {
     Print(document + "\n");
     return {};

@@ -38,7 +38,7 @@ Outcome<void> ListRates(const Context& context) {
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(const Bytes body, session.Ask(vault::Operation::kGetRates, {}, ""));
   auto answer = vault::RatesAnswer::Decode(body);
-  if (!answer) return Failed("CORRUPT", "vaultd's answer cannot be read; are both programs of the same version?");
+  if (!answer) return Unreadable();
   std::sort(answer->rates.begin(), answer->rates.end(), [](const vault::Rate& a, const vault::Rate& b) {
     return std::tie(a.provider, a.model) < std::tie(b.provider, b.model);
   });

@@ -53,8 +53,23 @@ Outcome<std::string> Session::AskText(vault::Operation operation, Bytes body, co
                                       std::optional<vault::SecretValue> secret) const {
   TRY_ASSIGN(const Bytes answer, Ask(operation, std::move(body), about, std::move(secret)));
   auto text = vault::DecodeText(answer);
-  if (!text) return Failed("CORRUPT", "vaultd's answer cannot be read; are both programs of the same version?");
+  if (!text) return Unreadable();
   return std::move(*text);
+}
+
+Outcome<std::string> Session::AskList(vault::Operation operation, const std::string& customer,
+                                      const std::string& status) const {
+  vault::ListRequest request{customer, status, ""};
+  std::string list;
+  for (;;) {
+    TRY_ASSIGN(const Bytes body, Ask(operation, request.Encode(), ""));
+    const auto page = vault::ListAnswer::Decode(body);
+    // A page that leads back to itself would never end.
+    if (!page || (!page->next.empty() && page->next == request.after)) return Unreadable();
+    for (const std::string& row : page->rows) list += (list.empty() ? "" : ",") + row;
+    if (page->next.empty()) return "[" + list + "]";
+    request.after = page->next;
+  }
 }
 
 Outcome<void> Session::CheckAnswers() const {

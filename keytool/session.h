@@ -25,6 +25,9 @@ class Session {
   // AskText is Ask where the answer is one text field: a JSON document, or a new KEY_REF.
   Outcome<std::string> AskText(vault::Operation operation, Bytes body, const std::string& about,
                                std::optional<vault::SecretValue> secret = std::nullopt) const;
+  // AskList asks for page after page; the result is one JSON array of all rows.
+  Outcome<std::string> AskList(vault::Operation operation, const std::string& customer,
+                               const std::string& status) const;
   // CheckAnswers asks for the status, so that a person is not asked for a key that could not be handed over.
   Outcome<void> CheckAnswers() const;
 

@@ -19,9 +19,27 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownCheckBytes = 4;
 
+// A page of a list ends at so many rows, or with the row that reaches so many bytes: far below kMostBodyBytes, and a
+// short while of the thread that answers everybody.
+constexpr std::size_t kPageRows = 200, kPageBytes = 256 << 10;
+
 // No answer of ours fails over a byte that is not UTF-8 in an edited row.
-Bytes Document(const Json& json) {
-  return EncodeText(json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace));
+std::string Text(const Json& json) { return json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace); }
+Bytes Document(const Json& json) { return EncodeText(Text(json)); }
+
+// Page makes a ListAnswer of the rows that were found, each made JSON by `describe` and named by its column `ref`.
+template <typename Row, typename Owner>
+Result<Bytes> Page(const std::vector<Row>& found, std::string Owner::*ref, const auto& describe) {
+  ListAnswer answer;
+  std::size_t bytes = 0;
+  for (const Row& row : found) {
+    if (bytes >= kPageBytes) break;
+    TRY_ASSIGN(const Json json, describe(row));
+    bytes += answer.rows.emplace_back(Text(json)).size();
+  }
+  const bool whole = answer.rows.size() == found.size() && found.size() < kPageRows;
+  if (!whole) answer.next = found[answer.rows.size() - 1].*ref;
+  return answer.Encode();
 }
 
 Json Time(const std::optional<base::Micros>& at) { return at ? Json(base::FormatTime(*at)) : Json(nullptr); }
@@ -140,13 +158,9 @@ Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body) {
 Result<Bytes> ListKeys(OpenVault&, Store& store, ByteView body) {
   const auto request = ListRequest::Decode(body);
   if (!request) return Refuse(Refusal::kMalformed);
-  TRY_ASSIGN(const std::vector<KeyRow> keys, store.ListKeys(request->customer, request->status));
-  Json json = Json::array();
-  for (const KeyRow& row : keys) {
-    TRY_ASSIGN(Json key, KeyJson(store, row));
-    json.push_back(std::move(key));
-  }
-  return Document(json);
+  TRY_ASSIGN(const std::vector<KeyRow> keys,
+             store.ListKeys(request->customer, request->status, request->after, kPageRows));
+  return Page(keys, &KeyRow::key_ref, [&store](const KeyRow& row) { return KeyJson(store, row); });
 }
 
 Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
@@ -165,10 +179,10 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
 Result<Bytes> ListProfiles(OpenVault& vault, Store& store, ByteView body) {
   const auto request = ListRequest::Decode(body);
   if (!request) return Refuse(Refusal::kMalformed);
-  TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ListProfiles(request->customer, request->status));
-  Json json = Json::array();
-  for (const ProfileRow& row : profiles) json.push_back(ProfileJson(vault, row));
-  return Document(json);
+  TRY_ASSIGN(const std::vector<ProfileRow> profiles,
+             store.ListProfiles(request->customer, request->status, request->after, kPageRows));
+  return Page(profiles, &ProfileRow::profile_ref,
+              [&vault](const ProfileRow& row) { return Result<Json>(ProfileJson(vault, row)); });
 }
 
 Result<Bytes> ShowProfile(OpenVault& vault, Store& store, ByteView body) {

@@ -18,6 +18,7 @@ class Writing {
     (One(fields), ...);
   }
   void Many(const std::vector<Rate>& rates);
+  void Many(const std::vector<std::string>& texts);
 
  private:
   void One(const std::string& text) { writer_.Field(text); }
@@ -40,6 +41,7 @@ class Reading {
     (One(fields), ...);
   }
   void Many(std::vector<Rate>& rates);
+  void Many(std::vector<std::string>& texts);
   Result<void> Finish() const {
     if (bad_) return Fail(Code::kCorrupt, "malformed fields");
     return reader_.Finish();
@@ -103,7 +105,11 @@ void Walk(auto& walk, Is<SetRateRequest> auto& m) {
   Walk(walk, m.rate);
   walk(m.reason);
 }
-void Walk(auto& walk, Is<ListRequest> auto& m) { walk(m.customer, m.status); }
+void Walk(auto& walk, Is<ListRequest> auto& m) { walk(m.customer, m.status, m.after); }
+void Walk(auto& walk, Is<ListAnswer> auto& m) {
+  walk.Many(m.rows);
+  walk(m.next);
+}
 void Walk(auto& walk, Is<ProbeAnswer> auto& m) { walk(m.key_ref, m.provider, m.origin, m.seq); }
 
 void Writing::One(const ProfileFields& fields) { Walk(*this, fields); }
@@ -123,6 +129,20 @@ void Reading::Many(std::vector<Rate>& rates) {
     Walk(*this, rate);
     if (rate.model.empty()) bad_ = true;  // also what a reader past its end yields
     rates.push_back(std::move(rate));
+  }
+}
+
+void Writing::Many(const std::vector<std::string>& texts) {
+  CHECK(texts.size() <= UINT32_MAX);
+  writer_.U32(static_cast<std::uint32_t>(texts.size()));
+  for (const std::string& text : texts) One(text);
+}
+
+void Reading::Many(std::vector<std::string>& texts) {
+  const std::uint32_t count = reader_.U32();
+  for (std::uint32_t i = 0; i < count && !bad_; ++i) {
+    One(texts.emplace_back());
+    if (texts.back().empty()) bad_ = true;  // as above
   }
 }
 
@@ -191,6 +211,7 @@ STRONGROOM_CODEC(MoveRequest)
 STRONGROOM_CODEC(SetProfileRequest)
 STRONGROOM_CODEC(SetRateRequest)
 STRONGROOM_CODEC(ListRequest)
+STRONGROOM_CODEC(ListAnswer)
 STRONGROOM_CODEC(ProbeAnswer)
 #undef STRONGROOM_CODEC
 

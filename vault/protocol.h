@@ -214,12 +214,21 @@ struct SetRateRequest {
   static Result<SetRateRequest> Decode(ByteView body);
 };
 
-// ListRequest filters ListKeys and ListProfiles; empty means all. The answers to list, show, status, rates list and
-// kek status requests are one text field: a JSON document of public facts.
+// ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,
+// empty for the first.
 struct ListRequest {
-  std::string customer, status;
+  std::string customer, status, after;
   Bytes Encode() const;
   static Result<ListRequest> Decode(ByteView body);
+};
+// ListAnswer is one page, in the order of KEY_REF or PROFILE_REF: each row a JSON object of public facts, never empty.
+// `next` is empty where nothing follows. The answers to show, status and kek status requests are one text field, a JSON
+// document.
+struct ListAnswer {
+  std::vector<std::string> rows;
+  std::string next;
+  Bytes Encode() const;
+  static Result<ListAnswer> Decode(ByteView body);
 };
 
 // A request that names one thing (GetProfile, ShowKey, ShowProfile, Probe) is one text field; these are its codec.

@@ -91,7 +91,7 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kInternal, "INTERNAL", Code::kInternal,
      "request refused: vaultd failed in a way it should not; its log has the line, please report it"},
     {Refusal::kAnswerTooLarge, "ANSWER_TOO_LARGE", Code::kInvalidArgument,
-     "too many rows for one answer: narrow it with --customer or --status"},
+     "the answer outgrows a frame: more profiles on the key, or rates on the card, than one answer holds"},
 }};
 
 constexpr bool InOrder() {

@@ -79,7 +79,9 @@ class Store {
 
   // Keys. Insert is kAlreadyExists where the KEY_REF is taken.
   Result<std::optional<KeyRow>> FindKey(std::string_view key_ref);
-  Result<std::vector<KeyRow>> ListKeys(std::string_view customer, std::string_view status);
+  // ListKeys is at most `most` rows after the KEY_REF `after`, in its order; an empty customer or status is any.
+  Result<std::vector<KeyRow>> ListKeys(std::string_view customer, std::string_view status, std::string_view after,
+                                       std::int64_t most);
   Result<std::int64_t> NewestVersion(std::string_view customer, std::string_view provider, std::string_view label);
   Result<void> InsertKey(const KeyRow& row);
   // UpdateKey writes what may change of a row, where it still has ROW_VERSION `expected`; kConflict where it has not.
@@ -92,7 +94,8 @@ class Store {
   // Profiles. Insert and Update are kAlreadyExists where (CUSTOMER, PROFILE_NAME) is taken.
   Result<std::optional<ProfileRow>> FindProfile(std::string_view profile_ref);
   Result<std::optional<BoundProfile>> FindBoundProfile(std::string_view profile_ref);
-  Result<std::vector<ProfileRow>> ListProfiles(std::string_view customer, std::string_view status);
+  Result<std::vector<ProfileRow>> ListProfiles(std::string_view customer, std::string_view status,
+                                               std::string_view after, std::int64_t most);
   Result<std::vector<ProfileRow>> ProfilesOfKey(std::string_view key_ref);
   Result<void> InsertProfile(const ProfileRow& row);
   Result<void> UpdateProfile(const ProfileRow& row);

@@ -47,11 +47,12 @@ Result<std::optional<KeyRow>> Store::FindKey(std::string_view key_ref) {
   return key;
 }
 
-Result<std::vector<KeyRow>> Store::ListKeys(std::string_view customer, std::string_view status) {
+Result<std::vector<KeyRow>> Store::ListKeys(std::string_view customer, std::string_view status,
+                                            std::string_view after, std::int64_t most) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE (?1 = '' OR CUSTOMER = ?1) "
-                             "AND (?2 = '' OR STATUS = ?2) ORDER BY CUSTOMER, PROVIDER, LABEL, KEY_VERSION",
-                             {customer, status}));
+                             "AND (?2 = '' OR STATUS = ?2) AND KEY_REF > ?3 ORDER BY KEY_REF LIMIT ?4",
+                             {customer, status, after, most}));
   std::vector<KeyRow> keys;
   while (true) {
     TRY_ASSIGN(const bool more, rows->Next());

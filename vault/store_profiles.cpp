@@ -69,11 +69,12 @@ Result<std::optional<BoundProfile>> Store::FindBoundProfile(std::string_view pro
   return profile;
 }
 
-Result<std::vector<ProfileRow>> Store::ListProfiles(std::string_view customer, std::string_view status) {
+Result<std::vector<ProfileRow>> Store::ListProfiles(std::string_view customer, std::string_view status,
+                                                    std::string_view after, std::int64_t most) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT " PROFILE_COLUMNS " FROM AI_PROFILE WHERE (?1 = '' OR CUSTOMER = ?1) "
-                             "AND (?2 = '' OR STATUS = ?2) ORDER BY PROFILE_REF",
-                             {customer, status}));
+                             "AND (?2 = '' OR STATUS = ?2) AND PROFILE_REF > ?3 ORDER BY PROFILE_REF LIMIT ?4",
+                             {customer, status, after, most}));
   return ReadAll(*rows);
 }
 

@@ -51,7 +51,8 @@ constexpr Check kChecks[] = {Header,
                              Message<SetProfileRequest>,
                              Message<SetRateRequest>,
                              Message<ListRequest>,
-                             Message<ProbeAnswer>};
+                             Message<ProbeAnswer>,
+                             Message<ListAnswer>};
 
 }  // namespace
 

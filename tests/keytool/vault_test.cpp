@@ -1,6 +1,11 @@
 // keytool against the real vaultd, from init to the last revoke.
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <set>
+
+#include "keytool/document.h"
+#include "sql/database.h"
 #include "tests/keytool/command.h"
 
 // After our headers: its CHECK replaces ours.
@@ -94,6 +99,25 @@ TEST_CASE("a key goes in, is seen, and its text is nowhere") {
   }
   CHECK(vault.Do({"show", "ACME/anthropic/default/9"}).status == 1);
   CHECK(vault.Do({"profile", "show", "NO_SUCH"}).status == 1);
+}
+
+TEST_CASE("a list of more keys than one answer holds is whole") {
+  const Vault vault;
+  vault.Onboard();
+  auto database = sql::Open("sqlite:" + vault.home().path() + "/vault.db", {});
+  REQUIRE(database.has_value());
+  const auto copied = (*database)->Execute(
+      "WITH RECURSIVE N(I) AS (SELECT 2 UNION ALL SELECT I + 1 FROM N WHERE I < 5000) INSERT INTO KEY_VAULT "
+      "SELECT 'ACME/anthropic/default/' || I, CUSTOMER, PROVIDER, I, ENCRYPTED_DEK, ENCRYPTED_KEY, NONCE_DEK, NONCE_KEY, "
+      "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, GRACE_UNTIL, "
+      "STATE_CHANGED_AT, FINGERPRINT FROM KEY_VAULT, N");
+  REQUIRE(copied.has_value());
+  const std::string table = vault.Must({"list"});
+  CHECK(std::count(table.begin(), table.end(), '\n') == 5001);
+  CHECK(table.find("ACME/anthropic/default/2 ") < table.find("ACME/anthropic/default/10 "));
+  const auto rows = ReadRows(vault.Must({"list", "--json"}), {"key_ref"});
+  REQUIRE(rows.has_value());
+  CHECK(std::set<Row>(rows->begin(), rows->end()).size() == 5000);
 }
 
 TEST_CASE("rotate, suspend, resume, compromise and revoke") {

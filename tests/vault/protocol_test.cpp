@@ -65,7 +65,8 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(MoveRequest{"k", "revoke", "why"});
   Sound(SetProfileRequest{SomeFields(), "why"});
   Sound(SetRateRequest{Rate{"m", "p", 1, 2, 3}, "why"});
-  Sound(ListRequest{"ACME", ""});
+  Sound(ListRequest{"ACME", "", "ACME/x/y/1"});
+  Sound(ListAnswer{{R"({"key_ref":"ACME/x/y/1"})", "{}"}, "ACME/x/y/1"});
   Sound(ProbeAnswer{"k", "p", "https://x:443", 3});
 }
 
@@ -84,6 +85,8 @@ TEST_CASE("text that is no UTF-8 or holds a zero byte is refused, as is a count 
   REQUIRE(!DecodeText(EncodeText("a\xff")));
   REQUIRE(!DecodeText(EncodeText(std::string_view("a\0b", 3))));
   REQUIRE(!RatesAnswer::Decode(base::ByteWriter().I64(1).U32(0xffffffff).bytes()));
+  REQUIRE(!ListAnswer::Decode(base::ByteWriter().U32(0xffffffff).bytes()));
+  REQUIRE(!ListAnswer::Decode(ListAnswer{{""}, ""}.Encode()));
 }
 
 TEST_CASE("a header carries its fields and its limits") {

@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "audit/reader.h"
 #include "tests/vault/service_house.h"
@@ -15,6 +16,14 @@ Json Document(ServiceHouse& house, Operation operation, Bytes body) {
   const auto text = DecodeText(reply->body);
   REQUIRE(text.has_value());
   return Json::parse(*text);
+}
+
+ListAnswer Page(ServiceHouse& house, Operation operation, const ListRequest& request) {
+  const auto reply = house.Ask(operation, request.Encode());
+  REQUIRE(reply.has_value());
+  const auto answer = ListAnswer::Decode(reply->body);
+  REQUIRE(answer.has_value());
+  return *answer;
 }
 
 AddKeyRequest AcmeKey() {
@@ -184,15 +193,17 @@ TEST_CASE("facts: lists, status and KEKs name no ciphertext", "[service]") {
   ServiceHouse house;
   const std::string ref = house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
   REQUIRE(house.Opened("ACME", "ACME_DEFAULT").has_value());
-  const Json keys = Document(house, Operation::kListKeys, ListRequest{}.Encode());
-  REQUIRE(keys.size() == 1);
-  CHECK(keys[0]["key_ref"] == ref);
-  CHECK(keys[0]["last_used_at"].is_string());
-  CHECK_FALSE(keys[0].contains("encrypted_key"));
+  const ListAnswer keys = Page(house, Operation::kListKeys, {});
+  REQUIRE(keys.rows.size() == 1);
+  CHECK(keys.next.empty());
+  const Json key = Json::parse(keys.rows[0]);
+  CHECK(key["key_ref"] == ref);
+  CHECK(key["last_used_at"].is_string());
+  CHECK_FALSE(key.contains("encrypted_key"));
   ListRequest none;
   none.customer = "BARCO";
-  CHECK(Document(house, Operation::kListKeys, none.Encode()).empty());
-  CHECK(Document(house, Operation::kListProfiles, ListRequest{}.Encode()).size() == 1);
+  CHECK(Page(house, Operation::kListKeys, none).rows.empty());
+  CHECK(Page(house, Operation::kListProfiles, {}).rows.size() == 1);
   CHECK(Document(house, Operation::kShowKey, EncodeText(ref))["profiles"][0] == "ACME_DEFAULT");
   const Json status = Document(house, Operation::kStatus, Bytes{});
   CHECK(status["keys"]["ACTIVE"] == 1);
@@ -206,6 +217,43 @@ TEST_CASE("facts: lists, status and KEKs name no ciphertext", "[service]") {
   CHECK(keks[0]["held"] == true);
   CHECK(house.RefusalFor(Operation::kShowKey, EncodeText("X/anthropic/y/1")) == Refusal::kKeyUnknown);
   CHECK(house.RefusalFor(Operation::kShowProfile, EncodeText("NONE")) == Refusal::kProfileUnknown);
+}
+
+TEST_CASE("a long list comes in pages, each well below what a frame holds", "[service]") {
+  ServiceHouse house;
+  house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
+  house.Edit(
+      "WITH RECURSIVE N(I) AS (SELECT 2 UNION ALL SELECT I + 1 FROM N WHERE I < 5000) INSERT INTO KEY_VAULT "
+      "SELECT 'ACME/anthropic/default/' || I, CUSTOMER, PROVIDER, I, ENCRYPTED_DEK, ENCRYPTED_KEY, "
+      "NONCE_DEK, NONCE_KEY, "
+      "KEK_VERSION, CASE I % 2 WHEN 0 THEN 'ROTATED' ELSE 'ACTIVE' END, CREATED_AT, LAST_USED_AT, "
+      "REVOKED_AT, LABEL, "
+      "ORIGIN, HOSTED, ROW_VERSION, GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT FROM KEY_VAULT, N");
+  house.Edit(
+      "WITH RECURSIVE N(I) AS (SELECT 1 UNION ALL SELECT I + 1 FROM N WHERE I < 100) INSERT INTO AI_PROFILE "
+      "(PROFILE_REF, "
+      "CUSTOMER, PROFILE_NAME, MODE, PROVIDER, MODEL, ENDPOINT, SYSTEM_PROMPT, VAULT_MAC, STATUS, "
+      "CREATED_AT, UPDATED_AT) "
+      "SELECT 'P' || I, 'ACME', 'N' || I, MODE, PROVIDER, MODEL, ENDPOINT, hex(zeroblob(10000)), VAULT_MAC, "
+      "STATUS, "
+      "CREATED_AT, UPDATED_AT FROM AI_PROFILE, N");
+  const auto all = [&house](Operation operation, ListRequest request, const char* ref) {
+    std::set<std::string> seen;
+    for (int pages = 1;; ++pages) {
+      REQUIRE(pages < 1000);
+      const ListAnswer page = Page(house, operation, request);
+      CHECK(page.Encode().size() < kMostBodyBytes / 2);
+      for (const std::string& row : page.rows) CHECK(seen.insert(Json::parse(row)[ref]).second);
+      if (page.next.empty()) return std::pair(seen.size(), pages);
+      request.after = page.next;
+    }
+  };
+  CHECK(all(Operation::kListKeys, {}, "key_ref").first == 5000);
+  CHECK(all(Operation::kListKeys, {"", "ROTATED", ""}, "key_ref").first == 2500);
+  const auto [profiles, pages] = all(Operation::kListProfiles, {}, "profile_ref");
+  CHECK(profiles == 101);
+  CHECK(pages > 1);  // by their bytes
+  CHECK(Page(house, Operation::kListKeys, {"", "", "ZZZ"}).rows.empty());
 }
 
 TEST_CASE("what was taken in opens after a restart, and the trail of it all verifies", "[service]") {
