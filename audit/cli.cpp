@@ -9,6 +9,7 @@
 
 #include "audit/reader.h"
 #include "audit/table.h"
+#include "base/command_line.h"
 #include "base/config.h"
 #include "base/log.h"
 
@@ -17,11 +18,12 @@ namespace {
 
 constexpr int kDone = 0;
 constexpr int kBad = 1;    // does not verify; or refused, failed
-constexpr int kUsage = 2;  // or could not check
+constexpr int kUsage = base::kExitUsage;  // or could not check
 
 // What the command line said.
 struct Arguments {
-  std::string home, database, since, until;
+  std::string home, database;
+  std::optional<std::string> since, until;
   bool json = false;
   Filter filter;
 };
@@ -140,23 +142,19 @@ int RunSearch(const Arguments& arguments) {
   return std::fflush(stdout) == 0 && found ? kDone : kBad;
 }
 
-// ReadWhen reads --since and --until: a time, a date, or how long ago.
-bool ReadWhen(const std::string& text, std::optional<base::Micros>& when) {
-  if (text.empty()) return true;
-  if (const auto time = base::ParseTime(text)) {
+// ReadWhen reads --since or --until: a time, a date, or how long ago. False where it is none of them.
+bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros>& when) {
+  if (!text) return true;
+  if (const auto time = base::ParseTime(*text)) {
     when = *time;
-  } else if (const auto ago = base::ParseDuration(text)) {
+  } else if (const auto ago = base::ParseDuration(*text)) {
     when = base::WallMicros() - *ago;
-  } else {
-    Complain("--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d");
-    return false;
   }
-  return true;
+  return when.has_value();
 }
 
 void DescribeVerify(CLI::App& verify, Arguments& arguments) {
   verify.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
-  verify.add_flag("--json", arguments.json, "one JSON object");
 }
 
 void DescribeSearch(CLI::App& search, Arguments& arguments) {
@@ -172,29 +170,32 @@ void DescribeSearch(CLI::App& search, Arguments& arguments) {
   search.add_option("--limit", filter.limit, "at most so many, oldest first (1000)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
   search.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
-  search.add_flag("--json", arguments.json, "each record's exact bytes, one a line");
 }
 
 }  // namespace
 
 int RunAuditlog(int argc, const char* const* argv) {
   Arguments arguments;
-  CLI::App app("auditlog: read and verify the trail of a Strongroom vault");
+  CLI::App app("Reads and verifies the trail of a Strongroom vault.", "auditlog");
   app.set_version_flag("--version", "auditlog " STRONGROOM_VERSION);
-  app.add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
   app.require_subcommand(1);
   auto* verify = app.add_subcommand("verify", "walk the whole trail (exit 0 verified, 1 does not verify, 2 not checked)");
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
   DescribeVerify(*verify, arguments);
   DescribeSearch(*search, arguments);
-  for (auto* command : {verify, search}) command->fallthrough();  // --home may stand after the subcommand too
+  for (auto* place : {&app, verify, search}) {  // before the subcommand and after it
+    place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
+    place->add_flag("--json", arguments.json, "verify: one JSON object; search: each record's exact bytes, one a line");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
-    return app.exit(problem) == 0 ? kDone : kUsage;
+    if (problem.get_exit_code() == 0) return app.exit(problem);
+    return base::RefuseUsage(base::CommandOf(app), problem.what());
   }
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
-    return kUsage;
+    return base::RefuseUsage(base::CommandOf(app),
+                             "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d");
   }
   return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
 }

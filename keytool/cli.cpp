@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/command_line.h"
 #include "base/config.h"
 #include "keytool/output.h"
 #include "keytool/wiring.h"
@@ -21,12 +22,15 @@ Problem Unexpected(const CLI::App& app) {
                          std::all_of(name.begin(), name.end(), [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); });
     if (is_flag) flags += " " + name;
   }
-  return Usage("the command line has something that is not expected" + (flags.empty() ? "" : ":" + flags) +
-               "; --help lists what there is. A key is never given on the command line")
+  return Usage("the command line has something that is not expected (a key is never given there)" +
+               (flags.empty() ? "" : ":" + flags))
       .error();
 }
 
-int Refuse(const Problem& problem, bool json) {
+int Refuse(const CLI::App& app, Problem problem, bool json) {
+  if (problem.exit_code == kExitUsage && !problem.text.empty()) {
+    problem.text += "; see `" + base::CommandOf(app) + " --help`";
+  }
   Complain(problem, json);
   return FlushOutput() ? problem.exit_code : kExitRefused;
 }
@@ -37,11 +41,11 @@ std::optional<int> Parse(CLI::App& app, const Choice& choice, int argc, const ch
     app.parse(argc, argv);
     return std::nullopt;
   } catch (const CLI::ExtrasError&) {
-    return Refuse(Unexpected(app), choice.context.json);
+    return Refuse(app, Unexpected(app), choice.context.json);
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return Refuse(Usage(std::string(error.what()) + "; --help lists what there is").error(), choice.context.json);
+    return Refuse(app, Usage(error.what()).error(), choice.context.json);
   }
 }
 
@@ -70,9 +74,9 @@ int Run(int argc, const char* const* argv) {
   choice.context.home = base::FindHome(choice.home);
   CHECK(choice.action != nullptr);
   const Outcome<void> done = choice.action(choice.context);
-  if (!done) return Refuse(done.error(), choice.context.json);
+  if (!done) return Refuse(app, done.error(), choice.context.json);
   if (FlushOutput()) return 0;
-  return Refuse(Failed("OUTPUT_LOST", "it was done, but not all of the output could be written").error(), false);
+  return Refuse(app, Failed("OUTPUT_LOST", "it was done, but not all of the output could be written").error(), false);
 }
 
 }  // namespace strongroom::keytool

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "keytool/init.h"
 #include "keytool/profiles.h"
@@ -121,7 +122,8 @@ void AddProfiles(CLI::App& app, Choice& choice) {
 
 void AddUsage(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "usage", "what was called and what it cost");
-  const auto customer = std::make_shared<std::string>(), since = std::make_shared<std::string>();
+  const auto customer = std::make_shared<std::string>();
+  const auto since = std::make_shared<std::optional<std::string>>();
   command->add_option("--customer", *customer, "this customer's");
   command->add_option("--since", *since, "from this time on: a time, a date (UTC), or how long ago (2h, 30d)");
   command->callback([customer, since, &choice] {

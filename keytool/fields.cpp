@@ -49,7 +49,6 @@ Outcome<std::int64_t> ReadTemperature(const std::string& text) {
 }
 
 Outcome<base::Micros> ReadSince(const std::string& text) {
-  if (text.empty()) return 0;
   if (const auto time = base::ParseTime(text)) return *time;
   if (const auto ago = base::ParseDuration(text)) return base::WallMicros() - *ago;
   return Usage("--since takes 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d");

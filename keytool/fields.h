@@ -24,7 +24,7 @@ Outcome<vault::KeyRef> ReadKeyRef(std::string_view flag, const std::string& text
 Outcome<std::string> ReadMode(const std::string& word);
 // ReadTemperature reads "0.0" to "1.0" with one decimal as tenths; "none" is -1, which takes it off.
 Outcome<std::int64_t> ReadTemperature(const std::string& text);
-// ReadSince reads a time, a date, or how long ago; empty is the beginning of time.
+// ReadSince reads a time, a date, or how long ago.
 Outcome<base::Micros> ReadSince(const std::string& text);
 
 }  // namespace strongroom::keytool

@@ -5,12 +5,13 @@
 #include <string>
 #include <utility>
 
+#include "base/command_line.h"
 #include "base/result.h"
 
 namespace strongroom::keytool {
 
 inline constexpr int kExitRefused = 1;  // refused or failed
-inline constexpr int kExitUsage = 2;    // the command line is wrong
+using base::kExitUsage;                 // the command line is wrong
 
 // Problem is one line for a person, and for programs a stable name ("KEY_REVOKED", "USAGE") and the KEY_REF that the
 // command leaves behind, if any. It may quote the command line and public facts; it is made of no secret.

@@ -51,7 +51,7 @@ Outcome<vault::ProfileFields> Read(const ProfileOptions& options) {
     if (!prompt) return FailedBy(prompt.error(), "--system-prompt-file " + options.system_prompt_file);
     fields.system_prompt = std::move(*prompt);
   }
-  if (IsEmpty(fields)) return Usage("nothing to set: name at least one setting; `keytool profile set --help` lists them");
+  if (IsEmpty(fields)) return Usage("nothing to set: name at least one setting");
   return fields;
 }
 

@@ -85,9 +85,13 @@ void PrintTable(std::vector<Line> lines) {
 
 }  // namespace
 
-Outcome<void> ShowUsage(const Context& context, const std::string& customer, const std::string& since) {
+Outcome<void> ShowUsage(const Context& context, const std::string& customer,
+                        const std::optional<std::string>& since) {
   if (!customer.empty()) TRY(CheckCustomer(customer));
-  TRY_ASSIGN(const base::Micros from, ReadSince(since));
+  base::Micros from = 0;
+  if (since) {
+    TRY_ASSIGN(from, ReadSince(*since));
+  }
   const auto config = base::LoadConfig(context.home);
   if (!config) return Failed("NO_HOME", config.error().text);
   sql::OpenOptions options;
@@ -101,7 +105,7 @@ Outcome<void> ShowUsage(const Context& context, const std::string& customer, con
   if (context.json) {
     PrintJson(*lines);
   } else if (lines->empty()) {
-    Print("no calls logged" + std::string(customer.empty() && since.empty() ? " yet" : " that match") + "\n");
+    Print("no calls logged" + std::string(customer.empty() && !since ? " yet" : " that match") + "\n");
   } else {
     PrintTable(*lines);
   }

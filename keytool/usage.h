@@ -1,6 +1,7 @@
 // usage: what was called and what it cost, from USAGE_LOG in the work database, read-only.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "keytool/context.h"
@@ -9,6 +10,7 @@
 namespace strongroom::keytool {
 
 // ShowUsage is one row for each customer, provider, model and key, and a total. `since` is a time or how long ago.
-Outcome<void> ShowUsage(const Context& context, const std::string& customer, const std::string& since);
+Outcome<void> ShowUsage(const Context& context, const std::string& customer,
+                        const std::optional<std::string>& since);
 
 }  // namespace strongroom::keytool

@@ -107,7 +107,7 @@ Result<FaultPlan> FaultPlan::Make(std::string_view rates, std::string_view list,
   while (!rates.empty()) {
     std::string_view part = TakeUntil(rates, ',');
     const auto fault = FaultByName(TakeUntil(part, ':'));
-    if (!fault) return Fail(Code::kInvalidArgument, "--fault names no known fault; see --help");
+    if (!fault) return Fail(Code::kInvalidArgument, "--fault names a fault that there is not");
     const auto rate = ReadNumber<double>(part);
     if (!rate || !(*rate >= 0.0 && *rate <= 1.0)) {
       return Fail(Code::kInvalidArgument, "--fault needs name:rate with a rate from 0 to 1");

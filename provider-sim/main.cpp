@@ -1,7 +1,8 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
 
+#include "base/command_line.h"
 #include "base/process.h"
+#include "provider-sim/faults.h"
 #include "provider-sim/server.h"
 
 namespace {
@@ -46,8 +47,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    std::fprintf(stderr, "provider-sim: %s; see `provider-sim --help`\n", error.what());
-    return 2;
+    return strongroom::base::RefuseUsage(strongroom::base::CommandOf(app), error.what());
   }
+  const auto rates =
+      strongroom::sim::FaultPlan::Make(options.simulator.fault_rates, "", options.simulator.seed);
+  if (!rates) return strongroom::base::RefuseUsage("provider-sim", rates.error().Message());
   return strongroom::sim::RunProgram(options);
 }

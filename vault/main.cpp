@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "base/command_line.h"
 #include "base/config.h"
 #include "base/process.h"
 #include "vault/arena.h"
@@ -32,8 +33,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    std::fprintf(stderr, "vaultd: %s; see `vaultd --help`\n", error.what());
-    return 2;
+    return strongroom::base::RefuseUsage(strongroom::base::CommandOf(app), error.what());
   }
   home = strongroom::base::FindHome(home);
   if (init) {

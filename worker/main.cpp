@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "base/command_line.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -24,8 +25,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    std::fprintf(stderr, "worker: %s; see `worker --help`\n", error.what());
-    return 2;
+    return base::RefuseUsage(base::CommandOf(app), error.what());
   }
   const auto config = base::LoadConfig(base::FindHome(home));
   if (!config) {

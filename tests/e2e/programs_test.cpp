@@ -33,17 +33,51 @@ TEST_CASE("programs: --help, --version and usage errors") {
     const Ended unknown = Bare(house, program, {"--no-such-flag"});
     REQUIRE(unknown.code == 2);
     REQUIRE(unknown.out.empty());
-    REQUIRE(!unknown.err.empty());
+    REQUIRE(Lines(unknown.err).size() == 1);
+    REQUIRE(unknown.err.starts_with(program + ": "));
+    REQUIRE(unknown.err.ends_with("; see `" + program + " --help`\n"));
   }
   for (const char* program : {"keytool", "auditlog", "batch"}) {
     INFO(program);
     REQUIRE(Bare(house, program, {}).code == 2);
     REQUIRE(Bare(house, program, {"no-such-command"}).code == 2);
   }
+  const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
+      {"auditlog", {"search", "--outcome", "maybe"}},
+      {"auditlog", {"search", "--since", ""}},
+      {"auditlog", {"search", "--until", "tomorrow"}},
+      {"batch", {"submit", "--customer", "ACME"}},
+      {"batch", {"status", "--no-such-flag", "\x1b[2J"}},
+      {"keytool", {"usage", "--since", ""}},
+      {"keytool", {"profile", "set", "ACME_DEFAULT", "--rpm", "many"}},
+      {"keytool", {"list", "--status", "GONE"}},
+      {"provider-sim", {"--port", "0", "--fault", "no-such-fault:0.1"}}};
+  for (const auto& [program, arguments] : wrong) {
+    const Ended refused = Bare(house, program, arguments);
+    INFO(program << " " << arguments[0] << ": " << refused.err);
+    REQUIRE(refused.code == 2);
+    REQUIRE(Lines(refused.err).size() == 1);
+    REQUIRE(refused.err.starts_with(program + ": "));
+    REQUIRE(Has(refused.err, "; see `" + program));
+    REQUIRE(!Has(refused.err, "\x1b"));
+  }
   for (const char* command : {"init", "onboard", "rotate", "revoke", "suspend", "resume", "list", "show",
                               "test", "status", "profile", "rate", "usage"}) {
     INFO(command);
     REQUIRE(Bare(house, "keytool", {command, "--help"}).code == 0);
+  }
+  for (const auto& [program, command] :
+       std::vector<std::pair<std::string, std::string>>{{"keytool", "list"},
+                                                        {"auditlog", "verify"},
+                                                        {"auditlog", "search"},
+                                                        {"batch", "submit"},
+                                                        {"batch", "status"},
+                                                        {"batch", "resume"}}) {
+    const Ended help = Bare(house, program, {command, "--help"});
+    INFO(program << " " << command);
+    REQUIRE(help.code == 0);
+    REQUIRE(Has(help.out, "--home"));
+    REQUIRE(Has(help.out, "--json"));
   }
 }
 
@@ -84,6 +118,13 @@ TEST_CASE("programs: --home stands before or after the subcommand, and wins over
     REQUIRE(Bare(house, program, after, elsewhere).code == 0);
     REQUIRE(Bare(house, program, arguments, {{"STRONGROOM_HOME", house.home()}}).code == 0);
     REQUIRE(Bare(house, program, arguments, elsewhere).code != 0);
+    before.insert(before.begin(), "--json");
+    after.push_back("--json");
+    const Ended json = Bare(house, program, before, elsewhere);
+    REQUIRE(json.code == 0);
+    for (const std::string& line : Lines(json.out))
+      REQUIRE(!Json::parse(line, nullptr, false).is_discarded());
+    REQUIRE(Bare(house, program, after, elsewhere).code == 0);
   }
 }
 

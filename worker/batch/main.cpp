@@ -1,7 +1,7 @@
 // batch: the command line.
 #include <CLI/CLI.hpp>
-#include <cstdio>
 
+#include "base/command_line.h"
 #include "base/process.h"
 #include "worker/batch/commands.h"
 
@@ -11,12 +11,8 @@ int main(int argc, char** argv) {
   CLI::App app("Sends a JSONL file of prompts through the queue and collects the replies.", "batch");
   app.set_version_flag("--version", "batch " STRONGROOM_VERSION);
   app.require_subcommand(1);
-  app.fallthrough();
   worker::SubmitOptions submit;
   std::string batch_id;
-  app.add_option("--home", submit.home, "the vault's home (else STRONGROOM_HOME, else /var/lib/strongroom)");
-  app.add_flag("--json", submit.json, "print facts as JSON");
-
   CLI::App* send = app.add_subcommand("submit", "send every row of FILE and write the replies, in input order");
   send->add_option("FILE", submit.file, "JSONL: {\"id\": any, \"prompt\": \"...\", \"system_prompt\"?, \"max_tokens\"?}")->required();
   send->add_option("--customer", submit.customer, "the customer who owns the profile")->required();
@@ -29,12 +25,15 @@ int main(int argc, char** argv) {
   status->add_option("BATCH_ID", batch_id, "one batch");
   CLI::App* resume = app.add_subcommand("resume", "send again what has no reply, and finish the batch");
   resume->add_option("BATCH_ID", batch_id, "as `batch status` lists it")->required();
+  for (CLI::App* place : {&app, send, status, resume}) {  // before the subcommand and after it
+    place->add_option("--home", submit.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
+    place->add_flag("--json", submit.json, "print facts as JSON");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    std::fprintf(stderr, "batch: %s; see `batch --help`\n", error.what());
-    return 2;
+    return base::RefuseUsage(base::CommandOf(app), error.what());
   }
   if (send->parsed()) return worker::BatchSubmit(submit);
   if (status->parsed()) return worker::BatchStatus(submit.home, batch_id, submit.json);
