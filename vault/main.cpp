@@ -10,6 +10,13 @@
 
 namespace {
 
+constexpr const char* kFooter =
+    "Environment, each winning over strongroom.toml:\n"
+    "  K3SAI_KEK_PATH  a KEK file, or a directory of versions (kek/)\n"
+    "  K3SAI_LOG_DEST  stderr, or a directory for daily files\n"
+    "Signals: SIGTERM or SIGINT: answer what is in flight, record the stop, exit 0. SIGHUP: read [roles] again.\n"
+    "Exit codes: 0 done, 1 refused or failed, 2 usage.";
+
 int Refuse(const std::string& problem) {
   std::fprintf(stderr, "vaultd: %s\n", problem.c_str());
   return 1;
@@ -28,7 +35,7 @@ int main(int argc, char** argv) {
   app.add_option("--home", home, "the home directory (STRONGROOM_HOME, else /var/lib/strongroom)");
   app.add_flag("--foreground", foreground, "stay in the foreground, as vaultd always does");
   app.add_flag("--init", init, "make a new home and exit; keytool init runs this");
-  app.footer("SIGTERM or SIGINT: answer what is in flight, record the stop, exit 0. SIGHUP: read [roles] again.");
+  app.footer(kFooter);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -9,6 +9,23 @@
 #include "vault/arena.h"
 #include "worker/worker.h"
 
+namespace {
+
+constexpr const char* kFooter =
+    "Environment, each winning over strongroom.toml:\n"
+    "  K3SAI_INBOUND_LIB    library of the inbound queue (K3SAI)\n"
+    "  K3SAI_INBOUND_QUEUE  its name (AIOUTQ)\n"
+    "  K3SAI_TIMEOUT_MS     a request's deadline where it names none (60000)\n"
+    "  K3SAI_MAX_RETRIES    calls a request, retries included (5)\n"
+    "  K3SAI_USAGE_TABLE    K3SAI.USAGE_LOG or USAGE_LOG, which are one table; no other name is taken\n"
+    "  K3SAI_RECYCLE_AFTER  exit cleanly after so many requests (never)\n"
+    "  K3SAI_LOG_DEST       stderr, or a directory for daily files\n"
+    "Signals: SIGTERM or SIGINT: claim no more, finish what is in flight (60 s at most), exit 0.\n"
+    "SIGHUP: read [worker] of strongroom.toml again and forget the profiles.\n"
+    "Exit codes: 0 done, 1 refused or failed, 2 usage.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace strongroom;
   base::HardenProcess();
@@ -21,6 +38,7 @@ int main(int argc, char** argv) {
   app.add_option("--endpoint", endpoint, "with --probe: the endpoint whose path to use");
   app.add_option("--api-version", api_version, "with --probe: the provider's API version");
   app.set_version_flag("--version", "worker " STRONGROOM_VERSION);
+  app.footer(kFooter);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -66,6 +66,18 @@ TEST_CASE("programs: --help, --version and usage errors") {
     INFO(command);
     REQUIRE(Bare(house, "keytool", {command, "--help"}).code == 0);
   }
+  const std::vector<std::pair<std::string, std::vector<std::string>>> obeyed = {
+      {"worker",
+       {"K3SAI_INBOUND_LIB", "K3SAI_INBOUND_QUEUE", "K3SAI_LOG_DEST", "K3SAI_TIMEOUT_MS", "K3SAI_MAX_RETRIES",
+        "K3SAI_USAGE_TABLE", "K3SAI_RECYCLE_AFTER", "SIGTERM", "SIGINT", "SIGHUP"}},
+      {"vaultd", {"K3SAI_KEK_PATH", "K3SAI_LOG_DEST", "SIGTERM", "SIGINT", "SIGHUP"}}};
+  for (const auto& [program, names] : obeyed) {
+    const Ended help = Bare(house, program, {"--help"});
+    for (const std::string& name : names) {
+      INFO(program << " " << name);
+      REQUIRE(Has(help.out, name));
+    }
+  }
   for (const auto& [program, command] :
        std::vector<std::pair<std::string, std::string>>{{"keytool", "list"},
                                                         {"auditlog", "verify"},
