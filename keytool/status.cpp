@@ -16,6 +16,9 @@ void WarnOf(const std::string& document, const Facts& facts) {
                        [&](const auto& fact) { return fact.first == name && fact.second == value; });
   };
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
+  if (const std::string paths = ReadMember(document, "exposed"); !paths.empty()) {
+    Warn("others than its owner may open " + paths + ": chmod go= it, and if somebody could have copied a KEK, rotate");
+  }
   if (is("sealed", "yes")) Warn("the vault is sealed: no KEK is loaded");
   if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");
   if (is("single user", "yes")) {

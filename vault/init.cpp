@@ -25,6 +25,8 @@ using Outcome = std::expected<void, VaultProblem>;
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
+constexpr mode_t kHomeMode = 0750;  // the group reaches the socket through it
+constexpr mode_t kNotHomes = 0027;  // the rights that a home does not give
 constexpr std::array<const char*, 4> kNames = {"strongroom.toml", "kek", "vault.db", "strongroom.db"};
 
 // Made remembers what this run has created, and takes it away again unless Keep is called.
@@ -62,18 +64,32 @@ Outcome RefuseOldHome(const std::string& home) {
   return {};
 }
 
-Outcome MakeHome(const std::string& home, Made& made) {
+// TightenHome takes an existing directory as a home. Rights are only ever taken away, and only where nobody else's files
+// could miss them: `keytool init --home /tmp` must not lock everybody out of /tmp.
+std::expected<std::string, VaultProblem> TightenHome(const std::string& home) {
+  struct stat facts {};
+  if (stat(home.c_str(), &facts) != 0) return Problem("cannot examine " + home);
+  const mode_t mode = facts.st_mode & 07777U;
+  if ((mode & kNotHomes) == 0) return "";
+  std::error_code error;
+  if (!fs::is_empty(home, error)) {
+    return Problem(home + " is there, holds other things, and is open to others: chmod it to 750 first, or name another home");
+  }
+  if (chmod(home.c_str(), mode & ~kNotHomes) != 0) return Problem("cannot set the mode of " + home + ": it belongs to another user");
+  return home + " was open to others: it is closed to all but its owner and group now";
+}
+
+std::expected<std::string, VaultProblem> MakeHome(const std::string& home, Made& made) {
   std::error_code error;
   if (!fs::is_directory(fs::path(home).parent_path(), error)) {
     return Problem("cannot make " + home + ": its parent directory is not there");
   }
-  if (fs::is_directory(home, error)) return {};
+  if (fs::is_directory(home, error)) return TightenHome(home);
   if (IsThere(home)) return Problem("cannot make " + home + ": it is there and is no directory");
-  // 0750: the group reaches the socket through it.
-  const auto created = base::CreateDirectory(home, 0750);
+  const auto created = base::CreateDirectory(home, kHomeMode);
   if (!created) return Problem("cannot make " + home + ": " + created.error().Message());
   made.Add(home);
-  return {};
+  return "";
 }
 
 // The kek directory is also what makes two inits at once impossible: mkdir succeeds for one of them.
@@ -144,10 +160,11 @@ Result<void> MakeVault(const std::string& path, const Kek& kek) {
 
 }  // namespace
 
-Outcome InitVault(const std::string& home) {
-  if (auto fresh = RefuseOldHome(home); !fresh) return fresh;
+std::expected<std::string, VaultProblem> InitVault(const std::string& home) {
+  if (const auto fresh = RefuseOldHome(home); !fresh) return std::unexpected(fresh.error());
   Made made;
-  if (auto there = MakeHome(home, made); !there) return there;
+  const auto there = MakeHome(home, made);
+  if (!there) return there;
   const auto kek = MakeKek(home, made);
   if (!kek) return std::unexpected(kek.error());
   made.AddDatabase(home + "/vault.db");
@@ -163,7 +180,7 @@ Outcome InitVault(const std::string& home) {
     return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
   }
   made.Keep();
-  return {};
+  return *there;
 }
 
 }  // namespace strongroom::vault

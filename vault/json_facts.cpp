@@ -7,6 +7,7 @@
 
 #include "vault/arena.h"
 #include "vault/cipher.h"
+#include "vault/exposure.h"
 #include "vault/kek_file.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
@@ -124,6 +125,8 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["trail"] = {{"healthy", vault.log->healthy()},
                    {"last_seq", vault.log->last_seq()},
                    {"last_time", base::FormatTime(vault.log->last_time())}};
+  json["exposed"] = Json::array();  // paths that others than their owner may open
+  for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
   json["keys"] = Json::object();
   for (const auto& [status, count] : keys) json["keys"][status] = count;
   json["profiles"] = profiles;

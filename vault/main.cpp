@@ -45,7 +45,9 @@ int main(int argc, char** argv) {
   home = strongroom::base::FindHome(home);
   if (init) {
     const auto made = strongroom::vault::InitVault(home);
-    return made ? 0 : Refuse(made.error().text);
+    if (!made) return Refuse(made.error().text);
+    if (!made->empty()) std::printf("%s\n", made->c_str());
+    return 0;
   }
   const auto config = strongroom::base::LoadConfig(home);
   if (!config) return Refuse(config.error().text);

@@ -2,11 +2,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <iomanip>
+#include <sstream>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "vault/arena.h"
+#include "vault/exposure.h"
 #include "vault/server.h"
 
 namespace strongroom::vault {
@@ -55,6 +58,20 @@ void ReloadRoles(const std::string& home, Server& server) {
   base::Log(base::Level::kInfo, "roles_loaded");
 }
 
+std::string Octal(unsigned mode) {
+  std::ostringstream text;
+  text << std::oct << std::setw(4) << std::setfill('0') << mode;
+  return text.str();
+}
+
+// It serves all the same: what others could read of it by now is not made unread by stopping.
+void WarnOfExposed(const base::Config& config) {
+  for (const Exposed& exposed : FindExposed(config)) {
+    base::Log(base::Level::kWarning, "others_may_open",
+              {{"path", exposed.path}, {"mode", Octal(exposed.mode)}, {"wanted", Octal(exposed.wanted)}});
+  }
+}
+
 void Serve(const base::Config& config, Server& server, Service& service) {
   server.OnSignal({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
     if (number == SIGHUP) return ReloadRoles(config.home, server);
@@ -66,6 +83,7 @@ void Serve(const base::Config& config, Server& server, Service& service) {
              {"epoch", service.epoch()},
              {"protection", ProtectionName(Arena::Process().protection())},
              {"single_user", config.vault.single_user}});
+  WarnOfExposed(config);
   server.Run();
 }
 

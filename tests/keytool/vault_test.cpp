@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/files.h"
 #include "keytool/document.h"
 #include "sql/database.h"
 #include "tests/keytool/command.h"
@@ -62,6 +63,10 @@ TEST_CASE("init says where things are, and refuses a home that has one") {
   CHECK(again.status == 1);
   CHECK_FALSE(again.err.empty());
   const Home other;
+  const Home open;
+  std::filesystem::create_directory(open.path());
+  REQUIRE(chmod(open.path().c_str(), 0755) == 0);
+  CHECK(Has(RunKeytool({"init", "--home", open.path()}).out, "was open to others"));
   const Ran json = RunKeytool({"--json", "init", "--home", other.path()});
   CHECK(json.status == 0);
   CHECK(json.out == "{\"home\":\"" + other.path() + "\"}\n");
@@ -74,11 +79,18 @@ TEST_CASE("status is exit 0 exactly when vaultd answers") {
   for (const char* fact : {"epoch", "protection", "trail healthy", "single user"}) CHECK(Has(status.out, fact));
   CHECK(Has(status.err, "single_user"));
   CHECK(vault.Must({"--json", "status"}).starts_with("{"));
+  CHECK_FALSE(Has(status.err, "may open"));
+  REQUIRE(chmod((vault.home().path() + "/kek").c_str(), 0755) == 0);
+  CHECK(Has(vault.Do({"status"}).err, "may open " + vault.home().path() + "/kek"));
   CHECK(Has(vault.Must({"kek", "status"}), "MATCHES"));
   CHECK(vault.Must({"list"}).starts_with("no keys yet"));
   CHECK(vault.Must({"profile", "list"}).starts_with("no profiles yet"));
   vault.Stop();
   CHECK(vault.Do({"status"}).status == 1);
+  const Vaultd again(vault.home());
+  const auto log = base::ReadFile(vault.home().path() + "/../vaultd.log", 1 << 20);
+  REQUIRE(log.has_value());
+  CHECK(Has(*log, "\"event\":\"others_may_open\""));
 }
 
 TEST_CASE("a key goes in, is seen, and its text is nowhere") {

@@ -6,6 +6,7 @@
 
 #include "audit/reader.h"
 #include "tests/vault/service_house.h"
+#include "vault/exposure.h"
 #include "vault/kek_file.h"
 #include "vault/rate_seed.h"
 #include "vault/store.h"
@@ -103,9 +104,52 @@ TEST_CASE("init uses a directory that is there, and needs its parent", "[init]")
   CHECK(InitVault(home.path).has_value());
 }
 
+TEST_CASE("init closes an empty directory to others, and refuses one with other things that is open", "[init]") {
+  Home empty;
+  REQUIRE(fs::create_directory(empty.path));
+  REQUIRE(chmod(empty.path.c_str(), 0777) == 0);
+  const auto made = InitVault(empty.path);
+  REQUIRE(made.has_value());
+  CHECK(Says(*made, empty.path));
+  CHECK(ModeOf(empty.path) == 0750);
+  Home full;
+  REQUIRE(fs::create_directory(full.path));
+  std::ofstream(full.path + "/notes.txt") << "mine";
+  for (const unsigned mode : {0755U, 0770U, 01777U}) {
+    REQUIRE(chmod(full.path.c_str(), mode) == 0);
+    CHECK(Says(InitProblem(full.path), "chmod"));
+    CHECK(ModeOf(full.path) == mode);
+  }
+  REQUIRE(chmod(full.path.c_str(), 02710) == 0);
+  CHECK(InitVault(full.path).value() == "");
+  CHECK(ModeOf(full.path) == 02710);
+}
+
+TEST_CASE("what others may open of a vault's files is found", "[init][open]") {
+  Home home;
+  REQUIRE(InitVault(home.path).has_value());
+  auto config = *base::LoadConfig(home.path);
+  CHECK(FindExposed(config).empty());
+  REQUIRE(chmod((home.path + "/vault.db").c_str(), 0640) == 0);
+  REQUIRE(chmod((home.path + "/kek").c_str(), 0711) == 0);
+  const auto found = FindExposed(config);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].path == home.path + "/vault.db");
+  CHECK(found[0].mode == 0640);
+  CHECK(found[0].wanted == 0600);
+  CHECK(found[1].path.starts_with(home.path + "/kek"));
+  REQUIRE(chmod((home.path + "/vault.db").c_str(), 0600) == 0);
+  // One KEK file, in a directory that others may look into but not write.
+  config.vault.kek_path = home.path + "/kek/1.key";
+  CHECK(FindExposed(config).empty());
+  REQUIRE(chmod((home.path + "/kek").c_str(), 0730) == 0);
+  CHECK(FindExposed(config).size() == 1);
+}
+
 TEST_CASE("an init that fails halfway takes back what it made, and only that", "[init]") {
   Home home;
   REQUIRE(fs::create_directory(home.path));
+  REQUIRE(chmod(home.path.c_str(), 0750) == 0);
   std::ofstream(home.path + "/notes.txt") << "mine";
   // The configuration is written last, by way of a temporary beside it: a directory of that name stops it there.
   REQUIRE(fs::create_directories(home.path + "/strongroom.toml.new/x"));
