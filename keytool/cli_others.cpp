@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "keytool/init.h"
+#include "keytool/kek.h"
 #include "keytool/profiles.h"
 #include "keytool/rates.h"
 #include "keytool/status.h"
@@ -120,6 +121,25 @@ void AddProfiles(CLI::App& app, Choice& choice) {
   AddProfileMove(group, choice, "terminate", "end a profile for good");
 }
 
+void AddKeks(CLI::App& app, Choice& choice) {
+  CLI::App& group = AddGroup(app, choice, "kek", "the keys that wrap the keys");
+  AddPlain(group, choice, "status", "the KEK versions", &ShowKeks);
+  CLI::App* rotate = AddCommand(group, choice, "rotate", "a new KEK, every key rewrapped under it, the old one retired; or the "
+                                                         "rest of a rotation that was begun");
+  const auto why = std::make_shared<std::string>();
+  rotate->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  rotate->callback([why, &choice] {
+    choice.action = [why](const Context& context) { return RotateKek(context, *why); };
+  });
+  CLI::App* destroy = AddCommand(group, choice, "destroy", "erase the file of a KEK that was retired 7 days ago or more");
+  const auto version = std::make_shared<std::int64_t>(0);
+  destroy->add_option("KEK_VERSION", *version, "its number")->required()->check(CLI::PositiveNumber);
+  destroy->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  destroy->callback([version, why, &choice] {
+    choice.action = [version, why](const Context& context) { return DestroyKek(context, *version, *why); };
+  });
+}
+
 void AddUsage(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "usage", "what was called and what it cost");
   const auto customer = std::make_shared<std::string>();
@@ -138,7 +158,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddPlain(app, choice, "status", "how the vault is; exit 0 exactly when vaultd answers", &ShowStatus);
   AddProfiles(app, choice);
   AddRates(app, choice);
-  AddPlain(AddGroup(app, choice, "kek", "the keys that wrap the keys"), choice, "status", "the KEK versions", &ShowKeks);
+  AddKeks(app, choice);
   AddUsage(app, choice);
 }
 

@@ -42,22 +42,4 @@ Outcome<void> ShowStatus(const Context& context) {
   return {};
 }
 
-Outcome<void> ShowKeks(const Context& context) {
-  TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kKekStatus, {}, ""));
-  if (context.json) {
-    Print(document + "\n");
-    return {};
-  }
-  TRY_ASSIGN(const std::vector<Row> rows,
-             ReadRows(document, {"kek_version", "status", "check_value", "held", "matches", "keys", "created_at"}));
-  if (rows.empty()) {
-    Print("no KEKs\n");
-    return {};
-  }
-  Print(FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true}, {"CREATED"}},
-                    rows));
-  return {};
-}
-
 }  // namespace strongroom::keytool

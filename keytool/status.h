@@ -1,4 +1,4 @@
-// status, kek status: how the vault is.
+// status: how the vault is.
 #pragma once
 
 #include "keytool/context.h"
@@ -8,6 +8,5 @@ namespace strongroom::keytool {
 
 // ShowStatus is a problem exactly where vaultd does not answer.
 Outcome<void> ShowStatus(const Context& context);
-Outcome<void> ShowKeks(const Context& context);
 
 }  // namespace strongroom::keytool

@@ -136,7 +136,7 @@ asio::awaitable<bool> Client::State::ReadAnswers() {
 
 void Client::State::Take(Frame frame) {
   if (frame.kind == kAnswerEpoch) {
-    const Result<std::int64_t> epoch = DecodeEpoch(frame.body);
+    const Result<std::int64_t> epoch = DecodeNumber(frame.body);
     if (epoch) TellEpoch(*epoch);
     return;
   }

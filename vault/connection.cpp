@@ -171,7 +171,7 @@ Frame Connection::Open(Waiting waiting) {
 // Fill moves as many answers as one write gathers to the socket's queue, opening their keys. It waits until the ones
 // before are out: so each write has its own time, and no more keys lie open than one write holds.
 void Connection::Fill() {
-  if (notice_) io_.Queue(Frame(kAnswerEpoch, 0, EncodeEpoch(*std::exchange(notice_, std::nullopt)), std::nullopt));
+  if (notice_) io_.Queue(Frame(kAnswerEpoch, 0, EncodeNumber(*std::exchange(notice_, std::nullopt)), std::nullopt));
   std::size_t moved = 0;
   for (; io_.queued() < FrameIo::kMostGathered && !answers_.empty(); ++moved) {
     Waiting next = std::move(answers_.front());

@@ -111,7 +111,7 @@ Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& 
   TRY_ASSIGN(sql::Transaction transaction, sql::Transaction::Start(database));
   TRY(store.InsertVault(vault));
   TRY_ASSIGN(const Bytes check_value, CheckValue(kek));
-  TRY(store.InsertKek({1, check_value, "ACTIVE", vault.created_at}));
+  TRY(store.InsertKek({1, check_value, "ACTIVE", vault.created_at, vault.created_at}));
   for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret}) {
     TRY_ASSIGN(const MacKey key, MacKey::Generate());
     TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(kek, 1, vault.vault_id, name, key));

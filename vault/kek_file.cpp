@@ -79,6 +79,16 @@ Result<Kek> KekFile::Create(const std::string& path) {
   return kek;
 }
 
+Result<void> KekFile::Erase(const std::string& path) {
+  const base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) return {};
+  const Bytes zeros(Kek::kBytes);
+  if (!fd.valid() || !WriteAll(fd.get(), zeros) || fsync(fd.get()) != 0 || unlink(path.c_str()) != 0) {
+    return Fail(Code::kUnavailable, "cannot remove the KEK file: errno", errno);
+  }
+  return base::SyncDirectory(Parent(path));
+}
+
 Result<Bytes> CheckValue(const Kek& kek) {
   return Cipher::DerivePublic(kek.View(), "kcv", 32);
 }

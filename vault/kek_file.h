@@ -17,6 +17,9 @@ class KekFile {
   // Create writes a fresh random KEK to a new file, durably. kAlreadyExists where the file is there; after a
   // crash there is the whole file or none of that name.
   static Result<Kek> Create(const std::string& path);
+  // Erase overwrites the file and takes it away, durably; one that is not there is as good. On a disk that remaps blocks,
+  // and in every backup, the old bytes may live on.
+  static Result<void> Erase(const std::string& path);
 };
 
 // CheckValue is HKDF(KEK, "kcv"), 32 bytes: what the database knows a KEK by.

@@ -99,6 +99,8 @@ class MoveKey final : public Act {
   Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
+  Result<void> Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const;
+
   OpenVault& vault_;
   const MoveRequest request_;
 };
@@ -109,7 +111,8 @@ bool StatedFinal(const KeyRow& row) {
   return stated && (*stated == KeyState::kCompromised || *stated == KeyState::kDestroyed);
 }
 
-// A row that does not open cannot be wrapped for its new state, and will not open in that one either. Its STATUS is set
+// A row that does not open, or whose KEK is not there to wrap it again, cannot be wrapped for its new state, and will not
+// open in that one either. Its STATUS is set
 // all the same: whoever restores the wrap later finds the key stopped.
 Result<void> StopUnproven(Store& store, KeyRow row, KeyState to, base::Micros now) {
   if (StatedFinal(row)) return Refuse(Refusal::kKeyMoveForbidden);
@@ -120,6 +123,13 @@ Result<void> StopUnproven(Store& store, KeyRow row, KeyState to, base::Micros no
   row.revoked_at = row.revoked_at.value_or(now);
   row.state_changed_at = now;
   return store.UpdateKey(row, expected);
+}
+
+Result<void> MoveKey::Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const {
+  TRY_ASSIGN(ProvenKey key, ProvenKey::Prove(vault_, row));
+  const auto next = NextState(key.state(), move.move);
+  if (!next) return Refuse(Refusal::kKeyMoveForbidden);
+  return key.Write(vault_, store, *next, key.row().grace_until, now);
 }
 
 Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& record) {
@@ -133,15 +143,12 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
   record.key_version = row->key_version;
   record.before = audit::Facts{{"status", row->status}};
   record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
-  auto key = ProvenKey::Prove(vault_, *row);
-  if (!key) {
-    if (!move->stops) return std::unexpected(key.error());
+  const auto moved = Move(store, *row, *move, now);
+  if (!moved) {
+    const bool unproven = RefusalOf(moved.error()) == Refusal::kKeyTampered || RefusalOf(moved.error()) == Refusal::kKekMissing;
+    if (!unproven || !move->stops) return std::unexpected(moved.error());
     TRY(StopUnproven(store, std::move(*row), move->to, now));
-    (*record.after)["unproven"] = RefusalName(RefusalOf(key.error()));
-  } else {
-    const auto next = NextState(key->state(), move->move);
-    if (!next) return Refuse(Refusal::kKeyMoveForbidden);
-    TRY(key->Write(vault_, store, *next, key->row().grace_until, now));
+    (*record.after)["unproven"] = RefusalName(RefusalOf(moved.error()));
   }
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   return {};

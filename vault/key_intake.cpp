@@ -4,6 +4,7 @@
 
 #include "vault/cipher.h"
 #include "vault/field_rules.h"
+#include "vault/kek_acts.h"
 #include "vault/key_format.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
@@ -32,7 +33,7 @@ class AddKey final : public Act {
   };
   Result<Place> NewPlace() const;
   Result<Place> FindPlace(Store& store) const;
-  Result<KeyRow> MakeRow(const Place& place, KeyRef ref, base::Micros now) const;
+  Result<KeyRow> MakeRow(const VaultKeys& keys, const Place& place, KeyRef ref, base::Micros now) const;
 
   OpenVault& vault_;
   const AddKeyRequest request_;
@@ -59,9 +60,8 @@ Result<AddKey::Place> AddKey::FindPlace(Store& store) const {
   return Place{row.customer, row.provider, row.label, like.context().origin, like.context().hosted};
 }
 
-Result<KeyRow> AddKey::MakeRow(const Place& place, KeyRef ref, base::Micros now) const {
-  TRY_ASSIGN(const auto keys, vault_.Keys());
-  const auto kek = keys->keyring.Find(keys->wrap_version);
+Result<KeyRow> AddKey::MakeRow(const VaultKeys& keys, const Place& place, KeyRef ref, base::Micros now) const {
+  const auto kek = keys.keyring.Find(keys.wrap_version);
   if (!kek) return Refuse(Refusal::kKekMissing);
   KeyRow row;
   row.key_ref = ref.text();
@@ -72,10 +72,10 @@ Result<KeyRow> AddKey::MakeRow(const Place& place, KeyRef ref, base::Micros now)
   row.origin = place.origin.text();
   row.hosted = place.hosted ? "Y" : "N";
   row.status = StateName(KeyState::kPending);
-  row.kek_version = keys->wrap_version;
+  row.kek_version = keys.wrap_version;
   row.row_version = 1;
   row.created_at = row.state_changed_at = now;
-  TRY_ASSIGN(Bytes mac, Cipher::MacOfSecret(keys->fingerprint_key->View(), key_.View()));
+  TRY_ASSIGN(Bytes mac, Cipher::MacOfSecret(keys.fingerprint_key->View(), key_.View()));
   row.fingerprint = base::Hex(ByteView(mac).first(kFingerprintBytes));
   WrapContext context(KeyContext(vault_.vault_id, std::move(ref)), place.origin, place.hosted);
   context.kek_version = row.kek_version;
@@ -97,7 +97,9 @@ Result<void> AddKey::Decide(Store& store, base::Micros now, audit::Draft& record
   if (!ref) return Refuse(Refusal::kFieldInvalid);
   record.key_ref = key_ref_ = ref->text();
   record.key_version = ref->version();
-  TRY_ASSIGN(const KeyRow row, MakeRow(place, std::move(*ref), now));
+  TRY_ASSIGN(const auto keys, vault_.Keys());
+  TRY(CheckWraps(store, *keys));
+  TRY_ASSIGN(const KeyRow row, MakeRow(*keys, place, std::move(*ref), now));
   TRY(store.InsertKey(row));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", row.status}, {"origin", row.origin}, {"hosted", row.hosted},

@@ -1,5 +1,6 @@
 #include "vault/keyring.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <utility>
@@ -64,6 +65,16 @@ std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
     return std::unexpected(KekProblem{path, Error(Code::kNotFound, "holds no KEK file (1.key, 2.key ...)")});
   }
   return keyring;
+}
+
+std::int64_t Keyring::NewestFile(const std::string& directory) {
+  std::int64_t newest = 0;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    newest = std::max(newest, VersionOfName(entry->path().filename().native()));
+  }
+  return newest;
 }
 
 Result<std::shared_ptr<const Kek>> Keyring::Find(std::int64_t version) const {

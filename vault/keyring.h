@@ -29,11 +29,15 @@ class Keyring {
   // kNotFound.
   static std::expected<Keyring, KekProblem> Load(const std::string& path);
 
+  // NewestFile is the highest version that has a file in the directory, 0 for none.
+  static std::int64_t NewestFile(const std::string& directory);
+
   // Find is kNotFound where this version is not held.
   Result<std::shared_ptr<const Kek>> Find(std::int64_t version) const;
   std::int64_t newest() const { return keks_.empty() ? 0 : keks_.rbegin()->first; }
   const std::map<std::int64_t, std::shared_ptr<const Kek>>& keks() const { return keks_; }
-  void Add(std::int64_t version, Kek kek) { keks_[version] = std::make_shared<const Kek>(std::move(kek)); }
+  void Add(std::int64_t version, Kek kek) { Add(version, std::make_shared<const Kek>(std::move(kek))); }
+  void Add(std::int64_t version, std::shared_ptr<const Kek> kek) { keks_[version] = std::move(kek); }
   void Drop(std::int64_t version) { keks_.erase(version); }
 
  private:

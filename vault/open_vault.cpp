@@ -7,6 +7,7 @@
 
 #include "base/process.h"
 #include "vault/cipher.h"
+#include "vault/kek_acts.h"
 #include "vault/kek_file.h"
 #include "vault/store.h"
 
@@ -42,28 +43,36 @@ OrProblem<Keyring> LoadKeyring(const base::Config& config) {
   return Problem("the KEK at " + problem.path + " was refused: " + problem.error.Message());
 }
 
-// CheckKeks demands every ACTIVE KEK, and that it is the one the database means: a wrong one would make every key look
-// tampered. It returns the newest.
+// CheckKeks demands every KEK that keys may be under, and that it is the one the database means: a wrong one would make
+// every key look tampered. A PREPARED one wraps nothing yet. What is retired or unknown is not held. It returns the ACTIVE
+// one.
 OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<KekRow>& rows,
-                                  const Keyring& keyring) {
-  std::int64_t newest = 0;
+                                  Keyring& keyring) {
+  std::int64_t active = 0;
+  Keyring wanted;
   for (const KekRow& row : rows) {
-    if (row.status != "ACTIVE") continue;
+    const bool prepared = row.status == kKekPrepared;
+    if (row.status != kKekActive && row.status != kKekRetiring && !prepared) continue;
     const std::string version = std::to_string(row.version);
     const auto kek = keyring.Find(row.version);
+    if (!kek && prepared) continue;
     if (!kek) {
       return Problem("KEK version " + version + " is missing at " + config.vault.kek_path + ": put " + version +
                      ".key back from your backup");
     }
     const auto value = CheckValue(**kek);
-    if (!value || !Cipher::Equal(*value, row.check_value)) {
+    const bool right = value && Cipher::Equal(*value, row.check_value);
+    if (!right && prepared) continue;
+    if (!right) {
       return Problem("KEK version " + version + " at " + config.vault.kek_path +
                      " is not this vault's KEK: put the right file back from your backup");
     }
-    newest = row.version;
+    wanted.Add(row.version, *kek);
+    if (row.status == kKekActive) active = row.version;
   }
-  if (newest == 0) return Problem("the vault database names no ACTIVE KEK: it is damaged, restore it");
-  return newest;
+  if (active == 0) return Problem("the vault database names no ACTIVE KEK: it is damaged, restore it");
+  keyring = std::move(wanted);
+  return active;
 }
 
 OrProblem<std::shared_ptr<const MacKey>> LoadSecret(const base::Config& config, Store& store, const Keyring& keyring,
@@ -102,9 +111,9 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store
   auto keyring = LoadKeyring(config);
   if (!keyring) return std::unexpected(keyring.error());
   keys->keyring = std::move(*keyring);
-  const auto newest = CheckKeks(config, *keks, keys->keyring);
-  if (!newest) return std::unexpected(newest.error());
-  keys->wrap_version = *newest;
+  const auto active = CheckKeks(config, *keks, keys->keyring);
+  if (!active) return std::unexpected(active.error());
+  keys->wrap_version = *active;
   auto profile = LoadSecret(config, store, keys->keyring, row->vault_id, kProfileMacSecret);
   if (!profile) return std::unexpected(profile.error());
   keys->profile_key = std::move(*profile);

@@ -40,6 +40,12 @@ class KeptEpoch {
   std::function<void(std::int64_t)> handler_;
 };
 
+// Rewrapper is the rotation that works at present, so that a second one is told. The writer's thread alone.
+struct Rewrapper {
+  std::string run;
+  base::Micros seen = 0;  // MonoMicros of its latest chunk
+};
+
 struct OpenVault {
   OpenVault(base::Config vault_config, std::string id) : config(std::move(vault_config)), vault_id(std::move(id)) {}
 
@@ -52,6 +58,7 @@ struct OpenVault {
   HeldKeys held;  // put by the writer's thread alone
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
+  Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped

@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr bool kKey = true, kNoKey = false;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 17> kOperations{{
+constexpr std::array<OperationRow, 22> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -36,6 +36,11 @@ constexpr std::array<OperationRow, 17> kOperations{{
     {Operation::kMoveProfile, "move_profile", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveProfile},
     {Operation::kSetRate, "set_rate", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSetRate},
     {Operation::kKekStatus, "kek_status", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &KekStatus},
+    {Operation::kPrepareKek, "prepare_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePrepareKek},
+    {Operation::kActivateKek, "activate_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeActivateKek},
+    {Operation::kRewrapKeys, "rewrap_keys", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRewrapKeys},
+    {Operation::kRetireKek, "retire_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRetireKek},
+    {Operation::kDestroyKek, "destroy_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDestroyKek},
 }};
 
 }  // namespace

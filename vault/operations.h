@@ -65,7 +65,8 @@ struct OperationRow {
 const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
-// The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp.
+// The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
+// kek_acts.cpp, rewrap.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
@@ -85,5 +86,10 @@ MadeAct MakeMoveKey(OpenVault& vault, ByteView body, std::optional<SecretValue> 
 MadeAct MakeSetProfile(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeMoveProfile(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeSetRate(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakePrepareKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeActivateKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRewrapKeys(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRetireKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeDestroyKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 }  // namespace strongroom::vault

@@ -105,6 +105,9 @@ void Walk(auto& walk, Is<SetRateRequest> auto& m) {
   Walk(walk, m.rate);
   walk(m.reason);
 }
+void Walk(auto& walk, Is<KekRequest> auto& m) { walk(m.version, m.reason); }
+void Walk(auto& walk, Is<RewrapRequest> auto& m) { walk(m.run, m.after, m.reason); }
+void Walk(auto& walk, Is<RewrapAnswer> auto& m) { walk(m.rewrapped, m.unopened, m.next); }
 void Walk(auto& walk, Is<ListRequest> auto& m) { walk(m.customer, m.status, m.after); }
 void Walk(auto& walk, Is<ListAnswer> auto& m) {
   walk.Many(m.rows);
@@ -210,6 +213,9 @@ STRONGROOM_CODEC(RotateKeyRequest)
 STRONGROOM_CODEC(MoveRequest)
 STRONGROOM_CODEC(SetProfileRequest)
 STRONGROOM_CODEC(SetRateRequest)
+STRONGROOM_CODEC(KekRequest)
+STRONGROOM_CODEC(RewrapRequest)
+STRONGROOM_CODEC(RewrapAnswer)
 STRONGROOM_CODEC(ListRequest)
 STRONGROOM_CODEC(ListAnswer)
 STRONGROOM_CODEC(ProbeAnswer)
@@ -226,13 +232,13 @@ Result<std::string> DecodeText(ByteView body) {
   return text;
 }
 
-Bytes EncodeEpoch(std::int64_t epoch) { return ByteWriter().I64(epoch).Take(); }
+Bytes EncodeNumber(std::int64_t number) { return ByteWriter().I64(number).Take(); }
 
-Result<std::int64_t> DecodeEpoch(ByteView body) {
+Result<std::int64_t> DecodeNumber(ByteView body) {
   ByteReader reader(body);
-  const std::int64_t epoch = reader.I64();
+  const std::int64_t number = reader.I64();
   TRY(reader.Finish());
-  return epoch;
+  return number;
 }
 
 }  // namespace strongroom::vault

@@ -55,6 +55,11 @@ enum class Operation : std::uint8_t {
   kMoveProfile = 23,  // suspend, resume, terminate
   kSetRate = 24,
   kKekStatus = 30,
+  kPrepareKek = 31,   // a new KEK version, PREPARED
+  kActivateKek = 32,  // PREPARED → ACTIVE, the one before RETIRING, the vault's own keys under the new one
+  kRewrapKeys = 33,   // one chunk of keys from a RETIRING version to the ACTIVE one
+  kRetireKek = 34,    // RETIRING → RETIRED, where nothing is left under it
+  kDestroyKek = 35,   // RETIRED → DESTROYED, and its file erased
 };
 
 // Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
@@ -93,8 +98,13 @@ enum class Refusal : std::uint16_t {
   kKekMissing,
   kInternal,
   kAnswerTooLarge,
+  kKekMoveForbidden,
+  kKekInUse,
+  kKekTooSoon,
+  kKekFile,
+  kRewrapUnderWay,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kAnswerTooLarge);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kRewrapUnderWay);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -106,9 +116,9 @@ Refusal RefusalOf(const Error& error);
 Bytes EncodeRefusal(const Error& error);
 Error DecodeRefusal(ByteView body);
 
-// The body of an epoch notice is the epoch.
-Bytes EncodeEpoch(std::int64_t epoch);
-Result<std::int64_t> DecodeEpoch(ByteView body);
+// A body that is one i64: an epoch notice (the epoch), the answer to PrepareKek (the version).
+Bytes EncodeNumber(std::int64_t number);
+Result<std::int64_t> DecodeNumber(ByteView body);
 
 // --- Requests and answers. Each has Encode and Decode; Decode is kCorrupt unless the fields are exactly these, text
 // is UTF-8 without a zero byte, and every flag is 0 or 1. ---
@@ -212,6 +222,31 @@ struct SetRateRequest {
   std::string reason;
   Bytes Encode() const;
   static Result<SetRateRequest> Decode(ByteView body);
+};
+
+// KekRequest is prepare (version 0: vaultd numbers it), activate, retire, destroy of a KEK version. The answer to prepare
+// is the new version.
+struct KekRequest {
+  std::int64_t version = 0;
+  std::string reason;
+  Bytes Encode() const;
+  static Result<KekRequest> Decode(ByteView body);
+};
+
+// RewrapRequest asks for the next chunk behind `after` (a KEY_REF, empty at first). `run` names the rotation that asks, so
+// that two do not work at once.
+struct RewrapRequest {
+  std::string run, after, reason;
+  Bytes Encode() const;
+  static Result<RewrapRequest> Decode(ByteView body);
+};
+// RewrapAnswer: how many were rewrapped, how many did not open (and stay as they are), and where the next chunk begins;
+// `next` is empty where this was the last.
+struct RewrapAnswer {
+  std::int64_t rewrapped = 0, unopened = 0;
+  std::string next;
+  Bytes Encode() const;
+  static Result<RewrapAnswer> Decode(ByteView body);
 };
 
 // ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "vault/kek_acts.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
 
@@ -44,6 +45,20 @@ Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::str
   TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
   if (!row) return Refuse(Refusal::kKeyUnknown);
   return Prove(vault, std::move(*row));
+}
+
+Result<KeyRow> ProvenKey::Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row) {
+  auto from = ContextOf(vault, row);
+  if (!from || row.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  const auto old_kek = keys.keyring.Find(row.kek_version), kek = keys.keyring.Find(keys.wrap_version);
+  if (!old_kek || !kek) return Refuse(Refusal::kKekMissing);
+  WrapContext to = *from;
+  to.row_version = ++row.row_version;
+  to.kek_version = row.kek_version = keys.wrap_version;
+  auto wrapped = Rewrap(**old_kek, *from, row.sealed.dek, **kek, to);
+  if (!wrapped) return Refuse(Refusal::kKeyTampered);
+  row.sealed.dek = std::move(*wrapped);
+  return row;
 }
 
 bool ProvenKey::IsProofOf(const OpenVault& vault, const KeyRow& row) const {
@@ -96,6 +111,7 @@ Result<void> ProvenKey::Touch(const OpenVault& vault, Store& store, base::Micros
 Result<void> ProvenKey::Rewrite(const OpenVault& vault, Store& store, KeyRow row) {
   if (row_.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
   TRY_ASSIGN(const auto keys, vault.Keys());
+  TRY(CheckWraps(store, *keys));
   row.row_version = row_.row_version + 1;
   row.kek_version = keys->wrap_version;
   TRY_ASSIGN(WrapContext context, ContextOf(vault, row));

@@ -15,6 +15,7 @@
 namespace strongroom::vault {
 
 struct OpenVault;
+struct VaultKeys;
 
 class ProvenKey {
  public:
@@ -23,6 +24,10 @@ class ProvenKey {
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
   // Find is Prove of the stored row; kKeyUnknown where there is none.
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
+
+  // Rewrapped is `row` with its DEK wrapped under the ACTIVE KEK and the next ROW_VERSION, everything else as it is; the
+  // payload is not looked at and may be missing from it. kKeyTampered and kKekMissing as for Prove.
+  static Result<KeyRow> Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row);
 
   // IsProofOf is true where `row` is the proven row in every column, and the vault holds the KEK it was proved under.
   bool IsProofOf(const OpenVault& vault, const KeyRow& row) const;

@@ -92,6 +92,19 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "request refused: vaultd failed in a way it should not; its log has the line, please report it"},
     {Refusal::kAnswerTooLarge, "ANSWER_TOO_LARGE", Code::kInvalidArgument,
      "the answer outgrows a frame: more profiles on the key, or rates on the card, than one answer holds"},
+    {Refusal::kKekMoveForbidden, "KEK_MOVE_FORBIDDEN", Code::kRefused,
+     "nothing was done: a KEK version in this state cannot make that move; 'keytool kek status' says what state each is "
+     "in, 'keytool kek rotate' finishes a rotation that was begun"},
+    {Refusal::kKekInUse, "KEK_IN_USE", Code::kRefused,
+     "nothing was done: there are still keys under this KEK version; 'keytool kek rotate' rewraps them"},
+    {Refusal::kKekTooSoon, "KEK_TOO_SOON", Code::kRefused,
+     "nothing was done: a KEK version is destroyed 7 days after it was retired at the earliest, so that a backup from "
+     "before can still be opened"},
+    {Refusal::kKekFile, "KEK_FILE", Code::kUnavailable,
+     "nothing was done: the KEK's file cannot be written or removed, or the KEK path names one file and not a "
+     "directory; vaultd's log has the reason"},
+    {Refusal::kRewrapUnderWay, "REWRAP_UNDER_WAY", Code::kRefused,
+     "nothing was done: another rotation is at work; let it finish, or ask again some seconds after it has stopped"},
 }};
 
 constexpr bool InOrder() {

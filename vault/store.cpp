@@ -27,18 +27,27 @@ Result<std::int64_t> Store::MoveEpoch() {
 
 Result<std::vector<KekRow>> Store::ListKeks() {
   TRY_ASSIGN(sql::Statement * rows,
-             database_.Query("SELECT KEK_VERSION, CHECK_VALUE, STATUS, CREATED_AT FROM KEK ORDER BY KEK_VERSION"));
+             database_.Query("SELECT KEK_VERSION, CHECK_VALUE, STATUS, CREATED_AT, CHANGED_AT FROM KEK ORDER BY KEK_VERSION"));
   std::vector<KekRow> keks;
   while (true) {
     TRY_ASSIGN(const bool more, rows->Next());
     if (!more) return keks;
-    keks.push_back({rows->Int64(0), rows->Blob(1), rows->Text(2), rows->Int64(3)});
+    keks.push_back({rows->Int64(0), rows->Blob(1), rows->Text(2), rows->Int64(3), rows->Int64(4)});
   }
 }
 
 Result<void> Store::InsertKek(const KekRow& row) {
-  TRY(database_.Execute("INSERT INTO KEK (KEK_VERSION, CHECK_VALUE, STATUS, CREATED_AT) VALUES (?1, ?2, ?3, ?4)",
-                        {row.version, ByteView(row.check_value), std::string_view(row.status), row.created_at}));
+  TRY(database_.Execute(
+      "INSERT INTO KEK (KEK_VERSION, CHECK_VALUE, STATUS, CREATED_AT, CHANGED_AT) VALUES (?1, ?2, ?3, ?4, ?5)",
+      {row.version, ByteView(row.check_value), std::string_view(row.status), row.created_at, row.changed_at}));
+  return {};
+}
+
+Result<void> Store::MoveKek(std::int64_t version, std::string_view from, std::string_view to, base::Micros now) {
+  TRY_ASSIGN(const std::int64_t changed,
+             database_.Execute("UPDATE KEK SET STATUS = ?1, CHANGED_AT = ?2 WHERE KEK_VERSION = ?3 AND STATUS = ?4",
+                               {to, now, version, from}));
+  if (changed != 1) return Fail(Code::kConflict, "the KEK's row was changed by somebody else");
   return {};
 }
 
@@ -55,6 +64,25 @@ Result<void> Store::InsertSecret(std::string_view name, const WrappedSecret& sec
   TRY(database_.Execute(
       "INSERT INTO VAULT_SECRET (SECRET_NAME, KEK_VERSION, NONCE, WRAPPED) VALUES (?1, ?2, ?3, ?4)",
       {name, secret.kek_version, ByteView(secret.nonce), ByteView(secret.ciphertext)}));
+  return {};
+}
+
+Result<std::vector<std::string>> Store::ListSecrets() {
+  TRY_ASSIGN(sql::Statement * rows, database_.Query("SELECT SECRET_NAME FROM VAULT_SECRET ORDER BY SECRET_NAME"));
+  std::vector<std::string> names;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return names;
+    names.push_back(rows->Text(0));
+  }
+}
+
+Result<void> Store::UpdateSecret(std::string_view name, const WrappedSecret& secret, std::int64_t expected) {
+  TRY_ASSIGN(const std::int64_t changed,
+             database_.Execute("UPDATE VAULT_SECRET SET KEK_VERSION = ?1, NONCE = ?2, WRAPPED = ?3 "
+                               "WHERE SECRET_NAME = ?4 AND KEK_VERSION = ?5",
+                               {secret.kek_version, ByteView(secret.nonce), ByteView(secret.ciphertext), name, expected}));
+  if (changed != 1) return Fail(Code::kConflict, "the vault's own key was changed by somebody else");
   return {};
 }
 

@@ -68,8 +68,8 @@ struct VaultRow {
 struct KekRow {
   std::int64_t version = 0;
   Bytes check_value;
-  std::string status;  // ACTIVE, RETIRED, DESTROYED
-  base::Micros created_at = 0;
+  std::string status;  // PREPARED, ACTIVE, RETIRING, RETIRED, DESTROYED
+  base::Micros created_at = 0, changed_at = 0;
 };
 
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
@@ -86,6 +86,13 @@ class Store {
   Result<void> InsertKey(const KeyRow& row);
   // UpdateKey writes what may change of a row, where it still has ROW_VERSION `expected`; kConflict where it has not.
   Result<void> UpdateKey(const KeyRow& row, std::int64_t expected);
+  // KeysUnder is what a rewrap needs (no payload) of up to `most` rows whose wraps are under a KEK version, in the order
+  // of KEY_REF and behind `after`. A destroyed row has no wrap.
+  Result<std::vector<KeyRow>> KeysUnder(std::int64_t kek_version, std::string_view after, std::int64_t most);
+  // UpdateWrap writes ENCRYPTED_DEK, NONCE_DEK, KEK_VERSION and ROW_VERSION alone, as UpdateKey does.
+  Result<void> UpdateWrap(const KeyRow& row, std::int64_t expected);
+  // CountUnder is the census: every wrap under a KEK version, of keys and of the vault's own secrets.
+  Result<std::int64_t> CountUnder(std::int64_t kek_version);
   // LastUsed is when the trail last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
@@ -108,8 +115,13 @@ class Store {
   Result<std::int64_t> MoveEpoch();
   Result<std::vector<KekRow>> ListKeks();
   Result<void> InsertKek(const KekRow& row);
+  // MoveKek sets STATUS where it was `from`; kConflict where it was not.
+  Result<void> MoveKek(std::int64_t version, std::string_view from, std::string_view to, base::Micros now);
   Result<std::optional<WrappedSecret>> FindSecret(std::string_view name);
   Result<void> InsertSecret(std::string_view name, const WrappedSecret& secret);
+  Result<std::vector<std::string>> ListSecrets();
+  // UpdateSecret writes a new wrap where the old one is still under KEK `expected`; kConflict where it is not.
+  Result<void> UpdateSecret(std::string_view name, const WrappedSecret& secret, std::int64_t expected);
   // FirstRecord is the bytes of the trail's record 0.
   Result<std::optional<std::string>> FirstRecord();
 

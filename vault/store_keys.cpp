@@ -99,6 +99,54 @@ Result<void> Store::UpdateKey(const KeyRow& row, std::int64_t expected) {
   return {};
 }
 
+Result<std::vector<KeyRow>> Store::KeysUnder(std::int64_t kek_version, std::string_view after, std::int64_t most) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT KEY_REF, CUSTOMER, PROVIDER, KEY_VERSION, LABEL, ORIGIN, HOSTED, STATUS, GRACE_UNTIL, "
+                             "KEK_VERSION, ROW_VERSION, ENCRYPTED_DEK, NONCE_DEK FROM KEY_VAULT "
+                             "WHERE KEK_VERSION = ?1 AND KEY_REF > ?2 AND STATUS <> 'DESTROYED' ORDER BY KEY_REF LIMIT ?3",
+                             {kek_version, after, most}));
+  std::vector<KeyRow> keys;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return keys;
+    KeyRow& key = keys.emplace_back();
+    key.key_ref = rows->Text(0);
+    key.customer = rows->Text(1);
+    key.provider = rows->Text(2);
+    key.key_version = rows->Int64(3);
+    key.label = rows->Text(4);
+    key.origin = rows->Text(5);
+    key.hosted = rows->Text(6);
+    key.status = rows->Text(7);
+    key.grace_until = rows->OptionalInt64(8);
+    key.kek_version = rows->Int64(9);
+    key.row_version = rows->Int64(10);
+    key.sealed.dek.ciphertext = rows->Blob(11);
+    key.sealed.dek.nonce = rows->Blob(12);
+  }
+}
+
+Result<void> Store::UpdateWrap(const KeyRow& row, std::int64_t expected) {
+  TRY_ASSIGN(const std::int64_t changed,
+             database_.Execute("UPDATE KEY_VAULT SET ENCRYPTED_DEK = ?1, NONCE_DEK = ?2, KEK_VERSION = ?3, "
+                               "ROW_VERSION = ?4 WHERE KEY_REF = ?5 AND ROW_VERSION = ?6",
+                               {ByteView(row.sealed.dek.ciphertext), ByteView(row.sealed.dek.nonce), row.kek_version,
+                                row.row_version, View(row.key_ref), expected}));
+  if (changed != 1) return Fail(Code::kConflict, "the key's row was changed by somebody else");
+  return {};
+}
+
+Result<std::int64_t> Store::CountUnder(std::int64_t kek_version) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT (SELECT COUNT(*) FROM KEY_VAULT WHERE KEK_VERSION = ?1 AND STATUS <> 'DESTROYED') + "
+                                "(SELECT COUNT(*) FROM VAULT_SECRET WHERE KEK_VERSION = ?1)",
+                                {kek_version}));
+  if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");
+  const std::int64_t count = row->Int64(0);
+  row->Reset();
+  return count;
+}
+
 Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
   TRY_ASSIGN(sql::Statement * row,
              database_.QueryOne("SELECT AT FROM AUDIT_LOG WHERE KEY_REF = ?1 AND OUTCOME = 'ok' "

@@ -32,7 +32,7 @@ void Small(ByteView bytes) {
     const Bytes again = EncodeText(*text);
     CHECK(std::equal(again.begin(), again.end(), bytes.begin(), bytes.end()));
   }
-  if (const auto epoch = DecodeEpoch(bytes)) CHECK(DecodeEpoch(EncodeEpoch(*epoch)) == *epoch);
+  if (const auto epoch = DecodeNumber(bytes)) CHECK(DecodeNumber(EncodeNumber(*epoch)) == *epoch);
   const Error refusal = DecodeRefusal(bytes);
   CHECK(RefusalOf(DecodeRefusal(EncodeRefusal(refusal))) == RefusalOf(refusal));
 }

@@ -192,7 +192,7 @@ TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") 
   SECTION("a version that the database wants and nobody has") {
     auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
     REQUIRE((*database)
-                ->Execute("INSERT INTO KEK SELECT 2, CHECK_VALUE, STATUS, CREATED_AT FROM KEK")
+                ->Execute("INSERT INTO KEK SELECT 2, CHECK_VALUE, STATUS, CREATED_AT, CHANGED_AT FROM KEK")
                 .has_value());
     CHECK(Says(OpenProblem(home.path), "KEK version 2 is missing"));
   }

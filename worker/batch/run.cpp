@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/progress.h"
 #include "vault/digest.h"
-#include "worker/batch/progress.h"
 #include "worker/contract.h"
 
 namespace strongroom::worker {
@@ -253,7 +253,7 @@ BatchEnd Run::Go() {
   if (state) state = UpdateBatch(database_, batch_);
   int failures = 0;
   if (state) {
-    Progress progress(batch_.total, batch_.processed + batch_.failed);
+    base::Progress progress(batch_.total, batch_.processed + batch_.failed);
     while (!AllDone() && !stop_asked.load()) {
       state = Step();
       // A busy database is waited for; one that stays away ends the run, and resume takes it up.

@@ -1,4 +1,4 @@
-// Progress: what a person watching a batch sees: a bar on a terminal, plain lines elsewhere.
+// Progress: what a person watching a long task sees: a bar on a terminal, plain lines elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-namespace strongroom::worker {
+namespace strongroom::base {
 
 // ProgressLine renders "[####····] 123/200 62% 24.1/s failed 1 ETA 0:03" in at most `width` columns.
 std::string ProgressLine(std::int64_t done, std::int64_t failed, std::int64_t total, double rate, std::size_t width);
@@ -24,7 +24,7 @@ class Progress {
   bool terminal_;
   bool drawn_ = false;
   std::int64_t total_, first_done_, last_tenth_ = -1;
-  base::Micros started_, shown_ = 0;
+  Micros started_, shown_ = 0;
 };
 
-}  // namespace strongroom::worker
+}  // namespace strongroom::base

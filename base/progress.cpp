@@ -1,4 +1,4 @@
-#include "worker/batch/progress.h"
+#include "base/progress.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -7,10 +7,10 @@
 #include <array>
 #include <cstdio>
 
-namespace strongroom::worker {
+namespace strongroom::base {
 namespace {
 
-constexpr base::Micros kRedrawEvery = 100 * base::kMicrosPerMilli;
+constexpr Micros kRedrawEvery = 100 * kMicrosPerMilli;
 
 std::size_t TerminalWidth() {
   winsize size{};
@@ -50,14 +50,14 @@ std::string ProgressLine(std::int64_t done, std::int64_t failed, std::int64_t to
 }
 
 Progress::Progress(std::int64_t total, std::int64_t already_done)
-    : terminal_(isatty(STDERR_FILENO) != 0), total_(total), first_done_(already_done), started_(base::MonoMicros()) {}
+    : terminal_(isatty(STDERR_FILENO) != 0), total_(total), first_done_(already_done), started_(MonoMicros()) {}
 
 Progress::~Progress() {
   if (drawn_) std::fputc('\n', stderr);
 }
 
 void Progress::Show(std::int64_t done, std::int64_t failed) {
-  const base::Micros now = base::MonoMicros();
+  const Micros now = MonoMicros();
   const double seconds = static_cast<double>(now - started_) / 1e6;
   const double rate = seconds > 0.0 ? static_cast<double>(done - first_done_) / seconds : 0.0;
   if (terminal_) {
@@ -74,4 +74,4 @@ void Progress::Show(std::int64_t done, std::int64_t failed) {
   std::fprintf(stderr, "%s\n", ProgressLine(done, failed, total_, rate, 100).c_str());
 }
 
-}  // namespace strongroom::worker
+}  // namespace strongroom::base

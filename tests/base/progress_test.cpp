@@ -1,13 +1,12 @@
-#include "worker/batch/progress.h"
+#include "base/progress.h"
 
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/worker/work_house.h"
+#include <catch2/catch.hpp>
+#include <sstream>
 
-#include <fstream>
-
-namespace strongroom::worker {
+namespace strongroom::base {
 
 TEST_CASE("progress: the whole line where there is room") {
   CHECK(ProgressLine(50, 1, 200, 24.13, 80) ==
@@ -38,9 +37,8 @@ TEST_CASE("progress: no line is wider than its terminal, and none loses its fact
 }
 
 TEST_CASE("progress: where stderr is no terminal, one plain line a tenth") {
-  const WorkHouse house;
   const int before = ::dup(STDERR_FILENO);
-  const int file = ::open(house.Path("err").c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+  const int file = ::memfd_create("err", MFD_CLOEXEC);
   REQUIRE(::dup2(file, STDERR_FILENO) >= 0);
   {
     Progress progress(100, 0);
@@ -49,8 +47,12 @@ TEST_CASE("progress: where stderr is no terminal, one plain line a tenth") {
   }
   ::dup2(before, STDERR_FILENO);
   ::close(before);
+  std::string written(4096, '\0');
+  const ssize_t size = ::pread(file, written.data(), written.size(), 0);
+  REQUIRE(size > 0);
+  written.resize(static_cast<std::size_t>(size));
   ::close(file);
-  std::ifstream read(house.Path("err"));
+  std::istringstream read(written);
   std::string line;
   int lines = 0;
   while (std::getline(read, line)) {
@@ -61,4 +63,4 @@ TEST_CASE("progress: where stderr is no terminal, one plain line a tenth") {
   CHECK(lines == 11);
 }
 
-}  // namespace strongroom::worker
+}  // namespace strongroom::base

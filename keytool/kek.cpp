@@ -1,0 +1,183 @@
+#include "keytool/kek.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/process.h"
+#include "base/progress.h"
+#include "keytool/document.h"
+#include "keytool/output.h"
+#include "keytool/reason.h"
+#include "keytool/session.h"
+#include "vault/protocol.h"
+
+namespace strongroom::keytool {
+namespace {
+
+// KekLine is what a rotation has to know of a version.
+struct KekLine {
+  std::int64_t version = 0, keys = 0;
+  std::string status;
+  bool held = false;
+};
+
+std::int64_t NumberOf(const std::string& text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Outcome<std::vector<KekLine>> ReadKeks(const Session& session) {
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kKekStatus, {}, ""));
+  TRY_ASSIGN(const std::vector<Row> rows, ReadRows(document, {"kek_version", "keys", "status", "held"}));
+  std::vector<KekLine> keks;
+  for (const Row& row : rows) keks.push_back({NumberOf(row[0]), NumberOf(row[1]), row[2], row[3] == "yes"});
+  return keks;
+}
+
+// Rotation is one `kek rotate`: it looks where things stand, and goes on from there.
+class Rotation {
+ public:
+  Rotation(const Session& session, std::string reason) : session_(session), reason_(std::move(reason)) {}
+
+  Outcome<void> Run() {
+    TRY_ASSIGN(std::vector<KekLine> keks, ReadKeks(session_));
+    const bool begun = std::any_of(keks.begin(), keks.end(), [](const KekLine& kek) { return kek.status == "RETIRING"; });
+    if (!begun) {
+      TRY(TakeIntoUse(keks));
+      TRY_ASSIGN(keks, ReadKeks(session_));
+    }
+    for (const KekLine& kek : keks) {
+      if (kek.status == "ACTIVE") active_ = kek.version;
+      if (kek.status == "RETIRING") total_ += kek.keys;
+    }
+    TRY(Rewrap());
+    for (const KekLine& kek : keks) {
+      if (kek.status == "RETIRING") TRY(Retire(kek.version));
+    }
+    return {};
+  }
+
+  void Report(bool json) const {
+    const double seconds = static_cast<double>(took_) / 1e6;
+    if (json) {
+      JsonLine line;
+      line.Number("kek_version", active_).Number("retired", retired_).Number("rewrapped", rewrapped_);
+      Print(line.Number("milliseconds", took_ / base::kMicrosPerMilli).Str() + "\n");
+      return;
+    }
+    const auto rate = static_cast<std::int64_t>(seconds > 0 ? static_cast<double>(rewrapped_) / seconds : 0.0);
+    Print("KEK " + std::to_string(active_) + " is in use, KEK " + std::to_string(retired_) + " is retired: " +
+          std::to_string(rewrapped_) + " keys rewrapped, " + std::to_string(rate) + " a second\n");
+    Print("back up the new KEK file now, apart from the databases; without it no key ever opens again\n");
+  }
+
+ private:
+  Outcome<Bytes> Ask(vault::Operation operation, std::int64_t version) const {
+    vault::KekRequest request;
+    request.version = version;
+    request.reason = reason_;
+    return session_.Ask(operation, request.Encode(), "");
+  }
+
+  Outcome<void> TakeIntoUse(const std::vector<KekLine>& keks) {
+    std::int64_t prepared = 0;
+    for (const KekLine& kek : keks) {
+      if (kek.status == "PREPARED" && kek.held) prepared = kek.version;
+    }
+    if (prepared == 0) {
+      TRY_ASSIGN(const Bytes answer, Ask(vault::Operation::kPrepareKek, 0));
+      const auto version = vault::DecodeNumber(answer);
+      if (!version) return Unreadable();
+      prepared = *version;
+    }
+    TRY(Ask(vault::Operation::kActivateKek, prepared));
+    return {};
+  }
+
+  Outcome<void> Rewrap() {
+    base::Progress progress(total_, 0);
+    const base::Micros begun = base::MonoMicros();
+    vault::RewrapRequest request;
+    request.run = std::to_string(getpid()) + "/" + std::to_string(base::PidStart(getpid()));
+    request.reason = reason_;
+    std::int64_t unopened = 0;
+    do {
+      TRY_ASSIGN(const Bytes body, session_.Ask(vault::Operation::kRewrapKeys, request.Encode(), ""));
+      const auto answer = vault::RewrapAnswer::Decode(body);
+      if (!answer || (!answer->next.empty() && answer->next <= request.after)) return Unreadable();
+      rewrapped_ += answer->rewrapped;
+      unopened += answer->unopened;
+      progress.Show(std::min(rewrapped_ + unopened, total_), unopened);
+      request.after = answer->next;
+    } while (!request.after.empty());
+    took_ = base::MonoMicros() - begun;
+    if (unopened == 0) return {};
+    return Failed("KEY_TAMPERED", std::to_string(unopened) +
+                                      " keys do not open, so their rows were changed outside vaultd; they stay under the "
+                                      "old KEK, which is not retired. `keytool show KEY_REF` says \"intact no\" for each: "
+                                      "restore its row or destroy it, then run this again");
+  }
+
+  Outcome<void> Retire(std::int64_t version) {
+    TRY(Ask(vault::Operation::kRetireKek, version));
+    retired_ = version;
+    return {};
+  }
+
+  const Session& session_;
+  const std::string reason_;
+  std::int64_t active_ = 0, retired_ = 0, total_ = 0, rewrapped_ = 0;
+  base::Micros took_ = 0;
+};
+
+}  // namespace
+
+Outcome<void> ShowKeks(const Context& context) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kKekStatus, {}, ""));
+  if (context.json) {
+    Print(document + "\n");
+    return {};
+  }
+  TRY_ASSIGN(const std::vector<Row> rows,
+             ReadRows(document, {"kek_version", "status", "check_value", "held", "matches", "keys", "created_at"}));
+  if (rows.empty()) {
+    Print("no KEKs\n");
+    return {};
+  }
+  Print(FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true}, {"CREATED"}},
+                    rows));
+  return {};
+}
+
+Outcome<void> RotateKek(const Context& context, const std::string& reason) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(std::string why, AskReason(reason));
+  Rotation rotation(session, std::move(why));
+  TRY(rotation.Run());
+  rotation.Report(context.json);
+  return {};
+}
+
+Outcome<void> DestroyKek(const Context& context, std::int64_t version, const std::string& reason) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  vault::KekRequest request;
+  request.version = version;
+  TRY_ASSIGN(request.reason, AskReason(reason));
+  const std::string name = "KEK " + std::to_string(version);
+  TRY(session.Ask(vault::Operation::kDestroyKek, request.Encode(), name));
+  if (context.json) {
+    JsonLine line;
+    Print(line.Number("kek_version", version).Text("status", "DESTROYED").Str() + "\n");
+  } else {
+    Print(name + " is destroyed; copies of its file in backups are not: destroy those too\n");
+  }
+  return {};
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,21 @@
+// kek status, rotate, destroy: the keys that wrap the keys.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "keytool/context.h"
+#include "keytool/problem.h"
+
+namespace strongroom::keytool {
+
+Outcome<void> ShowKeks(const Context& context);
+
+// RotateKek takes a new KEK version into use, rewraps every key under it and retires the old one, while vaultd goes on
+// serving. A rotation that was begun and not finished is finished instead.
+Outcome<void> RotateKek(const Context& context, const std::string& reason);
+
+// DestroyKek erases the file of a version that was retired at least 7 days ago.
+Outcome<void> DestroyKek(const Context& context, std::int64_t version, const std::string& reason);
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,211 @@
+#include "vault/kek_acts.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/log.h"
+#include "vault/cipher.h"
+#include "vault/field_rules.h"
+#include "vault/operations.h"
+
+namespace strongroom::vault {
+namespace {
+
+std::string FileOf(const OpenVault& vault, std::int64_t version) {
+  return vault.config.vault.kek_path + "/" + std::to_string(version) + ".key";
+}
+
+std::unexpected<Error> FileRefused(const std::string& path, const Error& error) {
+  base::LogError("kek_file_failed", error, {{"path", path}});
+  return Refuse(Refusal::kKekFile);
+}
+
+// An act on one version. What is put in force once the record is durable is what Decide left in `next`.
+class KekAct : public Act {
+ public:
+  KekAct(OpenVault& vault, KekRequest request) : vault_(vault), request_(std::move(request)) {}
+  Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) final {
+    TRY(TakeReason(request_.reason, record));
+    TRY_ASSIGN(const auto keys, vault_.Keys());
+    next_ = std::make_shared<VaultKeys>(*keys);
+    return Move(store, now, record);
+  }
+  Reply Answer(const audit::Receipt&) override {
+    vault_.held.Put(std::move(next_));
+    return Reply(Bytes{});
+  }
+
+ protected:
+  virtual Result<void> Move(Store& store, base::Micros now, audit::Draft& record) = 0;
+  OpenVault& vault_;
+  const KekRequest request_;
+  std::shared_ptr<VaultKeys> next_;
+};
+
+audit::Facts KekFacts(std::int64_t version, std::string_view status) {
+  return {{"kek_version", std::to_string(version)}, {"status", std::string(status)}};
+}
+
+class PrepareKek final : public KekAct {
+ public:
+  using KekAct::KekAct;
+  Reply Answer(const audit::Receipt& receipt) override {
+    static_cast<void>(KekAct::Answer(receipt));
+    return Reply(EncodeNumber(version_));
+  }
+
+ protected:
+  Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override;
+
+ private:
+  Result<std::int64_t> NextVersion(Store& store) const;
+  std::int64_t version_ = 0;
+};
+
+// A file without a row is of a prepare that did not finish, or belongs to a database newer than this one: its number is
+// passed over and the file left alone.
+Result<std::int64_t> PrepareKek::NextVersion(Store& store) const {
+  TRY_ASSIGN(const std::vector<KekRow> rows, store.ListKeks());
+  std::int64_t newest = Keyring::NewestFile(vault_.config.vault.kek_path);
+  for (const KekRow& row : rows) {
+    if (row.status == kKekRetiring) return Refuse(Refusal::kKekMoveForbidden);
+    // One whose file is lost wraps nothing yet, and can be left where it is.
+    if (row.status == kKekPrepared && next_->keyring.Find(row.version)) return Refuse(Refusal::kKekMoveForbidden);
+    newest = std::max(newest, row.version);
+  }
+  return newest + 1;
+}
+
+Result<void> PrepareKek::Move(Store& store, base::Micros now, audit::Draft& record) {
+  if (request_.version != 0) return Refuse(Refusal::kFieldInvalid);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(vault_.config.vault.kek_path, ignored)) return Refuse(Refusal::kKekFile);
+  TRY_ASSIGN(version_, NextVersion(store));
+  const std::string path = FileOf(vault_, version_);
+  // The file is durable before the row that asks for it at the next start.
+  auto kek = KekFile::Create(path);
+  if (!kek) return FileRefused(path, kek.error());
+  TRY_ASSIGN(const Bytes check_value, CheckValue(*kek));
+  TRY(store.InsertKek({version_, check_value, std::string(kKekPrepared), now, now}));
+  next_->keyring.Add(version_, std::move(*kek));
+  record.after = KekFacts(version_, kKekPrepared);
+  return {};
+}
+
+class ActivateKek final : public KekAct {
+ public:
+  using KekAct::KekAct;
+
+ protected:
+  Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override;
+
+ private:
+  Result<void> RewrapSecrets(Store& store, const Kek& kek) const;
+};
+
+Result<void> ActivateKek::RewrapSecrets(Store& store, const Kek& kek) const {
+  TRY_ASSIGN(const std::vector<std::string> names, store.ListSecrets());
+  for (const std::string& name : names) {
+    TRY_ASSIGN(const auto old, store.FindSecret(name));
+    if (!old) return Refuse(Refusal::kConflict);
+    const auto old_kek = next_->keyring.Find(old->kek_version);
+    if (!old_kek) return Refuse(Refusal::kKekMissing);
+    const auto key = UnwrapMacKey(**old_kek, vault_.vault_id, name, *old);
+    if (!key) return Refuse(Refusal::kKeyTampered);
+    TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(kek, request_.version, vault_.vault_id, name, *key));
+    TRY(store.UpdateSecret(name, wrapped, old->kek_version));
+  }
+  return {};
+}
+
+Result<void> ActivateKek::Move(Store& store, base::Micros now, audit::Draft& record) {
+  TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
+  record.before = KekFacts(next_->wrap_version, kKekActive);
+  const auto kek = next_->keyring.Find(row.version);
+  if (row.status != kKekPrepared) return Refuse(Refusal::kKekMoveForbidden);
+  if (!kek) return Refuse(Refusal::kKekMissing);
+  TRY_ASSIGN(const Bytes value, CheckValue(**kek));
+  if (!Cipher::Equal(value, row.check_value)) return Refuse(Refusal::kKekMissing);
+  TRY(CheckWraps(store, *next_));
+  TRY(RewrapSecrets(store, **kek));
+  TRY(store.MoveKek(next_->wrap_version, kKekActive, kKekRetiring, now));
+  TRY(store.MoveKek(row.version, kKekPrepared, kKekActive, now));
+  next_->wrap_version = row.version;
+  record.after = KekFacts(row.version, kKekActive);
+  return {};
+}
+
+class RetireKek final : public KekAct {
+ public:
+  using KekAct::KekAct;
+
+ protected:
+  Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override {
+    TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
+    record.before = KekFacts(row.version, row.status);
+    if (row.status != kKekRetiring) return Refuse(Refusal::kKekMoveForbidden);
+    TRY_ASSIGN(const std::int64_t census, store.CountUnder(row.version));
+    if (census != 0) return Refuse(Refusal::kKekInUse);
+    TRY(store.MoveKek(row.version, kKekRetiring, kKekRetired, now));
+    next_->keyring.Drop(row.version);
+    record.after = KekFacts(row.version, kKekRetired);
+    return {};
+  }
+};
+
+class DestroyKek final : public KekAct {
+ public:
+  using KekAct::KekAct;
+
+ protected:
+  Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override {
+    TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
+    record.before = KekFacts(row.version, row.status);
+    if (row.status != kKekRetired) return Refuse(Refusal::kKekMoveForbidden);
+    if (now - row.changed_at < kKekKept) return Refuse(Refusal::kKekTooSoon);
+    // First the file: a row that says DESTROYED must be true.
+    const std::string path = FileOf(vault_, row.version);
+    if (const auto erased = KekFile::Erase(path); !erased) return FileRefused(path, erased.error());
+    TRY(store.MoveKek(row.version, kKekRetired, kKekDestroyed, now));
+    record.after = KekFacts(row.version, kKekDestroyed);
+    return {};
+  }
+};
+
+template <typename T>
+MadeAct MakeKekAct(OpenVault& vault, ByteView body) {
+  TRY_ASSIGN(KekRequest request, KekRequest::Decode(body));
+  return std::make_unique<T>(vault, std::move(request));
+}
+
+}  // namespace
+
+Result<KekRow> FindKek(Store& store, std::int64_t version) {
+  TRY_ASSIGN(std::vector<KekRow> rows, store.ListKeks());
+  for (KekRow& row : rows) {
+    if (row.version == version) return std::move(row);
+  }
+  return Refuse(Refusal::kKekMoveForbidden);
+}
+
+Result<void> CheckWraps(Store& store, const VaultKeys& keys) {
+  TRY_ASSIGN(const KekRow row, FindKek(store, keys.wrap_version));
+  if (row.status != kKekActive) return Refuse(Refusal::kKekMissing);
+  return {};
+}
+
+MadeAct MakePrepareKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  return MakeKekAct<PrepareKek>(vault, body);
+}
+MadeAct MakeActivateKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  return MakeKekAct<ActivateKek>(vault, body);
+}
+MadeAct MakeRetireKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  return MakeKekAct<RetireKek>(vault, body);
+}
+MadeAct MakeDestroyKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  return MakeKekAct<DestroyKek>(vault, body);
+}
+
+}  // namespace strongroom::vault
