@@ -147,7 +147,8 @@ void ApplyEnvironment(Config& config, std::optional<ConfigProblem>& problem) {
   std::string usage_table;
   EnvText("K3SAI_USAGE_TABLE", usage_table);
   if (!usage_table.empty() && usage_table != "K3SAI.USAGE_LOG" && usage_table != "USAGE_LOG") {
-    problem = ConfigProblem{"environment variable K3SAI_USAGE_TABLE: this version writes K3SAI.USAGE_LOG only"};
+    problem = ConfigProblem{"environment variable K3SAI_USAGE_TABLE: calls are recorded in K3SAI.USAGE_LOG (USAGE_LOG) "
+                            "and in no other table; unset it"};
   }
   EnvText("K3SAI_KEK_PATH", config.vault.kek_path);
   EnvNumber("K3SAI_TIMEOUT_MS", config.worker.timeout_ms, 1, 3'600'000, problem);

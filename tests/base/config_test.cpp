@@ -76,6 +76,8 @@ TEST_CASE("the environment wins over the file") {
   unsetenv("K3SAI_MAX_RETRIES");
   setenv("K3SAI_USAGE_TABLE", "K3SAI.USAGE_LOG", 1);
   const std::string usual = home.Problem();
+  setenv("K3SAI_USAGE_TABLE", "USAGE_LOG", 1);
+  const std::string plain = home.Problem();
   setenv("K3SAI_USAGE_TABLE", "ELSEWHERE", 1);
   const std::string elsewhere = home.Problem();
   unsetenv("K3SAI_USAGE_TABLE");
@@ -87,7 +89,10 @@ TEST_CASE("the environment wins over the file") {
   CHECK(config->worker.inbound_queue == "OTHERQ");
   CHECK(problem.find("K3SAI_MAX_RETRIES") != std::string::npos);
   CHECK(usual.empty());
+  CHECK(plain.empty());
   CHECK(elsewhere.find("K3SAI_USAGE_TABLE") != std::string::npos);
+  CHECK(elsewhere.find("K3SAI.USAGE_LOG") != std::string::npos);
+  CHECK(elsewhere.find('\n') == std::string::npos);
 }
 
 TEST_CASE("the home is the flag, else the environment, else the system's") {
