@@ -128,6 +128,27 @@ TEST_CASE("output: the reply's fields follow the input's, in order") {
         R"("model_used":"m","tokens_in":null,"tokens_out":2,"latency_ms":3,"finish_reason":"end_turn"})");
 }
 
+TEST_CASE("output: an id of any size or form comes back as it was written") {
+  for (const char* id : {"18446744073709551617", "123456789012345678901234567890", "-0", "1.10", "1e400", "0.1000000000000000055",
+                         R"("caf\u00e9")", R"([1, {"a": 2e0}])", "null"}) {
+    const std::string row = std::string(R"({"id":)") + id + R"(,"prompt":"p"})";
+    INFO(row);
+    REQUIRE(ParseInputRow(row));
+    CHECK(OutputLine(row, kSuccess, {}).starts_with(std::string(R"({"id":)") + id + R"(,"prompt":"p",)"));
+  }
+}
+
+TEST_CASE("input: a byte order mark before the first row is no part of it") {
+  const std::string row = "\xef\xbb\xbf{\"id\":1,\"prompt\":\"p\"}";
+  REQUIRE(ParseInputRow(row));
+  CHECK(OutputLine(row, kSuccess, {}).starts_with(R"({"id":1,)"));
+}
+
+TEST_CASE("input: of a name that comes twice the later value stands") {
+  CHECK(ParseInputRow(R"({"prompt":"a","prompt":"b"})")->prompt == "b");
+  CHECK(OutputLine(R"({"id":1,"prompt":"p","id":2})", "{}", {}) == R"({"id":2,"prompt":"p"})");
+}
+
 TEST_CASE("output: a stored response takes its reference's place") {
   const std::string reply = R"({"request_id":"B-1","status":"success","response_ref":"response/ACME/B-1"})";
   const Json line = Json::parse(OutputLine(R"({"id":1,"prompt":"p"})", reply, "long\n\"text\""));

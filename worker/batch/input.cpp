@@ -1,8 +1,9 @@
 #include "worker/batch/input.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -12,70 +13,99 @@
 namespace strongroom::worker {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::size_t kMostLineBytes = 8U << 20;
 constexpr std::int64_t kMostMaxTokens = 1'000'000;
 // A longer prompt travels by reference; a system prompt cannot, and must leave room for the rest of its message.
 constexpr std::size_t kMostSystemPromptBytes = 60'000;
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // some editors begin a file with one
+
 // What a reply may set. A row taken from an earlier output must not keep the other outcome's.
-constexpr const char* kReplyFields[] = {"response",   "response_ref", "model_used",    "tokens_in", "tokens_out",
+constexpr std::string_view kReplyFields[] = {"response",   "response_ref", "model_used",    "tokens_in", "tokens_out",
                                         "latency_ms", "finish_reason", "dropped",      "error_code",
                                         "error_message", "attempts",  "retry_after_ms"};
 
-// ParseJson is discarded where the text is malformed or nested so deeply that printing it again would end the stack.
-Json ParseJson(std::string_view text) {
-  bool deep = false;
-  const auto look = [&deep](int depth, Json::parse_event_t, Json&) {
-    deep = deep || depth > kMostJsonDepth;
-    return !deep;
-  };
-  Json value = Json::parse(text, look, false);
-  return deep ? Json(Json::value_t::discarded) : value;
+// Members are an object's, each as it is written there: a number of any size keeps its digits. Where a name comes twice,
+// the later value stands. nullopt for anything that is not one whole object.
+using Members = std::vector<std::pair<std::string, JsonValue>>;
+
+const JsonValue* FindMember(const Members& members, std::string_view name) {
+  const auto found = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
+  return found == members.end() || found->second.is_null() ? nullptr : &found->second;
+}
+
+void PutMember(Members& members, std::string name, JsonValue value) {
+  const auto found = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
+  if (found != members.end()) found->second = value;
+  else members.emplace_back(std::move(name), value);
+}
+
+std::optional<Members> ReadMembers(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const auto object = JsonValue::Parse(text);
+  if (!object || !object->is_object() || !base::IsUtf8(text) || HasLoneSurrogate(text)) return std::nullopt;
+  Members members;
+  JsonWalk walk(*object);
+  while (const auto value = walk.Next()) PutMember(members, walk.name(), *value);
+  return members;
+}
+
+void AppendMember(std::string& line, std::string_view name, std::string_view value) {
+  if (!line.empty()) line += ',';
+  base::AppendJsonString(line, name);
+  line += ':';
+  line += value;
 }
 
 }  // namespace
 
 std::expected<InputRow, std::string> ParseInputRow(std::string_view line) {
   if (line.size() > kMostLineBytes) return std::unexpected("the line is over 8 MiB");
-  const Json object = ParseJson(line);
-  if (!object.is_object()) return std::unexpected("not a JSON object, or nested deeper than 64");
+  const auto members = ReadMembers(line);
+  if (!members) return std::unexpected("not a JSON object, or nested deeper than 64");
   InputRow row;
   row.text = line;
-  const auto prompt = object.find("prompt");
-  if (prompt == object.end() || !prompt->is_string()) return std::unexpected("\"prompt\" must be a string");
-  row.prompt = prompt->get<std::string>();
+  const JsonValue* prompt = FindMember(*members, "prompt");
+  if (prompt == nullptr || !prompt->is_string()) return std::unexpected("\"prompt\" must be a string");
+  row.prompt = prompt->Text().value_or("");
   if (row.prompt.empty()) return std::unexpected("\"prompt\" is empty");
-  if (const auto system = object.find("system_prompt"); system != object.end() && !system->is_null()) {
+  if (const JsonValue* system = FindMember(*members, "system_prompt")) {
     if (!system->is_string()) return std::unexpected("\"system_prompt\" must be a string");
-    row.system_prompt = system->get<std::string>();
+    row.system_prompt = system->Text();
     std::string printed;
     base::AppendJsonString(printed, *row.system_prompt);
     if (printed.size() > kMostSystemPromptBytes) return std::unexpected("\"system_prompt\" has more than 60000 bytes");
   }
-  if (const auto most = object.find("max_tokens"); most != object.end() && !most->is_null()) {
-    if (!most->is_number_integer() || *most < 1 || *most > kMostMaxTokens) {
+  if (const JsonValue* most = FindMember(*members, "max_tokens")) {
+    row.max_tokens = most->Integer();
+    if (!row.max_tokens || *row.max_tokens < 1 || *row.max_tokens > kMostMaxTokens) {
       return std::unexpected("\"max_tokens\" must be a whole number from 1 to 1000000");
     }
-    row.max_tokens = most->get<std::int64_t>();
   }
   return row;
 }
 
 std::string OutputLine(std::string_view input, std::string_view reply, const std::optional<std::string>& response) {
-  Json line = ParseJson(input);
-  const Json fields = ParseJson(reply);
-  if (!line.is_object()) line = Json::object();
-  if (fields.is_object()) {
-    for (const char* name : kReplyFields) line.erase(name);
-    for (const auto& [name, value] : fields.items()) line[name] = value;
+  Members members = ReadMembers(input).value_or(Members());
+  if (auto fields = ReadMembers(reply)) {
+    const auto of_a_reply = [](const auto& member) {
+      return std::find(std::begin(kReplyFields), std::end(kReplyFields), member.first) != std::end(kReplyFields);
+    };
+    std::erase_if(members, of_a_reply);
+    for (auto& [name, value] : *fields) PutMember(members, std::move(name), value);
+  }
+  std::string line;
+  for (const auto& [name, value] : members) {
+    if (!response || (name != "response" && name != "response_ref")) AppendMember(line, name, value.raw());
   }
   if (response) {
-    line["response"] = *response;
-    line.erase("response_ref");
+    std::string text;
+    base::AppendJsonString(text, RepairUtf8(*response));
+    AppendMember(line, "response", text);
   }
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  // An end of line is space between JSON's tokens, never inside a string.
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return "{" + line + "}";
 }
 
 std::expected<Input, std::string> Input::Open(const std::string& path) {

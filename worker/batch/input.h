@@ -22,7 +22,7 @@ struct InputRow {
 std::expected<InputRow, std::string> ParseInputRow(std::string_view line);
 
 // OutputLine is the input line's object with the reply's fields added, in place of any of those names that it had;
-// `response`, where set, replaces response_ref.
+// `response`, where set, replaces response_ref. Every value keeps its text: an id of 30 digits stays one.
 std::string OutputLine(std::string_view input, std::string_view reply, const std::optional<std::string>& response);
 
 // Input holds where each row of a file stands, and its digest; rows are read again when they are sent, so that memory
