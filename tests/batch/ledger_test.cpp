@@ -111,6 +111,23 @@ TEST_CASE("ledger: replies are taken once, oldest first, from their queue") {
   CHECK_FALSE(FindReply(*database, "ACME", "B1-9").value());
 }
 
+TEST_CASE("ledger: replies to broken messages are found by their queue, those of requests are not among them") {
+  const WorkHouse house;
+  const auto database = house.Connect();
+  REQUIRE(Cancel(*database, Put(*database), "B1-1"));
+  for (const char* queue : {"R", "OTHER"}) {
+    REQUIRE(database->Execute("INSERT INTO REPLY_MESSAGE (LIBRARY, NAME, CUSTOMER, REQUEST_ID, MESSAGE, CREATED_AT, "
+                              "TAKEN_AT) VALUES (?1, ?2, 'ACME', 'B1-2', 'broken', 1, 1)",
+                              {std::string_view(kReplies.library), std::string_view(queue)}));
+  }
+  REQUIRE(database->Execute("INSERT INTO REPLY_MESSAGE (LIBRARY, NAME, MESSAGE, CREATED_AT) VALUES (?1, ?2, 'nobody''s', 1)",
+                            {std::string_view(kReplies.library), std::string_view(kReplies.name)}));
+  const auto broken = BrokenReplies(*database, {kReplies.library, "R"}, "ACME");
+  REQUIRE(broken);
+  CHECK(*broken == std::map<std::string, std::string>{{"B1-2", "broken"}});
+  CHECK(BrokenReplies(*database, {kReplies.library, "R"}, "BETA")->empty());
+}
+
 TEST_CASE("ledger: a waiting message is cancelled, and its reply stands") {
   const WorkHouse house;
   const auto database = house.Connect();

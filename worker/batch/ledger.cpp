@@ -115,6 +115,20 @@ Result<std::optional<std::string>> FindReply(sql::Database& database, const std:
   return message;
 }
 
+Result<std::map<std::string, std::string>> BrokenReplies(sql::Database& database, const QueueName& queue,
+                                                         const std::string& customer) {
+  TRY_ASSIGN(sql::Statement* const rows,
+             database.Query("SELECT REQUEST_ID, MESSAGE FROM REPLY_MESSAGE WHERE CONTENT_HASH IS NULL AND "
+                            "LIBRARY = ?1 AND NAME = ?2 AND CUSTOMER = ?3 AND REQUEST_ID IS NOT NULL",
+                            {queue.library, queue.name, customer}));
+  std::map<std::string, std::string> replies;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return replies;
+    replies[rows->Text(0)] = rows->Text(1);
+  }
+}
+
 Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now) {
   TRY_ASSIGN(const std::int64_t deleted,
              database.Execute("DELETE FROM QUEUE_MESSAGE WHERE MESSAGE_ID = ?1 AND CALL_BEGUN_AT IS NULL AND "

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,9 +41,14 @@ struct TakenReply {
 // TakeReplies marks up to `most` waiting replies of a reply queue as taken and returns them.
 Result<std::vector<TakenReply>> TakeReplies(sql::Database& database, const QueueName& queue, base::Micros now,
                                             std::int64_t most);
-// FindReply returns the stored reply of a request, taken or not; nullopt where there is none.
+// FindReply returns the stored reply of a request, taken or not; nullopt where there is none. See BrokenReplies.
 Result<std::optional<std::string>> FindReply(sql::Database& database, const std::string& customer,
                                              const std::string& request_id);
+// BrokenReplies are the replies on a queue that a worker gave without taking the message for a request, by request id.
+// They are not what a repeated request is answered from, so FindReply, which has an index, does not see them; this walks
+// all replies.
+Result<std::map<std::string, std::string>> BrokenReplies(sql::Database& database, const QueueName& queue,
+                                                         const std::string& customer);
 // CancelUnclaimed ends a request that nobody holds: its message, if it is still there, is removed, and `reply` stands in
 // its place unless there is one already. False where a worker holds it: its reply will come; roll back then.
 Result<bool> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,

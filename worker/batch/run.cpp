@@ -58,6 +58,7 @@ class Run {
   Result<void> WithdrawUnclaimed();
   Result<void> WriteOutput();
   Result<Request> MakeRequest(std::size_t index);
+  Result<std::optional<std::string>> ReplyTo(std::size_t index);
   void Count(std::size_t index, std::string_view reply);
   std::string RequestId(std::size_t index) const { return batch_.batch_id + "-" + std::to_string(index + 1); }
   std::optional<std::size_t> IndexOf(std::string_view request_id) const;
@@ -72,6 +73,7 @@ class Run {
   std::size_t next_ = 0;
   base::Micros looked_late_ = 0;
   std::int64_t seen_version_ = -1;  // of the database, when there was no reply to take
+  std::optional<std::map<std::string, std::string>> broken_;  // replies to broken messages, once they were looked for
   std::string problem_;  // with the file's name, where the input changed
 };
 
@@ -115,9 +117,20 @@ Result<Request> Run::MakeRequest(std::size_t index) {
   return request;
 }
 
+// A worker may have answered a row as broken, say one of another version: that reply counts where there is no other.
+Result<std::optional<std::string>> Run::ReplyTo(std::size_t index) {
+  TRY_ASSIGN(const std::optional<std::string> reply, FindReply(database_, batch_.customer, RequestId(index)));
+  if (reply) return reply;
+  if (!broken_) {
+    TRY_ASSIGN(broken_, BrokenReplies(database_, replies_, batch_.customer));
+  }
+  const auto found = broken_->find(RequestId(index));
+  return found == broken_->end() ? std::nullopt : std::optional(found->second);
+}
+
 Result<void> Run::LookForReplies() {
   for (std::size_t index = 0; index < rows_.size(); ++index) {
-    TRY_ASSIGN(const std::optional<std::string> reply, FindReply(database_, batch_.customer, RequestId(index)));
+    TRY_ASSIGN(const std::optional<std::string> reply, ReplyTo(index));
     if (reply) Count(index, *reply);
   }
   return {};
@@ -209,6 +222,7 @@ Result<void> Run::WithdrawUnclaimed() {
 }
 
 Result<void> Run::WriteOutput() {
+  broken_.reset();  // there may be more by now
   const std::string part = batch_.output_file + ".part";
   std::ofstream out(part, std::ios::binary | std::ios::trunc);
   for (std::size_t index = 0; index < rows_.size(); ++index) {
@@ -217,7 +231,7 @@ Result<void> Run::WriteOutput() {
       problem_ = row.error();
       return Fail(Code::kCorrupt, "the input file cannot be read again");
     }
-    TRY_ASSIGN(const std::optional<std::string> reply, FindReply(database_, batch_.customer, RequestId(index)));
+    TRY_ASSIGN(const std::optional<std::string> reply, ReplyTo(index));
     if (!reply) return Fail(Code::kCorrupt, "a reply that was there is gone");
     const Result<ReplyView> view = ParseReply(*reply);
     std::optional<std::string> response;
@@ -248,7 +262,10 @@ BatchEnd Run::Go() {
   batch_.processed = batch_.failed = 0;
   batch_.status = "running";
   batch_.notes.clear();
-  if (!batch_.started_at) batch_.started_at = base::WallMicros();
+  if (!batch_.started_at) {
+    batch_.started_at = base::WallMicros();
+    broken_.emplace();  // a batch that never ran has no replies to look for
+  }
   Result<void> state = LookForReplies();
   if (state) state = UpdateBatch(database_, batch_);
   int failures = 0;
