@@ -82,15 +82,21 @@ Result<void> WriteFileAtomic(const std::string& path, std::string_view content, 
   const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the file: errno", errno);
   Result<void> written = WriteAll(fd.get(), content);
-  if (written && (fchmod(fd.get(), mode) != 0 || fsync(fd.get()) != 0)) {
-    written = Fail(Code::kUnavailable, "cannot make the file durable: errno", errno);
+  if (written && fchmod(fd.get(), mode) != 0) {
+    written = Fail(Code::kUnavailable, "cannot set the file's mode: errno", errno);
   }
-  if (written && rename(temporary.c_str(), path.c_str()) != 0) {
-    written = Fail(Code::kUnavailable, "cannot put the file in place: errno", errno);
+  if (written) written = PutInPlace(temporary, path);
+  if (!written) unlink(temporary.c_str());
+  return written;
+}
+
+Result<void> PutInPlace(const std::string& temporary, const std::string& path) {
+  const UniqueFd fd(open(temporary.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid() || fsync(fd.get()) != 0) {
+    return Fail(Code::kUnavailable, "cannot make the file durable: errno", errno);
   }
-  if (!written) {
-    unlink(temporary.c_str());
-    return written;
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    return Fail(Code::kUnavailable, "cannot put the file in place: errno", errno);
   }
   return SyncDirectory(Parent(path));
 }

@@ -48,6 +48,19 @@ TEST_CASE("writing where it cannot be written fails and changes nothing") {
   CHECK_FALSE(base::WriteFileAtomic("/dev/full/x", "x", 0600).has_value());
 }
 
+TEST_CASE("a finished temporary takes the place of what was there, or stays where it cannot") {
+  const Folder folder;
+  std::ofstream(folder / "f") << "old";
+  std::ofstream(folder / "f.part") << "new";
+  std::filesystem::create_directories(folder / "d/in-the-way");
+  CHECK_FALSE(base::PutInPlace(folder / "f.part", folder / "d").has_value());
+  CHECK(std::filesystem::exists(folder / "f.part"));
+  REQUIRE(base::PutInPlace(folder / "f.part", folder / "f").has_value());
+  CHECK(base::ReadFile(folder / "f", 100).value() == "new");
+  CHECK_FALSE(std::filesystem::exists(folder / "f.part"));
+  CHECK_FALSE(base::PutInPlace(folder / "f.part", folder / "f").has_value());
+}
+
 TEST_CASE("a file over its bound is not read") {
   const Folder folder;
   REQUIRE(base::WriteFileAtomic(folder / "f", std::string(101, 'x'), 0600).has_value());

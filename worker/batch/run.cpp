@@ -242,10 +242,8 @@ Result<void> Run::WriteOutput() {
   }
   out.close();
   if (!out) return Fail(Code::kUnavailable, "cannot write the output file: disk full, or no right to");
-  if (std::rename(part.c_str(), batch_.output_file.c_str()) != 0) {
-    return Fail(Code::kUnavailable, "cannot put the output file in place: errno", errno);
-  }
-  return {};
+  // COMPLETE in AI_BATCH must not outlive the output it speaks of.
+  return base::PutInPlace(part, batch_.output_file);
 }
 
 Result<void> Run::Step() {
