@@ -2,9 +2,14 @@
 
 #include <random>
 
+#define BATCH_COLUMNS                                                                                           \
+  "BATCH_ID, STATUS, CUSTOMER, PROFILE_REF, INPUT_FILE, INPUT_SHA256, OUTPUT_FILE, INITIATED_BY, TOTAL_UNITS, " \
+  "PROCESSED_UNITS, FAILED_UNITS, IN_FLIGHT, TIMEOUT_MS, INITIATED_AT, STARTED_AT, COMPLETED_AT, NOTES"
+
 namespace strongroom::worker {
 namespace {
 
+// In the order of BATCH_COLUMNS.
 BatchRecord ReadBatch(const sql::Statement& row) {
   BatchRecord batch;
   batch.batch_id = row.Text(0);
@@ -52,10 +57,7 @@ Result<void> InsertBatch(sql::Database& database, const BatchRecord& batch) {
 
 Result<BatchRecord> FindBatch(sql::Database& database, const std::string& batch_id) {
   TRY_ASSIGN(sql::Statement* const row,
-             database.QueryOne("SELECT BATCH_ID, STATUS, CUSTOMER, PROFILE_REF, INPUT_FILE, INPUT_SHA256, OUTPUT_FILE, "
-                               "INITIATED_BY, TOTAL_UNITS, PROCESSED_UNITS, FAILED_UNITS, IN_FLIGHT, TIMEOUT_MS, "
-                               "INITIATED_AT, STARTED_AT, COMPLETED_AT, NOTES FROM AI_BATCH WHERE BATCH_ID = ?1",
-                               {batch_id}));
+             database.QueryOne("SELECT " BATCH_COLUMNS " FROM AI_BATCH WHERE BATCH_ID = ?1", {batch_id}));
   if (row == nullptr) return Fail(Code::kNotFound, "no batch of that id: see `batch status`");
   BatchRecord batch = ReadBatch(*row);
   row->Reset();
@@ -64,11 +66,7 @@ Result<BatchRecord> FindBatch(sql::Database& database, const std::string& batch_
 
 Result<std::vector<BatchRecord>> ListBatches(sql::Database& database, std::int64_t most) {
   TRY_ASSIGN(sql::Statement* const rows,
-             database.Query("SELECT BATCH_ID, STATUS, CUSTOMER, PROFILE_REF, INPUT_FILE, INPUT_SHA256, OUTPUT_FILE, "
-                            "INITIATED_BY, TOTAL_UNITS, PROCESSED_UNITS, FAILED_UNITS, IN_FLIGHT, TIMEOUT_MS, "
-                            "INITIATED_AT, STARTED_AT, COMPLETED_AT, NOTES FROM AI_BATCH "
-                            "ORDER BY INITIATED_AT DESC LIMIT ?1",
-                            {most}));
+             database.Query("SELECT " BATCH_COLUMNS " FROM AI_BATCH ORDER BY INITIATED_AT DESC LIMIT ?1", {most}));
   std::vector<BatchRecord> batches;
   while (true) {
     TRY_ASSIGN(const bool more, rows->Next());
