@@ -8,10 +8,10 @@
 #include <filesystem>
 
 #include "audit/reader.h"
-#include "audit/table.h"
 #include "base/command_line.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/table.h"
 
 namespace strongroom::audit {
 namespace {
@@ -31,7 +31,7 @@ struct Arguments {
 void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 void Complain(std::string_view problem) {
-  std::fprintf(stderr, "auditlog: %s\n", Printable(problem).c_str());
+  std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str());
 }
 
 // OpenTrail opens the trail named by --db, else the home's, read-only. The error is a line for a person.
@@ -112,14 +112,14 @@ std::string Why(const Draft& draft) {
   return draft.purpose ? *draft.reason + ": " + *draft.purpose : *draft.reason;
 }
 
-std::vector<std::string> Cells(const Entry& entry) {
+base::Row Cells(const Entry& entry) {
   const Draft& draft = entry.draft;
   return {base::FormatTime(entry.place.time),
           std::to_string(entry.place.seq),
           draft.actor.name,
           draft.action,
           std::string(OutcomeName(draft.outcome)),
-          draft.key_ref.value_or(draft.customer.value_or("-")),
+          draft.key_ref.value_or(draft.customer.value_or("")),
           Why(draft)};
 }
 
@@ -129,13 +129,14 @@ int RunSearch(const Arguments& arguments) {
     Complain(database.error());
     return kBad;
   }
-  std::vector<std::vector<std::string>> rows;
+  std::vector<base::Row> rows;
   const auto found = Search(**database, arguments.filter, [&](const Entry& entry) {
     if (arguments.json) return Print(entry.bytes + '\n');
     rows.push_back(Cells(entry));
   });
   if (!arguments.json) {
-    Print(FormatTable({"TIME", "SEQ", "ACTOR", "ACTION", "OUTCOME", "KEY OR CUSTOMER", "WHY"}, rows));
+    Print(base::FormatTable(
+        {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"KEY OR CUSTOMER"}, {"WHY"}}, rows));
   }
   if (!found) Complain("the search stopped: " + found.error().Message());
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
@@ -194,8 +195,8 @@ int RunAuditlog(int argc, const char* const* argv) {
     return base::RefuseUsage(base::CommandOf(app), problem.what());
   }
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
-    return base::RefuseUsage(base::CommandOf(app),
-                             "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d");
+    return base::RefuseUsage(base::CommandOf(app), "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how "
+                                                   "long ago, such as 2h or 30d");
   }
   return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
 }

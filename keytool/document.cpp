@@ -47,13 +47,13 @@ std::string ShownTime(const std::string& text) {
   return text.substr(0, kSecondsLength) + "Z";
 }
 
-Outcome<std::vector<Row>> ReadRows(const std::string& json, const std::vector<std::string>& members) {
+Outcome<std::vector<base::Row>> ReadRows(const std::string& json, const std::vector<std::string>& members) {
   const Json list = Parse(json);
   if (!list.is_array()) return Unreadable();
-  std::vector<Row> rows;
+  std::vector<base::Row> rows;
   for (const Json& item : list) {
     if (!item.is_object()) return Unreadable();
-    Row& row = rows.emplace_back();
+    base::Row& row = rows.emplace_back();
     for (const std::string& member : members) {
       const auto found = item.find(member);
       row.push_back(found == item.end() ? "" : Shown(*found));

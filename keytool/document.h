@@ -7,14 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/table.h"
 #include "keytool/problem.h"
-#include "keytool/table.h"
 
 namespace strongroom::keytool {
 
 // Times are shown in UTC to the second, true and false as yes and no, lists with commas between.
 // ReadRows is one row for each object of an array, with these members in this order.
-Outcome<std::vector<Row>> ReadRows(const std::string& json, const std::vector<std::string>& members);
+Outcome<std::vector<base::Row>> ReadRows(const std::string& json, const std::vector<std::string>& members);
 
 // ReadFacts is every member of an object, those of objects inside it included ("trail healthy"), names with spaces.
 using Facts = std::vector<std::pair<std::string, std::string>>;

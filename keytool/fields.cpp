@@ -1,7 +1,7 @@
 #include "keytool/fields.h"
 
 #include "base/bytes.h"
-#include "keytool/table.h"
+#include "base/table.h"
 #include "vault/origin.h"
 
 namespace strongroom::keytool {
@@ -10,7 +10,7 @@ Outcome<void> CheckText(std::string_view flag, std::string_view text, std::size_
   const std::string name(flag);
   if (text.empty()) return Usage(name + " is empty");
   if (text.size() > most) return Usage(name + " is too long: " + std::to_string(most) + " bytes at most");
-  if (Printable(text) != text) return Usage(name + " must be one line of UTF-8 without control characters");
+  if (base::Printable(text) != text) return Usage(name + " must be one line of UTF-8 without control characters");
   return {};
 }
 

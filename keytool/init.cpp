@@ -1,8 +1,8 @@
 #include "keytool/init.h"
 
+#include "base/table.h"
 #include "keytool/output.h"
 #include "keytool/program.h"
-#include "keytool/table.h"
 
 namespace strongroom::keytool {
 namespace {
@@ -25,10 +25,10 @@ Outcome<void> Init(const Context& context) {
     return {};
   }
   Print(finished.output + "made " + context.home + "\n" +
-        FormatFacts({{"  strongroom.toml", "the configuration"},
-                     {"  kek/", "the KEK: back it up now, apart from the databases; without it no key ever opens again"},
-                     {"  vault.db", "keys (sealed), profiles, rates and the trail; vaultd's alone"},
-                     {"  strongroom.db", "queue, replies and usage"}}));
+        base::FormatFacts({{"  strongroom.toml", "the configuration"},
+                           {"  kek/", "the KEK: back it up now, apart from the databases; without it no key ever opens again"},
+                           {"  vault.db", "keys (sealed), profiles, rates and the trail; vaultd's alone"},
+                           {"  strongroom.db", "queue, replies and usage"}}));
   Print("next: " + Command(context, "vaultd") + ", then " +
         Command(context, "keytool onboard CUSTOMER --provider anthropic --model MODEL") + "\n");
   return {};

@@ -33,9 +33,9 @@ std::int64_t NumberOf(const std::string& text) {
 
 Outcome<std::vector<KekLine>> ReadKeks(const Session& session) {
   TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kKekStatus, {}, ""));
-  TRY_ASSIGN(const std::vector<Row> rows, ReadRows(document, {"kek_version", "keys", "status", "held"}));
+  TRY_ASSIGN(const std::vector<base::Row> rows, ReadRows(document, {"kek_version", "keys", "status", "held"}));
   std::vector<KekLine> keks;
-  for (const Row& row : rows) keks.push_back({NumberOf(row[0]), NumberOf(row[1]), row[2], row[3] == "yes"});
+  for (const base::Row& row : rows) keks.push_back({NumberOf(row[0]), NumberOf(row[1]), row[2], row[3] == "yes"});
   return keks;
 }
 
@@ -144,13 +144,13 @@ Outcome<void> ShowKeks(const Context& context) {
     Print(document + "\n");
     return {};
   }
-  TRY_ASSIGN(const std::vector<Row> rows,
+  TRY_ASSIGN(const std::vector<base::Row> rows,
              ReadRows(document, {"kek_version", "status", "check_value", "held", "matches", "keys", "created_at"}));
   if (rows.empty()) {
     Print("no KEKs\n");
     return {};
   }
-  Print(FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true}, {"CREATED"}},
+  Print(base::FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true}, {"CREATED"}},
                     rows));
   return {};
 }

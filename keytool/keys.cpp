@@ -23,7 +23,7 @@ Outcome<void> CheckStatus(const std::string& status) {
 }
 
 // By KEY_REF, versions as numbers: 2 comes before 10.
-bool Before(const Row& a, const Row& b) {
+bool Before(const base::Row& a, const base::Row& b) {
   const auto left = vault::KeyRef::Parse(a.front()), right = vault::KeyRef::Parse(b.front());
   if (!left || !right) return a.front() < b.front();
   const auto order = [](const vault::KeyRef& ref) {
@@ -44,8 +44,8 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
     Print(document + "\n");
     return {};
   }
-  TRY_ASSIGN(std::vector<Row> rows, ReadRows(document, {"key_ref", "status", "origin", "hosted", "created_at",
-                                                        "last_used_at", "grace_until"}));
+  TRY_ASSIGN(std::vector<base::Row> rows, ReadRows(document, {"key_ref", "status", "origin", "hosted", "created_at",
+                                                              "last_used_at", "grace_until"}));
   if (rows.empty()) {
     Print(customer.empty() && status.empty()
               ? "no keys yet; " + Command(context, "keytool onboard CUSTOMER --provider P --model M") + " adds one\n"
@@ -53,7 +53,8 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
     return {};
   }
   std::sort(rows.begin(), rows.end(), Before);
-  Print(FormatTable({{"KEY_REF"}, {"STATUS"}, {"ORIGIN"}, {"HOSTED"}, {"CREATED"}, {"LAST USED"}, {"GRACE UNTIL"}}, rows));
+  Print(base::FormatTable(
+      {{"KEY_REF"}, {"STATUS"}, {"ORIGIN"}, {"HOSTED"}, {"CREATED"}, {"LAST USED"}, {"GRACE UNTIL"}}, rows));
   return {};
 }
 
@@ -67,7 +68,7 @@ Outcome<void> ShowKey(const Context& context, const std::string& key_ref) {
     return {};
   }
   TRY_ASSIGN(const Facts facts, ReadFacts(document));
-  Print(FormatFacts(facts));
+  Print(base::FormatFacts(facts));
   if (ReadMember(document, "intact") == "no") {
     Warn("the row of " + key_ref + " was changed outside vaultd: it does not open; restore it, or rotate the key");
   }

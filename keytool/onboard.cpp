@@ -137,8 +137,8 @@ void Report(const Context& context, const OnboardOptions& options, const Plan& p
   if (!options.key_ref.empty()) key = key_ref + "  held already";
   if (plan.takes_key) key = key_ref + "  ACTIVE, " + ProbedWords(probed);
   Print(options.customer + " is onboarded\n" +
-        FormatFacts({{"  key", key},
-                     {"  profile", plan.profile + "  " + options.provider + ", " + options.model}}));
+        base::FormatFacts({{"  key", key},
+                           {"  profile", plan.profile + "  " + options.provider + ", " + options.model}}));
   Print("next: " + Command(context, "keytool profile show " + plan.profile) + ", or " +
         Command(context, "batch submit FILE.jsonl --customer " + options.customer + " --profile " + plan.profile) +
         "\n");

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "base/log.h"
-#include "keytool/table.h"
+#include "base/table.h"
 
 namespace strongroom::keytool {
 namespace {
@@ -21,10 +21,10 @@ bool FlushOutput() {
   return !lost;
 }
 
-void Warn(std::string_view text) { std::fprintf(stderr, "keytool: warning: %s\n", Printable(text).c_str()); }
+void Warn(std::string_view text) { std::fprintf(stderr, "keytool: warning: %s\n", base::Printable(text).c_str()); }
 
 void Complain(const Problem& problem, bool json) {
-  if (!problem.text.empty()) std::fprintf(stderr, "keytool: %s\n", Printable(problem.text).c_str());
+  if (!problem.text.empty()) std::fprintf(stderr, "keytool: %s\n", base::Printable(problem.text).c_str());
   if (!json) return;
   JsonLine line;
   line.Text("error", problem.name).Text("message", problem.text);

@@ -65,14 +65,14 @@ Outcome<void> ListProfiles(const Context& context, const std::string& customer, 
     Print(document + "\n");
     return {};
   }
-  TRY_ASSIGN(std::vector<Row> rows,
+  TRY_ASSIGN(std::vector<base::Row> rows,
              ReadRows(document, {"profile_ref", "customer", "mode", "status", "provider", "model", "key_ref", "intact"}));
   if (rows.empty()) {
     Print(customer.empty() && status.empty() ? "no profiles yet; `keytool onboard` makes one\n" : "no such profiles\n");
     return {};
   }
   std::sort(rows.begin(), rows.end());
-  Print(FormatTable(
+  Print(base::FormatTable(
       {{"PROFILE_REF"}, {"CUSTOMER"}, {"MODE"}, {"STATUS"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}, {"INTACT"}}, rows));
   return {};
 }
@@ -86,7 +86,7 @@ Outcome<void> ShowProfile(const Context& context, const std::string& profile_ref
     return {};
   }
   TRY_ASSIGN(const Facts facts, ReadFacts(document));
-  Print(FormatFacts(facts));
+  Print(base::FormatFacts(facts));
   if (ReadMember(document, "intact") == "no") {
     Warn("the row of " + profile_ref + " was changed outside vaultd: no key is released for it");
   }

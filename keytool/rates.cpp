@@ -50,12 +50,12 @@ Outcome<void> ListRates(const Context& context) {
     Print("no rates: every call costs 0.00 and is counted as unpriced; `keytool rate set` adds one\n");
     return {};
   }
-  std::vector<Row> rows;
+  std::vector<base::Row> rows;
   for (const vault::Rate& rate : answer->rates) {
     rows.push_back({rate.provider, rate.model, FormatUsd(rate.input_micro_usd), FormatUsd(rate.output_micro_usd),
                     ShownTime(base::FormatTime(rate.effective_from))});
   }
-  Print(FormatTable({{"PROVIDER"}, {"MODEL"}, {"INPUT USD/MTOK", true}, {"OUTPUT USD/MTOK", true}, {"SINCE"}}, rows));
+  Print(base::FormatTable({{"PROVIDER"}, {"MODEL"}, {"INPUT USD/MTOK", true}, {"OUTPUT USD/MTOK", true}, {"SINCE"}}, rows));
   return {};
 }
 

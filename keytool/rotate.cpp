@@ -40,8 +40,8 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
     line.Text("key_ref", done.new_key_ref).Text("old_key_ref", done.old_key_ref).Text("grace_until", until);
     return Print(line.Raw("probe", ProbedJson(probed)).Str() + "\n");
   }
-  Print("rotated\n" + FormatFacts({{"  new", done.new_key_ref + "  ACTIVE, " + ProbedWords(probed)},
-                                   {"  old", done.old_key_ref + "  ROTATED, works until " + until}}));
+  Print("rotated\n" + base::FormatFacts({{"  new", done.new_key_ref + "  ACTIVE, " + ProbedWords(probed)},
+                                         {"  old", done.old_key_ref + "  ROTATED, works until " + until}}));
   Print("next: revoke the old key at its provider after that; sooner here with " +
         Command(session.context(), "keytool revoke " + done.old_key_ref + " --reason TEXT") + "\n");
 }

@@ -37,7 +37,7 @@ Outcome<void> ShowStatus(const Context& context) {
   }
   TRY_ASSIGN(Facts facts, ReadFacts(document));
   facts.insert(facts.begin(), {"vaultd", "answers at " + session.config().vault.socket});
-  Print(FormatFacts(facts));
+  Print(base::FormatFacts(facts));
   WarnOf(document, facts);
   return {};
 }

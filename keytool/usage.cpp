@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "base/config.h"
+#include "base/table.h"
 #include "keytool/fields.h"
 #include "keytool/money.h"
 #include "keytool/output.h"
-#include "keytool/table.h"
 #include "sql/database.h"
 
 namespace strongroom::keytool {
@@ -72,15 +72,15 @@ void PrintJson(const std::vector<Line>& lines) {
 
 void PrintTable(std::vector<Line> lines) {
   lines.push_back(Total(lines));
-  std::vector<Row> rows;
+  std::vector<base::Row> rows;
   for (const Line& line : lines) {
     rows.push_back({line.customer, line.provider, line.model, line.key_ref, std::to_string(line.requests),
                     std::to_string(line.successes), std::to_string(line.tokens_in), std::to_string(line.tokens_out),
                     FormatUsd(line.cost_micro_usd)});
   }
-  Print(FormatTable({{"CUSTOMER"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}, {"REQUESTS", true}, {"SUCCESSES", true},
-                     {"TOKENS IN", true}, {"TOKENS OUT", true}, {"COST USD", true}},
-                    rows));
+  Print(base::FormatTable({{"CUSTOMER"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}, {"REQUESTS", true}, {"SUCCESSES", true},
+                           {"TOKENS IN", true}, {"TOKENS OUT", true}, {"COST USD", true}},
+                          rows));
 }
 
 }  // namespace

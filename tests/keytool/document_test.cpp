@@ -9,7 +9,7 @@ namespace strongroom::keytool {
 TEST_CASE("an array of objects becomes rows, whatever is missing or new") {
   const auto rows = ReadRows(R"([{"a":"x","b":null,"new":1},{"b":true,"a":3}])", {"a", "b", "c"});
   REQUIRE(rows.has_value());
-  CHECK(*rows == std::vector<Row>{{"x", "", ""}, {"3", "yes", ""}});
+  CHECK(*rows == std::vector<base::Row>{{"x", "", ""}, {"3", "yes", ""}});
   CHECK(ReadRows("[]", {"a"})->empty());
   for (const char* bad : {"", "{", "{}", "[1]", "null", "[{]"}) {
     CHECK(ReadRows(bad, {"a"}).error().name == "CORRUPT");

@@ -129,7 +129,7 @@ TEST_CASE("a list of more keys than one answer holds is whole") {
   CHECK(table.find("ACME/anthropic/default/2 ") < table.find("ACME/anthropic/default/10 "));
   const auto rows = ReadRows(vault.Must({"list", "--json"}), {"key_ref"});
   REQUIRE(rows.has_value());
-  CHECK(std::set<Row>(rows->begin(), rows->end()).size() == 5000);
+  CHECK(std::set<base::Row>(rows->begin(), rows->end()).size() == 5000);
 }
 
 TEST_CASE("rotate, suspend, resume, compromise and revoke") {

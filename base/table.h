@@ -7,9 +7,7 @@
 
 #include "base/printable.h"
 
-namespace strongroom::keytool {
-
-using base::Printable;
+namespace strongroom::base {
 
 // Column is a heading; numbers stand at the right of theirs.
 struct Column {
@@ -25,4 +23,4 @@ std::string FormatTable(const std::vector<Column>& columns, const std::vector<Ro
 // FormatFacts renders names and values, one pair a line, the values aligned.
 std::string FormatFacts(const std::vector<std::pair<std::string, std::string>>& facts);
 
-}  // namespace strongroom::keytool
+}  // namespace strongroom::base

@@ -1,14 +1,14 @@
-#include "keytool/table.h"
+#include "base/table.h"
 
 #include <algorithm>
 
-namespace strongroom::keytool {
+namespace strongroom::base {
 namespace {
 
 constexpr std::size_t kGap = 2;
 
 void AppendCell(std::string& line, const std::string& cell, std::size_t width, bool right) {
-  const std::string padding(width - base::WidthOf(cell), ' ');
+  const std::string padding(width - WidthOf(cell), ' ');
   line += right ? padding + cell : cell + padding;
 }
 
@@ -25,7 +25,7 @@ std::string FormatTable(const std::vector<Column>& columns, const std::vector<Ro
   }
   std::vector<std::size_t> widths(columns.size());
   for (const Row& line : lines) {
-    for (std::size_t i = 0; i < columns.size(); ++i) widths[i] = std::max(widths[i], base::WidthOf(line[i]));
+    for (std::size_t i = 0; i < columns.size(); ++i) widths[i] = std::max(widths[i], WidthOf(line[i]));
   }
   std::string out;
   for (const Row& line : lines) {
@@ -41,7 +41,7 @@ std::string FormatTable(const std::vector<Column>& columns, const std::vector<Ro
 
 std::string FormatFacts(const std::vector<std::pair<std::string, std::string>>& facts) {
   std::size_t width = 0;
-  for (const auto& [name, value] : facts) width = std::max(width, base::WidthOf(Printable(name)));
+  for (const auto& [name, value] : facts) width = std::max(width, WidthOf(Printable(name)));
   std::string out;
   for (const auto& [name, value] : facts) {
     AppendCell(out, Printable(name), width, false);
@@ -51,4 +51,4 @@ std::string FormatFacts(const std::vector<std::pair<std::string, std::string>>& 
   return out;
 }
 
-}  // namespace strongroom::keytool
+}  // namespace strongroom::base

@@ -1,9 +1,9 @@
-#include "keytool/table.h"
+#include "base/table.h"
 
 // After our headers: its CHECK replaces ours.
 #include <catch2/catch.hpp>
 
-namespace strongroom::keytool {
+namespace strongroom::base {
 
 TEST_CASE("a table aligns by characters, numbers to the right") {
   CHECK(FormatTable({{"NAME"}, {"N", true}}, {{"z\xc3\xb6", "1"}, {"abcde", "100"}}) ==
@@ -26,4 +26,4 @@ TEST_CASE("stored text cannot steer the terminal") {
   CHECK(FormatTable({{"A"}}, {{"\x1b]0;owned\x07"}}) == "A\n?]0;owned?\n");
 }
 
-}  // namespace strongroom::keytool
+}  // namespace strongroom::base
