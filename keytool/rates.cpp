@@ -26,6 +26,20 @@ std::string RatesJson(const std::vector<vault::Rate>& rates) {
   return "[" + list + "]\n";
 }
 
+Outcome<std::vector<vault::Rate>> AllRates(const Session& session) {
+  std::vector<vault::Rate> rates;
+  for (bool more = true; more;) {
+    vault::RatesRequest request;
+    if (!rates.empty()) request = {rates.back().model, rates.back().provider};
+    TRY_ASSIGN(const Bytes body, session.Ask(vault::Operation::kGetRates, request.Encode(), ""));
+    const auto page = vault::RatesAnswer::Decode(body);
+    if (!page) return Unreadable();
+    rates.insert(rates.end(), page->rates.begin(), page->rates.end());
+    more = page->more && !page->rates.empty();
+  }
+  return rates;
+}
+
 Outcome<std::int64_t> ReadPrice(std::string_view flag, const std::string& text) {
   const auto price = ParseUsd(text);
   if (!price) return Usage(std::string(flag) + ": " + price.error().Message());
@@ -36,22 +50,20 @@ Outcome<std::int64_t> ReadPrice(std::string_view flag, const std::string& text) 
 
 Outcome<void> ListRates(const Context& context) {
   TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(const Bytes body, session.Ask(vault::Operation::kGetRates, {}, ""));
-  auto answer = vault::RatesAnswer::Decode(body);
-  if (!answer) return Unreadable();
-  std::sort(answer->rates.begin(), answer->rates.end(), [](const vault::Rate& a, const vault::Rate& b) {
+  TRY_ASSIGN(std::vector<vault::Rate> rates, AllRates(session));
+  std::sort(rates.begin(), rates.end(), [](const vault::Rate& a, const vault::Rate& b) {
     return std::tie(a.provider, a.model) < std::tie(b.provider, b.model);
   });
   if (context.json) {
-    Print(RatesJson(answer->rates));
+    Print(RatesJson(rates));
     return {};
   }
-  if (answer->rates.empty()) {
+  if (rates.empty()) {
     Print("no rates: every call costs 0.00 and is counted as unpriced; `keytool rate set` adds one\n");
     return {};
   }
   std::vector<base::Row> rows;
-  for (const vault::Rate& rate : answer->rates) {
+  for (const vault::Rate& rate : rates) {
     rows.push_back({rate.provider, rate.model, FormatUsd(rate.input_micro_usd), FormatUsd(rate.output_micro_usd),
                     ShownTime(base::FormatTime(rate.effective_from))});
   }

@@ -83,9 +83,11 @@ void Walk(auto& walk, Is<ProfileAnswer> auto& m) {
   walk(m.key_ref, m.system_prompt, m.models_allowed, m.api_version);
   walk(m.default_max_tokens, m.default_temp_tenths, m.rpm, m.tpm, m.quota, m.epoch);
 }
+void Walk(auto& walk, Is<RatesRequest> auto& m) { walk(m.after_model, m.after_provider); }
 void Walk(auto& walk, Is<RatesAnswer> auto& m) {
   walk(m.epoch);
   walk.Many(m.rates);
+  walk(m.more);
 }
 void Walk(auto& walk, Is<AddKeyRequest> auto& m) {
   walk(m.customer, m.provider, m.label, m.endpoint, m.reason, m.hosted, m.like);
@@ -206,6 +208,7 @@ Result<FrameHeader> DecodeHeader(ByteView bytes) {
 STRONGROOM_CODEC(ResolveRequest)
 STRONGROOM_CODEC(ResolveAnswer)
 STRONGROOM_CODEC(ProfileAnswer)
+STRONGROOM_CODEC(RatesRequest)
 STRONGROOM_CODEC(RatesAnswer)
 STRONGROOM_CODEC(AddKeyRequest)
 STRONGROOM_CODEC(ActivateKeyRequest)

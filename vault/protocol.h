@@ -158,9 +158,17 @@ struct Rate {
   std::int64_t input_micro_usd = 0, output_micro_usd = 0;
   base::Micros effective_from = 0;
 };
+// RatesRequest names the rate that the page before ended with; both are empty for the first.
+struct RatesRequest {
+  std::string after_model, after_provider;
+  Bytes Encode() const;
+  static Result<RatesRequest> Decode(ByteView body);
+};
+// RatesAnswer is one page of the rates in force, by model and provider. `more` is true where others follow its last.
 struct RatesAnswer {
   std::int64_t epoch = 0;
   std::vector<Rate> rates;
+  bool more = false;
   Bytes Encode() const;
   static Result<RatesAnswer> Decode(ByteView body);
 };

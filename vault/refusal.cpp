@@ -91,7 +91,7 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kInternal, "INTERNAL", Code::kInternal,
      "request refused: vaultd failed in a way it should not; its log has the line, please report it"},
     {Refusal::kAnswerTooLarge, "ANSWER_TOO_LARGE", Code::kInvalidArgument,
-     "the answer outgrows a frame: more profiles on the key, or rates on the card, than one answer holds"},
+     "the answer outgrows a frame: the key has more profiles than one answer holds"},
     {Refusal::kKekMoveForbidden, "KEK_MOVE_FORBIDDEN", Code::kRefused,
      "nothing was done: a KEK version in this state cannot make that move; 'keytool kek status' says what state each is "
      "in, 'keytool kek rotate' finishes a rotation that was begun"},

@@ -94,13 +94,13 @@ Result<std::optional<std::string>> Store::FirstRecord() {
   return std::string(base::AsText(bytes));
 }
 
-Result<std::vector<Rate>> Store::CurrentRates(base::Micros now) {
+Result<std::vector<Rate>> Store::CurrentRates(base::Micros now, const RatesRequest& after, std::int64_t most) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT MODEL, PROVIDER, INPUT_USD_PER_MTOK, OUTPUT_USD_PER_MTOK, EFFECTIVE_FROM "
                              "FROM RATE_CARD R WHERE EFFECTIVE_FROM = (SELECT MAX(N.EFFECTIVE_FROM) FROM RATE_CARD N "
                              "WHERE N.MODEL = R.MODEL AND N.PROVIDER = R.PROVIDER AND N.EFFECTIVE_FROM <= ?1) "
-                             "ORDER BY PROVIDER, MODEL",
-                             {now}));
+                             "AND (MODEL, PROVIDER) > (?2, ?3) ORDER BY MODEL, PROVIDER LIMIT ?4",
+                             {now, std::string_view(after.after_model), std::string_view(after.after_provider), most}));
   std::vector<Rate> rates;
   while (true) {
     TRY_ASSIGN(const bool more, rows->Next());

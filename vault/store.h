@@ -125,8 +125,9 @@ class Store {
   // FirstRecord is the bytes of the trail's record 0.
   Result<std::optional<std::string>> FirstRecord();
 
-  // Rates. CurrentRates is the newest row of each model and provider that is in force at `now`.
-  Result<std::vector<Rate>> CurrentRates(base::Micros now);
+  // Rates. CurrentRates is the newest row of each model and provider that is in force at `now`: by model and provider, at
+  // most `most` after the one that `after` names.
+  Result<std::vector<Rate>> CurrentRates(base::Micros now, const RatesRequest& after = {}, std::int64_t most = INT64_MAX);
   Result<void> InsertRate(const Rate& rate);
 
  private:

@@ -3,6 +3,11 @@
 #include "vault/profile_mac.h"
 
 namespace strongroom::vault {
+namespace {
+
+constexpr std::int64_t kMostRates = 1000;  // a page; a rate has at most some 450 bytes
+
+}  // namespace
 
 // The caller compares `customer` with the request's; the vault does so again at each resolve.
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
@@ -35,10 +40,12 @@ Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
 }
 
 Result<Bytes> GetRates(OpenVault& vault, Store& store, ByteView body) {
-  if (!body.empty()) return Refuse(Refusal::kMalformed);
+  const auto request = RatesRequest::Decode(body);
+  if (!request) return Refuse(Refusal::kMalformed);
   RatesAnswer answer;
   answer.epoch = vault.epoch.value();
-  TRY_ASSIGN(answer.rates, store.CurrentRates(base::WallMicros()));
+  TRY_ASSIGN(answer.rates, store.CurrentRates(base::WallMicros(), *request, kMostRates));
+  answer.more = std::ssize(answer.rates) == kMostRates;
   return answer.Encode();
 }
 

@@ -62,12 +62,19 @@ asio::awaitable<Result<std::shared_ptr<const Profile>>> ProfileCache::Find(const
 asio::awaitable<Result<std::shared_ptr<const ProfileCache::Rates>>> ProfileCache::FindRates(base::Micros deadline) {
   if (rates_) co_return rates_;
   const std::int64_t generation = generation_;
-  const Bytes body;
-  const Result<vault::Answer> answer = co_await AskPatiently(client_, vault::Operation::kGetRates, body, deadline);
-  if (!answer) co_return Fail(answer.error());
-  Result<vault::RatesAnswer> rates = vault::RatesAnswer::Decode(answer->body);
-  if (!rates) co_return Fail(rates.error());
-  auto kept = std::make_shared<const Rates>(std::move(rates->rates));
+  Rates all;
+  for (bool more = true; more;) {
+    vault::RatesRequest request;
+    if (!all.empty()) request.after_model = all.back().model, request.after_provider = all.back().provider;
+    const Bytes body = request.Encode();
+    const Result<vault::Answer> answer = co_await AskPatiently(client_, vault::Operation::kGetRates, body, deadline);
+    if (!answer) co_return Fail(answer.error());
+    const Result<vault::RatesAnswer> page = vault::RatesAnswer::Decode(answer->body);
+    if (!page) co_return Fail(page.error());
+    all.insert(all.end(), page->rates.begin(), page->rates.end());
+    more = page->more && !page->rates.empty();
+  }
+  auto kept = std::make_shared<const Rates>(std::move(all));
   if (generation == generation_) rates_ = kept;
   co_return kept;
 }

@@ -158,4 +158,22 @@ TEST_CASE("keys: what is no key is refused with the reason, and is not quoted") 
   REQUIRE(taken.code == 0);
 }
 
+TEST_CASE("keys: a rate card longer than one answer still prices calls") {
+  House house;
+  house.Init();
+  REQUIRE(house.Vault()
+              ->Execute("WITH RECURSIVE N(I) AS (SELECT 1 UNION ALL SELECT I + 1 FROM N WHERE I < 20000) INSERT INTO "
+                        "RATE_CARD SELECT 'a-model-with-a-longer-name-' || I, 'anthropic', 1, 1, 1 FROM N")
+              .has_value());
+  house.StartSim();
+  house.StartVaultd();
+  house.StartWorker();
+  house.Onboard("ACME");
+  REQUIRE(Field(house.Ask("r-1", "Hello"), "status") == "success");
+  REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM USAGE_LOG WHERE COST_BASIS_USD > 0") == 1);
+  const auto rates = nlohmann::json::parse(house.Keytool({"rate", "list", "--json"}).out, nullptr, false);
+  REQUIRE(rates.is_array());
+  REQUIRE(rates.size() > 20'000);
+}
+
 }  // namespace strongroom::e2e

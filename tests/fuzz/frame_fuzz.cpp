@@ -52,7 +52,8 @@ constexpr Check kChecks[] = {Header,
                              Message<SetRateRequest>,
                              Message<ListRequest>,
                              Message<ProbeAnswer>,
-                             Message<ListAnswer>};
+                             Message<ListAnswer>,
+                             Message<RatesRequest>};
 
 }  // namespace
 

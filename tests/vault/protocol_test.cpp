@@ -54,7 +54,9 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(profile);
   RatesAnswer rates;
   rates.rates = {Rate{"m", "p", 1, 2, 3}, Rate{"n", "", 4, 5, 6}};
+  rates.more = true;
   Sound(rates);
+  Sound(RatesRequest{"m", "p"});
   Sound(AddKeyRequest{"ACME", "openai", "default", "https://x", "why", true, ""});
   ActivateKeyRequest activate;
   activate.key_ref = "k";

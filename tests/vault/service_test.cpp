@@ -169,7 +169,7 @@ TEST_CASE("rates: seeded, set, and read by workers", "[service]") {
   set.reason = "our contract";
   REQUIRE(house.Ask(Operation::kSetRate, set.Encode()).has_value());
   CHECK(house.Last().draft.before->at("input_micro_usd") == "3000000");
-  const auto reply = house.Ask(Operation::kGetRates, Bytes{}, static_cast<std::uint8_t>(Role::kWorker));
+  const auto reply = house.Ask(Operation::kGetRates, RatesRequest{}.Encode(), static_cast<std::uint8_t>(Role::kWorker));
   REQUIRE(reply.has_value());
   const auto rates = RatesAnswer::Decode(reply->body);
   REQUIRE(rates.has_value());
