@@ -82,9 +82,13 @@ Process House::Spawn(const std::string& program, const std::vector<std::string>&
   return Process({program, all, environment}, Stem(program));
 }
 
-void House::StartVaultd(const std::map<std::string, std::string>& environment) {
+bool House::RunVaultd(const std::map<std::string, std::string>& environment) {
   vaultd_ = Spawn("vaultd", {"--foreground"}, environment);
-  const bool up = Eventually([this] { return !vaultd_.running() || Keytool({"status"}).code == 0; });
+  return Eventually([this] { return !vaultd_.running() || Keytool({"status"}).code == 0; });
+}
+
+void House::StartVaultd(const std::map<std::string, std::string>& environment) {
+  const bool up = RunVaultd(environment);
   INFO("vaultd: " << vaultd_.Err() << "; status: " << Keytool({"status"}).err);
   REQUIRE(up);
   REQUIRE(vaultd_.running());

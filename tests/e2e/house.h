@@ -68,6 +68,8 @@ class House {
   // Init runs keytool init, and shortens leases to 1 s so that crashes are noticed soon.
   void Init();
   void StartVaultd(const std::map<std::string, std::string>& environment = {});
+  // RunVaultd is StartVaultd of one that may die at any moment: it returns once vaultd answers or has ended.
+  bool RunVaultd(const std::map<std::string, std::string>& environment);
   // StartWorker starts worker number 0, 1 …
   void StartWorker(std::size_t number = 0, const std::map<std::string, std::string>& environment = {},
                    const std::vector<std::string>& arguments = {});

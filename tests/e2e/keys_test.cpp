@@ -47,6 +47,30 @@ TEST_CASE("keys: rotation during a batch fails no row") {
   REQUIRE(StatusOf(house, kSecond) == "ACTIVE");
 }
 
+TEST_CASE("keys: the KEK is rotated three times during a batch, and no row fails") {
+  House house;
+  house.Ready({{"--latency-ms", "40"}});
+  Process batch = house.Spawn("batch", {"submit", house.Prompts("rows.jsonl", 120), "--customer", "ACME", "--profile",
+                                        "ACME_DEFAULT", "--in-flight", "4", "--out", house.Path("rows.out")});
+  for (int i = 1; i <= 3; ++i) {
+    REQUIRE(Eventually([&] { return UsageRows(house) >= 20 * i; }));
+    const Ended rotated = house.Act({"kek", "rotate", "--json"});
+    INFO(rotated.out << rotated.err);
+    REQUIRE(rotated.code == 0);
+    REQUIRE(Field(rotated.out, "kek_version") == std::to_string(i + 1));
+    REQUIRE(Field(rotated.out, "retired") == std::to_string(i));
+    REQUIRE(Field(rotated.out, "rewrapped") == "1");
+  }
+  REQUIRE(UsageRows(house) < 120);
+  const Ended ended = batch.Wait();
+  INFO(ended.out << ended.err);
+  REQUIRE(ended.code == 0);
+  REQUIRE(house.Act({"kek", "destroy", "1"}).code == 1);  // 7 days have not passed
+  REQUIRE(house.Act({"kek", "destroy", "0"}).code == 2);
+  REQUIRE(house.Keytool({"kek", "rotate"}).code == 2);  // no reason
+  REQUIRE(house.Auditlog({"verify"}).code == 0);
+}
+
 TEST_CASE("keys: suspend, resume, revoke and compromise count from the next call on") {
   House house;
   house.Ready();
