@@ -6,6 +6,7 @@
 #include "keytool/kek.h"
 #include "keytool/profiles.h"
 #include "keytool/rates.h"
+#include "keytool/seal.h"
 #include "keytool/status.h"
 #include "keytool/usage.h"
 #include "keytool/wiring.h"
@@ -140,6 +141,16 @@ void AddKeks(CLI::App& app, Choice& choice) {
   });
 }
 
+void AddSeal(CLI::App& app, Choice& choice, const std::string& name, const std::string& help,
+             Outcome<void> (*act)(const Context&, const std::string&)) {
+  CLI::App* command = AddCommand(app, choice, name, help);
+  const auto why = std::make_shared<std::string>();
+  command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  command->callback([why, act, &choice] {
+    choice.action = [why, act](const Context& context) { return act(context, *why); };
+  });
+}
+
 void AddUsage(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "usage", "what was called and what it cost");
   const auto customer = std::make_shared<std::string>();
@@ -159,6 +170,8 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddProfiles(app, choice);
   AddRates(app, choice);
   AddKeks(app, choice);
+  AddSeal(app, choice, "seal", "have vaultd give up its KEKs: no key leaves until unseal", &SealVault);
+  AddSeal(app, choice, "unseal", "have vaultd read its KEK files again", &UnsealVault);
   AddUsage(app, choice);
 }
 

@@ -19,7 +19,7 @@ void WarnOf(const std::string& document, const Facts& facts) {
   if (const std::string paths = ReadMember(document, "exposed"); !paths.empty()) {
     Warn("others than its owner may open " + paths + ": chmod go= it, and if somebody could have copied a KEK, rotate");
   }
-  if (is("sealed", "yes")) Warn("the vault is sealed: no KEK is loaded");
+  if (is("sealed", "yes")) Warn("the vault is sealed: no key leaves; `keytool unseal` once its KEK files are in place");
   if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");
   if (is("single user", "yes")) {
     Warn("single_user = true: one user may be admin and worker at once; give the roles users of their own in production");

@@ -5,10 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "base/process.h"
 #include "vault/cipher.h"
-#include "vault/kek_acts.h"
-#include "vault/kek_file.h"
+#include "vault/load_keys.h"
 #include "vault/store.h"
 
 namespace strongroom::vault {
@@ -19,13 +19,6 @@ std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected
 template <typename T>
 using OrProblem = std::expected<T, VaultProblem>;
 
-std::string DatabaseName(const base::Config& config) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  const std::string& url = config.vault.database;
-  // What follows "odbc:" may hold a password.
-  return url.starts_with(kSqlite) ? url.substr(kSqlite.size()) : std::string("the vault database");
-}
-
 OrProblem<std::unique_ptr<sql::Database>> OpenDatabase(const base::Config& config, const sql::OpenOptions& options) {
   auto database = sql::Open(config.vault.database, options);
   if (database) return std::move(*database);
@@ -34,61 +27,6 @@ OrProblem<std::unique_ptr<sql::Database>> OpenDatabase(const base::Config& confi
     return Problem("there is no vault at " + name + ": run 'keytool init', or name another home with --home");
   }
   return Problem("cannot open " + name + ": " + database.error().Message());
-}
-
-OrProblem<Keyring> LoadKeyring(const base::Config& config) {
-  auto keyring = Keyring::Load(config.vault.kek_path);
-  if (keyring) return std::move(*keyring);
-  const KekProblem& problem = keyring.error();
-  return Problem("the KEK at " + problem.path + " was refused: " + problem.error.Message());
-}
-
-// CheckKeks demands every KEK that keys may be under, and that it is the one the database means: a wrong one would make
-// every key look tampered. A PREPARED one wraps nothing yet. What is retired or unknown is not held. It returns the ACTIVE
-// one.
-OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<KekRow>& rows,
-                                  Keyring& keyring) {
-  std::int64_t active = 0;
-  Keyring wanted;
-  for (const KekRow& row : rows) {
-    const bool prepared = row.status == kKekPrepared;
-    if (row.status != kKekActive && row.status != kKekRetiring && !prepared) continue;
-    const std::string version = std::to_string(row.version);
-    const auto kek = keyring.Find(row.version);
-    if (!kek && prepared) continue;
-    if (!kek) {
-      return Problem("KEK version " + version + " is missing at " + config.vault.kek_path + ": put " + version +
-                     ".key back from your backup");
-    }
-    const auto value = CheckValue(**kek);
-    const bool right = value && Cipher::Equal(*value, row.check_value);
-    if (!right && prepared) continue;
-    if (!right) {
-      return Problem("KEK version " + version + " at " + config.vault.kek_path +
-                     " is not this vault's KEK: put the right file back from your backup");
-    }
-    wanted.Add(row.version, *kek);
-    if (row.status == kKekActive) active = row.version;
-  }
-  if (active == 0) return Problem("the vault database names no ACTIVE KEK: it is damaged, restore it");
-  keyring = std::move(wanted);
-  return active;
-}
-
-OrProblem<std::shared_ptr<const MacKey>> LoadSecret(const base::Config& config, Store& store, const Keyring& keyring,
-                             std::string_view vault_id, std::string_view name) {
-  const std::string what = DatabaseName(config) + ": the vault's own key '" + std::string(name) + "' ";
-  const auto row = store.FindSecret(name);
-  if (!row) return Problem(what + "cannot be read: " + row.error().Message());
-  if (!*row) return Problem(what + "is missing: the database is damaged, restore it");
-  const auto kek = keyring.Find((*row)->kek_version);
-  if (!kek) {
-    return Problem(what + "is under KEK version " + std::to_string((*row)->kek_version) + ", which is not at " +
-                   config.vault.kek_path);
-  }
-  auto key = UnwrapMacKey(**kek, vault_id, name, **row);
-  if (!key) return Problem(what + "does not open: its row was changed outside vaultd, restore it");
-  return std::make_shared<const MacKey>(std::move(*key));
 }
 
 // The trail keeps the name it began with: a host that is renamed, or a container with a new name each time, does not
@@ -102,31 +40,28 @@ std::string KnownLogName(Store& store, std::string_view vault_id) {
   return LogName(vault_id);
 }
 
+// A vault whose KEK is not there opens sealed: its trail, its lists and its status are at hand, and unseal brings the rest.
+// A KEK that is there and wrong is another matter: somebody has to look at it first.
 OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store& store) {
   const auto row = store.FindVault();
   if (!row) return Problem(DatabaseName(config) + " cannot be read: " + row.error().Message());
-  const auto keks = store.ListKeks();
-  if (!keks) return Problem(DatabaseName(config) + " cannot be read: " + keks.error().Message());
-  auto keys = std::make_shared<VaultKeys>();
-  auto keyring = LoadKeyring(config);
-  if (!keyring) return std::unexpected(keyring.error());
-  keys->keyring = std::move(*keyring);
-  const auto active = CheckKeks(config, *keks, keys->keyring);
-  if (!active) return std::unexpected(active.error());
-  keys->wrap_version = *active;
-  auto profile = LoadSecret(config, store, keys->keyring, row->vault_id, kProfileMacSecret);
-  if (!profile) return std::unexpected(profile.error());
-  keys->profile_key = std::move(*profile);
-  auto fingerprint = LoadSecret(config, store, keys->keyring, row->vault_id, kFingerprintSecret);
-  if (!fingerprint) return std::unexpected(fingerprint.error());
-  keys->fingerprint_key = std::move(*fingerprint);
+  auto keys = LoadKeys(config, store, row->vault_id);
+  if (!keys && !keys.error().missing) return Problem(keys.error().text);
   auto vault = std::make_unique<OpenVault>(config, row->vault_id);
-  vault->held.Put(std::move(keys));
+  if (keys) vault->held.Put(std::move(*keys));
+  else base::Log(base::Level::kWarning, "sealed", {{"why", keys.error().text}});
   vault->epoch.Publish(row->epoch);
   return vault;
 }
 
 }  // namespace
+
+std::string DatabaseName(const base::Config& config) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  const std::string& url = config.vault.database;
+  // What follows "odbc:" may hold a password.
+  return url.starts_with(kSqlite) ? url.substr(kSqlite.size()) : std::string("the vault database");
+}
 
 Result<std::shared_ptr<const VaultKeys>> OpenVault::Keys() const {
   auto keys = held.Get();

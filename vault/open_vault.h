@@ -67,6 +67,9 @@ struct OpenVault {
 // LoadVault opens the vault database and keys of a configuration and starts the trail's writer; nothing is recorded.
 std::expected<std::unique_ptr<OpenVault>, VaultProblem> LoadVault(const base::Config& config);
 
+// DatabaseName is the vault database as its messages call it: never a URL that may hold a password.
+std::string DatabaseName(const base::Config& config);
+
 // OpenReader opens the connection that answers questions.
 Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config);
 

@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr bool kKey = true, kNoKey = false;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 22> kOperations{{
+constexpr std::array<OperationRow, 24> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -41,6 +41,8 @@ constexpr std::array<OperationRow, 22> kOperations{{
     {Operation::kRewrapKeys, "rewrap_keys", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRewrapKeys},
     {Operation::kRetireKek, "retire_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRetireKek},
     {Operation::kDestroyKek, "destroy_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDestroyKek},
+    {Operation::kSeal, "seal", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSeal},
+    {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeUnseal},
 }};
 
 }  // namespace

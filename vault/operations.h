@@ -66,7 +66,7 @@ const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
-// kek_acts.cpp, rewrap.cpp.
+// kek_acts.cpp, rewrap.cpp, seal_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
@@ -91,5 +91,7 @@ MadeAct MakeActivateKek(OpenVault& vault, ByteView body, std::optional<SecretVal
 MadeAct MakeRewrapKeys(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRetireKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeDestroyKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeSeal(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 }  // namespace strongroom::vault

@@ -60,6 +60,8 @@ enum class Operation : std::uint8_t {
   kRewrapKeys = 33,   // one chunk of keys from a RETIRING version to the ACTIVE one
   kRetireKek = 34,    // RETIRING → RETIRED, where nothing is left under it
   kDestroyKek = 35,   // RETIRED → DESTROYED, and its file erased
+  kSeal = 36,         // no KEK in memory from then on
+  kUnseal = 37,       // the KEKs from their files again
 };
 
 // Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
@@ -103,8 +105,10 @@ enum class Refusal : std::uint16_t {
   kKekTooSoon,
   kKekFile,
   kRewrapUnderWay,
+  kNotSealed,
+  kUnsealFailed,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kRewrapUnderWay);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kUnsealFailed);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -274,7 +278,7 @@ struct ListAnswer {
   static Result<ListAnswer> Decode(ByteView body);
 };
 
-// A request that names one thing (GetProfile, ShowKey, ShowProfile, Probe) is one text field; these are its codec.
+// A request that names one thing (GetProfile, ShowKey, ShowProfile, Probe), and the reason of Seal and Unseal, is one text field; these are its codec.
 Bytes EncodeText(std::string_view text);
 Result<std::string> DecodeText(ByteView body);
 

@@ -22,7 +22,8 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "request refused: your user lacks the role it takes; an admin adds it under [roles] in strongroom.toml and sends "
      "vaultd SIGHUP"},
     {Refusal::kSealed, "SEALED", Code::kUnavailable,
-     "request refused: the vault is sealed, no KEK is loaded; 'keytool kek status' says which one is missing"},
+     "request refused: the vault is sealed, no KEK is in memory; put its file back where it is missing ('keytool kek status'), "
+     "then 'keytool unseal'"},
     {Refusal::kTrailUnavailable, "TRAIL_UNAVAILABLE", Code::kUnavailable,
      "no key left, and the act may not have been done: the audit record cannot be written or was not confirmed; look at "
      "free disk space and vaultd's log, then at 'keytool show', before asking again"},
@@ -105,6 +106,10 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "directory; vaultd's log has the reason"},
     {Refusal::kRewrapUnderWay, "REWRAP_UNDER_WAY", Code::kRefused,
      "nothing was done: another rotation is at work; let it finish, or ask again some seconds after it has stopped"},
+    {Refusal::kNotSealed, "NOT_SEALED", Code::kRefused, "nothing was done: the vault is not sealed"},
+    {Refusal::kUnsealFailed, "UNSEAL_FAILED", Code::kUnavailable,
+     "the vault stays sealed: a KEK is missing or is not this vault's; vaultd's log names it, put the right file back "
+     "from your backup"},
 }};
 
 constexpr bool InOrder() {

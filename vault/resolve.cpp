@@ -26,6 +26,7 @@ struct Decided {
 // payload.
 std::expected<SecretValue, Refusal> OpenAt(const OpenVault& vault, const Decided& decided) {
   if (vault.epoch.value() != decided.epoch) return std::unexpected(Refusal::kBusy);
+  if (vault.sealed()) return std::unexpected(Refusal::kSealed);
   auto opened = decided.key->Open();
   if (opened) return std::move(*opened);
   const bool exhausted = opened.error().code() == Code::kResourceExhausted;

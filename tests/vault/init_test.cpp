@@ -180,21 +180,10 @@ TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") 
     REQUIRE(chmod(kek.c_str(), 0644) == 0);
     CHECK(Says(OpenProblem(home.path), kek));
   }
-  SECTION("no KEK") {
-    fs::remove(kek);
-    CHECK(Says(OpenProblem(home.path), home.path + "/kek"));
-  }
   SECTION("another KEK") {
     fs::remove(kek);
     REQUIRE(KekFile::Create(kek).has_value());
     CHECK(Says(OpenProblem(home.path), "is not this vault's KEK"));
-  }
-  SECTION("a version that the database wants and nobody has") {
-    auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
-    REQUIRE((*database)
-                ->Execute("INSERT INTO KEK SELECT 2, CHECK_VALUE, STATUS, CREATED_AT, CHANGED_AT FROM KEK")
-                .has_value());
-    CHECK(Says(OpenProblem(home.path), "KEK version 2 is missing"));
   }
   SECTION("a vault secret that was edited") {
     auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});

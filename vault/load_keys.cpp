@@ -1,0 +1,96 @@
+#include "vault/load_keys.h"
+
+#include <utility>
+
+#include "vault/cipher.h"
+#include "vault/kek_acts.h"
+#include "vault/kek_file.h"
+#include "vault/open_vault.h"
+
+namespace strongroom::vault {
+namespace {
+
+template <typename T>
+using OrProblem = std::expected<T, KeysProblem>;
+
+std::unexpected<KeysProblem> Problem(std::string text) { return std::unexpected(KeysProblem{std::move(text), false}); }
+std::unexpected<KeysProblem> Missing(std::string text) { return std::unexpected(KeysProblem{std::move(text), true}); }
+
+OrProblem<Keyring> LoadKeyring(const base::Config& config) {
+  auto keyring = Keyring::Load(config.vault.kek_path);
+  if (keyring) return std::move(*keyring);
+  const KekProblem& problem = keyring.error();
+  std::string text = "the KEK at " + problem.path + " was refused: " + problem.error.Message();
+  return problem.error.code() == Code::kNotFound ? Missing(std::move(text)) : Problem(std::move(text));
+}
+
+// CheckKeks demands every KEK that keys may be under, and that it is the one the database means: a wrong one would make
+// every key look tampered. A PREPARED one wraps nothing yet. What is retired or unknown is not held. It returns the ACTIVE
+// one.
+OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<KekRow>& rows,
+                                  Keyring& keyring) {
+  std::int64_t active = 0;
+  Keyring wanted;
+  for (const KekRow& row : rows) {
+    const bool prepared = row.status == kKekPrepared;
+    if (row.status != kKekActive && row.status != kKekRetiring && !prepared) continue;
+    const std::string version = std::to_string(row.version);
+    const auto kek = keyring.Find(row.version);
+    if (!kek && prepared) continue;
+    if (!kek) {
+      return Missing("KEK version " + version + " is missing at " + config.vault.kek_path + ": put " + version +
+                     ".key back from your backup");
+    }
+    const auto value = CheckValue(**kek);
+    const bool right = value && Cipher::Equal(*value, row.check_value);
+    if (!right && prepared) continue;
+    if (!right) {
+      return Problem("KEK version " + version + " at " + config.vault.kek_path +
+                     " is not this vault's KEK: put the right file back from your backup");
+    }
+    wanted.Add(row.version, *kek);
+    if (row.status == kKekActive) active = row.version;
+  }
+  if (active == 0) return Problem("the vault database names no ACTIVE KEK: it is damaged, restore it");
+  keyring = std::move(wanted);
+  return active;
+}
+
+OrProblem<std::shared_ptr<const MacKey>> LoadSecret(const base::Config& config, Store& store, const Keyring& keyring,
+                                                    std::string_view vault_id, std::string_view name) {
+  const std::string what = DatabaseName(config) + ": the vault's own key '" + std::string(name) + "' ";
+  const auto row = store.FindSecret(name);
+  if (!row) return Problem(what + "cannot be read: " + row.error().Message());
+  if (!*row) return Problem(what + "is missing: the database is damaged, restore it");
+  const auto kek = keyring.Find((*row)->kek_version);
+  if (!kek) {
+    return Problem(what + "is under KEK version " + std::to_string((*row)->kek_version) + ", which is not at " +
+                   config.vault.kek_path);
+  }
+  auto key = UnwrapMacKey(**kek, vault_id, name, **row);
+  if (!key) return Problem(what + "does not open: its row was changed outside vaultd, restore it");
+  return std::make_shared<const MacKey>(std::move(*key));
+}
+
+}  // namespace
+
+OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config, Store& store, std::string_view vault_id) {
+  const auto rows = store.ListKeks();
+  if (!rows) return Problem(DatabaseName(config) + " cannot be read: " + rows.error().Message());
+  auto keys = std::make_shared<VaultKeys>();
+  auto keyring = LoadKeyring(config);
+  if (!keyring) return std::unexpected(std::move(keyring.error()));
+  keys->keyring = std::move(*keyring);
+  const auto active = CheckKeks(config, *rows, keys->keyring);
+  if (!active) return std::unexpected(active.error());
+  keys->wrap_version = *active;
+  auto profile = LoadSecret(config, store, keys->keyring, vault_id, kProfileMacSecret);
+  if (!profile) return std::unexpected(profile.error());
+  keys->profile_key = std::move(*profile);
+  auto fingerprint = LoadSecret(config, store, keys->keyring, vault_id, kFingerprintSecret);
+  if (!fingerprint) return std::unexpected(fingerprint.error());
+  keys->fingerprint_key = std::move(*fingerprint);
+  return keys;
+}
+
+}  // namespace strongroom::vault
