@@ -31,10 +31,16 @@ std::int64_t Put(sql::Database& database) { return Submit(database, kInbound, "m
 bool Cancel(sql::Database& database, std::int64_t id, const std::string& request_id = "B1-1") {
   auto transaction = sql::Transaction::Start(database);
   REQUIRE(transaction);
-  const auto cancelled = CancelUnclaimed(database, id, IdentityOf(request_id), kReplies, "cancelled", kNow);
+  Settlement settlement;
+  settlement.identity = IdentityOf(request_id);
+  settlement.reply_to = kReplies;
+  settlement.reply = "cancelled";
+  const auto cancelled = CancelUnclaimed(database, id, *settlement.identity, kNow);
   REQUIRE(cancelled);
-  if (*cancelled) REQUIRE(transaction->Commit());
-  return *cancelled;
+  if (!*cancelled) return false;
+  REQUIRE(Answer(database, settlement, 1, "batch", kNow));
+  REQUIRE(transaction->Commit());
+  return true;
 }
 
 std::int64_t Messages(sql::Database& database) { return Number(database, "SELECT COUNT(*) FROM QUEUE_MESSAGE"); }

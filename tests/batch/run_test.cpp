@@ -161,6 +161,33 @@ TEST_CASE("run: what a worker holds is not given up, however late it is") {
   CHECK(end.batch.failed == 1);
 }
 
+TEST_CASE("run: a row whose worker died in its call is given up with that call told, and its usage row") {
+  Job job(Rows(1), 100);
+  const auto other = job.house.Connect();
+  std::thread dying([&] {
+    std::vector<Claimed> claimed;
+    Eventually([&] {
+      const base::Micros now = base::WallMicros();
+      const auto some = ClaimWaiting(*other, kInbound, "dying", now, now + 50 * base::kMicrosPerMilli, 1);
+      if (some && !some->empty()) claimed = *some;
+      return !claimed.empty();
+    });
+    if (claimed.empty()) return;
+    const auto request = ParseRequest(claimed[0].message);
+    const Identity identity{request->customer, request->request_id, request->content_hash};
+    (void)Begin(*other, claimed[0].id, "dying", identity, 1, 1, 2);
+  });
+  const BatchEnd end = job.Run();
+  dying.join();
+  CHECK(end.batch.failed == 1);
+  const auto reply = FindReply(*other, "ACME", job.batch.batch_id + "-1");
+  REQUIRE(reply.value_or(std::nullopt));
+  CHECK(Json::parse(**reply)["error_code"] == "TIMEOUT");
+  CHECK(Json::parse(**reply)["attempts"] == 1);
+  CHECK(Number(*other, "SELECT COUNT(*) FROM USAGE_LOG WHERE ERROR_CODE = 'TIMEOUT' AND ATTEMPTS = 1") == 1);
+  CHECK(job.Messages() == 0);
+}
+
 TEST_CASE("run: an input that changes under the batch ends it with the file's name") {
   Job job(Rows(50), 20'000, 1);
   const FakeWorker worker(job.house, [&](const Request& request, const std::string& prompt) {

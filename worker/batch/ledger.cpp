@@ -135,26 +135,22 @@ Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now
   return deleted == 1;
 }
 
-Result<bool> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,
-                             const QueueName& reply_queue, const std::string& reply, base::Micros now) {
+Result<std::optional<std::int64_t>> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,
+                                                    base::Micros now) {
   // An earlier, interrupted run may have left another message of the same request.
-  TRY(database.Execute("DELETE FROM QUEUE_MESSAGE WHERE (MESSAGE_ID = ?1 OR (CUSTOMER = ?3 AND REQUEST_ID = ?4)) AND "
-                       "(LEASE_OWNER IS NULL OR LEASE_UNTIL < ?2)",
-                       {id, now, identity.customer, identity.request_id}));
-  TRY_ASSIGN(sql::Statement* const held,
-             database.QueryOne("SELECT MESSAGE_ID FROM QUEUE_MESSAGE WHERE MESSAGE_ID = ?1 OR "
-                               "(CUSTOMER = ?2 AND REQUEST_ID = ?3)",
-                               {id, identity.customer, identity.request_id}));
-  if (held != nullptr) {
-    held->Reset();
-    return false;
-  }
-  TRY(database.Execute("INSERT INTO REPLY_MESSAGE (LIBRARY, NAME, CUSTOMER, REQUEST_ID, CONTENT_HASH, MESSAGE, "
-                       "CREATED_AT) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-                       "ON CONFLICT (CUSTOMER, REQUEST_ID) WHERE CONTENT_HASH IS NOT NULL DO NOTHING",
-                       {reply_queue.library, reply_queue.name, identity.customer, identity.request_id,
-                        ByteView(identity.content_hash), reply, now}));
-  return true;
+  TRY_ASSIGN(sql::Statement* const row,
+             database.QueryOne("SELECT COUNT(CASE WHEN LEASE_OWNER IS NOT NULL AND LEASE_UNTIL >= ?2 THEN 1 END), "
+                               "COALESCE(MAX(ATTEMPTS), 0) FROM QUEUE_MESSAGE "
+                               "WHERE MESSAGE_ID = ?1 OR (CUSTOMER = ?3 AND REQUEST_ID = ?4)",
+                               {id, now, identity.customer, identity.request_id}));
+  if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");
+  const bool held = row->Int64(0) > 0;
+  const std::int64_t begun = row->Int64(1);
+  row->Reset();
+  if (held) return std::nullopt;
+  TRY(database.Execute("DELETE FROM QUEUE_MESSAGE WHERE MESSAGE_ID = ?1 OR (CUSTOMER = ?2 AND REQUEST_ID = ?3)",
+                       {id, identity.customer, identity.request_id}));
+  return begun;
 }
 
 }  // namespace strongroom::worker

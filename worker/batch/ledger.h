@@ -49,10 +49,11 @@ Result<std::optional<std::string>> FindReply(sql::Database& database, const std:
 // all replies.
 Result<std::map<std::string, std::string>> BrokenReplies(sql::Database& database, const QueueName& queue,
                                                          const std::string& customer);
-// CancelUnclaimed ends a request that nobody holds: its message, if it is still there, is removed, and `reply` stands in
-// its place unless there is one already. False where a worker holds it: its reply will come; roll back then.
-Result<bool> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,
-                             const QueueName& reply_queue, const std::string& reply, base::Micros now);
+// CancelUnclaimed removes the messages of a request that nobody holds, where there are any, and returns how many calls
+// were begun for it. nullopt where a worker holds one: its reply will come; roll back then. In the same transaction the
+// request is to be answered.
+Result<std::optional<std::int64_t>> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,
+                                                    base::Micros now);
 // Withdraw removes a message that nobody holds, without a reply: a batch that was interrupted sends it again.
 Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "base/progress.h"
 #include "vault/digest.h"
 #include "worker/contract.h"
@@ -55,6 +56,8 @@ class Run {
   Result<bool> SendMore();
   Result<bool> TakeMore();
   Result<void> GiveUpLate();
+  Result<void> GiveUp(std::size_t index);
+  Usage UsageOf(const Request& request, const Failure& failure) const;
   Result<void> WithdrawUnclaimed();
   Result<void> WriteOutput();
   Result<Request> MakeRequest(std::size_t index);
@@ -195,23 +198,46 @@ Result<void> Run::GiveUpLate() {
   for (const auto& [index, sent] : sent_) {
     if (sent.give_up_at <= now) late.push_back(index);
   }
-  for (const std::size_t index : late) {
-    TRY_ASSIGN(const Request request, MakeRequest(index));
-    const std::string message = SerializeRequest(request);
-    const Identity identity{batch_.customer, request.request_id, vault::Sha256(base::AsBytes(message))};
-    Failure failure;
-    failure.code = ErrorCode::kTimeout;
-    failure.message = "no worker took the request in time; it was cancelled";
-    const std::string reply = FailureReply(request.request_id, "", failure);
-    TRY_ASSIGN(sql::Transaction transaction, sql::Transaction::Start(database_));
-    TRY_ASSIGN(const bool cancelled, CancelUnclaimed(database_, sent_.at(index).message_id, identity, replies_, reply,
-                                                     base::WallMicros()));
-    if (!cancelled) continue;
-    TRY_ASSIGN(const std::optional<std::string> stored, FindReply(database_, batch_.customer, request.request_id));
-    TRY(transaction.Commit());
-    Count(index, stored.value_or(reply));
-  }
+  for (const std::size_t index : late) TRY(GiveUp(index));
   return {};
+}
+
+Result<void> Run::GiveUp(std::size_t index) {
+  TRY_ASSIGN(const Request request, MakeRequest(index));
+  const std::string message = SerializeRequest(request);
+  Settlement settlement;
+  settlement.identity = {batch_.customer, request.request_id, vault::Sha256(base::AsBytes(message))};
+  settlement.reply_to = replies_;
+  const base::Micros now = base::WallMicros();
+  TRY_ASSIGN(sql::Transaction transaction, sql::Transaction::Start(database_));
+  TRY_ASSIGN(const std::optional<std::int64_t> begun,
+             CancelUnclaimed(database_, sent_.at(index).message_id, *settlement.identity, now));
+  if (!begun) return {};
+  Failure failure;
+  failure.code = ErrorCode::kTimeout;
+  failure.message = *begun == 0 ? "no worker took the request in time; it was cancelled"
+                                : "its worker stopped while a call may have been under way, and no other took it in time";
+  failure.attempts = *begun;
+  settlement.reply = FailureReply(request.request_id, "", failure);
+  if (*begun > 0) settlement.usage = UsageOf(request, failure);
+  TRY(Answer(database_, settlement, getpid(), base::HostName() + ":" + std::to_string(getpid()), now));
+  TRY_ASSIGN(const std::optional<std::string> stored, FindReply(database_, batch_.customer, request.request_id));
+  TRY(transaction.Commit());
+  Count(index, stored.value_or(settlement.reply));
+  return {};
+}
+
+// A call that was begun has a usage row, whoever ends it.
+Usage Run::UsageOf(const Request& request, const Failure& failure) const {
+  Usage usage;
+  usage.request_id = request.request_id;
+  usage.customer = batch_.customer;
+  usage.profile_ref = batch_.profile_ref;
+  usage.version = request.version;
+  usage.status = "error";
+  usage.error_code = std::string(ErrorCodeName(failure.code));
+  usage.attempts = failure.attempts;
+  return usage;
 }
 
 Result<void> Run::WithdrawUnclaimed() {

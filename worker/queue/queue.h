@@ -92,6 +92,9 @@ enum class Settled : std::uint8_t { kSettled, kLostLease, kAnsweredBefore };
 // message is acknowledged and the first reply stands.
 Result<Settled> Settle(sql::Database& database, const Settlement& settlement, std::int64_t pid, std::string_view worker,
                        base::Micros now);
+// Answer is Settle for a message that its caller has removed already: reply, text and usage, unless there is a reply.
+Result<Settled> Answer(sql::Database& database, const Settlement& settlement, std::int64_t pid, std::string_view worker,
+                       base::Micros now);
 // AnswerAgain acknowledges a message whose request was answered before; the stored reply goes, once more, to the first
 // request's queue. Drop acknowledges one whose request is under way in another message.
 Result<void> AnswerAgain(sql::Database& database, std::int64_t id, std::string_view owner, const Identity& identity);

@@ -53,6 +53,11 @@ Result<Settled> Settle(sql::Database& database, const Settlement& settlement, st
                               {settlement.id, settlement.owner}));
   if (deleted == 0) return Settled::kLostLease;
   if (!settlement.reply_to) return Settled::kSettled;
+  return Answer(database, settlement, pid, worker, now);
+}
+
+Result<Settled> Answer(sql::Database& database, const Settlement& settlement, std::int64_t pid, std::string_view worker,
+                       base::Micros now) {
   TRY_ASSIGN(const bool first, PutReply(database, settlement, now));
   if (!first) return Settled::kAnsweredBefore;
   if (settlement.response_text) TRY(StoreText(database, *settlement.response_text, now));
