@@ -53,7 +53,10 @@ constexpr Check kChecks[] = {Header,
                              Message<ListRequest>,
                              Message<ProbeAnswer>,
                              Message<ListAnswer>,
-                             Message<RatesRequest>};
+                             Message<RatesRequest>,
+                             Message<KekRequest>,
+                             Message<RewrapRequest>,
+                             Message<RewrapAnswer>};
 
 }  // namespace
 
