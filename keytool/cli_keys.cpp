@@ -110,6 +110,7 @@ void AddKeyCommands(CLI::App& app, Choice& choice) {
   AddMove(app, choice, "suspend", "stop a key for now");
   AddMove(app, choice, "resume", "let a suspended key go on");
   AddMove(app, choice, "compromise", "stop a key for good, because somebody else has it");
+  AddMove(app, choice, "destroy", "erase what opens a key that was revoked 7 days ago or more, or is compromised");
   AddList(app, choice);
   AddLook(app, choice, "show", "everything about one key but the key", &ShowKey);
   AddLook(app, choice, "test", "ask the provider whether it takes the key", &TestKey);

@@ -103,7 +103,15 @@ Outcome<void> MoveKey(const Context& context, const std::string& move, const std
   request.ref = key_ref;
   request.move = move;
   TRY_ASSIGN(request.reason, AskReason(reason));
-  TRY(session.Ask(vault::Operation::kMoveKey, request.Encode(), key_ref));
+  if (auto moved = session.Ask(vault::Operation::kMoveKey, request.Encode(), key_ref); !moved) {
+    Problem problem = std::move(moved.error());
+    if (problem.name == vault::RefusalName(vault::Refusal::kKeyTooSoon)) {
+      const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+      const std::string from = shown ? ReadMember(*shown, "destroyable_from") : "";
+      if (!from.empty()) problem.text += "; this one from " + from + " on";
+    }
+    return std::unexpected(std::move(problem));
+  }
   std::string status;
   if (const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref)) {
     status = ReadMember(*shown, "status");
@@ -111,7 +119,9 @@ Outcome<void> MoveKey(const Context& context, const std::string& move, const std
   if (context.json) {
     Print(JsonLine().Text("key_ref", key_ref).Text("move", move).OptionalText("status", status).Str() + "\n");
   } else {
-    Print(key_ref + " is " + (status.empty() ? "changed" : status) + "\n");
+    Print(key_ref + " is " + (status.empty() ? "changed" : status) +
+          (move == "destroy" ? "; copies of vault.db in backups still hold it: destroy those too, and the key at its provider\n"
+                             : "\n"));
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// list, show, test, revoke, suspend, resume, compromise: keys that are held.
+// list, show, test, revoke, suspend, resume, compromise, destroy: keys that are held.
 #pragma once
 
 #include <string>
@@ -14,7 +14,8 @@ Outcome<void> ShowKey(const Context& context, const std::string& key_ref);
 // TestKey asks the provider whether it takes the key; a key it does not take is a problem.
 Outcome<void> TestKey(const Context& context, const std::string& key_ref);
 
-// MoveKey does one of the moves of MoveRequest: "revoke", "suspend", "resume", "compromise".
+// MoveKey does one of the moves of MoveRequest: "revoke", "suspend", "resume", "compromise", "destroy". A destroy that
+// comes too soon is told from when on it may.
 Outcome<void> MoveKey(const Context& context, const std::string& move, const std::string& key_ref,
                       const std::string& reason);
 

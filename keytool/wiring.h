@@ -26,7 +26,7 @@ struct Choice {
 // AddCommand is a subcommand with --home and --json after it as well as before.
 CLI::App* AddCommand(CLI::App& parent, Choice& choice, const std::string& name, const std::string& help);
 
-// onboard, rotate, revoke, suspend, resume, compromise, list, show, test.
+// onboard, rotate, revoke, suspend, resume, compromise, destroy, list, show, test.
 void AddKeyCommands(CLI::App& app, Choice& choice);
 // init, status, rate, profile, kek, usage.
 void AddOtherCommands(CLI::App& app, Choice& choice);

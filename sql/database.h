@@ -125,12 +125,15 @@ enum class Access : std::uint8_t { kReadWrite, kCreate, kReadOnly };
 
 // OpenOptions: kCreate makes the SQLite file if it is missing. busy_ms bounds the wait for another writer (SQLite) or
 // a lock (PostgreSQL). A created SQLite file gets `mode`, and its -wal and -shm with it; inline checkpoints are off
-// where `checkpoint_elsewhere` (the owner calls Checkpoint from a thread).
+// where `checkpoint_elsewhere` (the owner calls Checkpoint from a thread). With `erase_freed` SQLite writes zeros over what is
+// deleted or replaced, so that it does not stay in free parts of the file; its write-ahead log keeps older pages until they
+// are written over.
 struct OpenOptions {
   Access access = Access::kReadWrite;
   std::int64_t busy_ms = 10'000;
   unsigned mode = 0600;
   bool checkpoint_elsewhere = false;
+  bool erase_freed = false;
 };
 
 // Open connects to "sqlite:/path" (WAL, synchronous=FULL, foreign keys on) or "odbc:Driver=…;…" (PostgreSQL;

@@ -263,6 +263,7 @@ Result<void> SqliteDatabase::Configure() {
   TRY(Command("PRAGMA synchronous = FULL"));
   // A log that a burst has grown is cut back at its next restart.
   TRY(Command("PRAGMA journal_size_limit = 67108864"));
+  if (options_.erase_freed) TRY(Command("PRAGMA secure_delete = ON"));
   if (options_.checkpoint_elsewhere) TRY(Command("PRAGMA wal_autocheckpoint = 0"));
   return {};
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "vault/arena.h"
@@ -103,6 +104,13 @@ Json ProfileJson(const OpenVault& vault, const ProfileRow& row) {
   return json;
 }
 
+// DestroyableFrom is known of a REVOKED key; a time beyond all times is an edited one.
+std::optional<base::Micros> DestroyableFrom(const KeyRow& row) {
+  const bool waits = row.status == StateName(KeyState::kRevoked);
+  if (!waits || row.state_changed_at > std::numeric_limits<base::Micros>::max() - kRevokedKept) return std::nullopt;
+  return row.state_changed_at + kRevokedKept;
+}
+
 }  // namespace
 
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
@@ -172,7 +180,9 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
   TRY_ASSIGN(const std::optional<KeyRow> row, store.FindKey(*ref));
   if (!row) return Refuse(Refusal::kKeyUnknown);
   TRY_ASSIGN(Json json, KeyJson(store, *row));
-  json["intact"] = ProvenKey::Prove(vault, *row).has_value();
+  json["destroyable_from"] = Time(DestroyableFrom(*row));
+  // Of a destroyed row nothing is left to prove.
+  json["intact"] = IsDestroyed(*row) ? Json(nullptr) : Json(ProvenKey::Prove(vault, *row).has_value());
   json["profiles"] = Json::array();
   TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(*ref));
   for (const ProfileRow& profile : profiles) json["profiles"].push_back(profile.profile_ref);

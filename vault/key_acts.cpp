@@ -1,4 +1,4 @@
-// Acts on keys that are in use: rotate, revoke, suspend, resume, compromise.
+// Acts on keys that are in use: rotate, revoke, suspend, resume, compromise, destroy.
 #include <array>
 #include <limits>
 #include <utility>
@@ -78,11 +78,12 @@ struct KeyMove {
   KeyState to;
   bool stops;
 };
-constexpr std::array<KeyMove, 4> kMoves{{
+constexpr std::array<KeyMove, 5> kMoves{{
     {"revoke", Move::kRevoke, KeyState::kRevoked, true},
     {"suspend", Move::kSuspend, KeyState::kSuspended, false},
     {"resume", Move::kResume, KeyState::kActive, false},
     {"compromise", Move::kCompromise, KeyState::kCompromised, true},
+    {"destroy", Move::kDestroy, KeyState::kDestroyed, true},
 }};
 
 const KeyMove* FindMove(std::string_view word) {
@@ -125,8 +126,26 @@ Result<void> StopUnproven(Store& store, KeyRow row, KeyState to, base::Micros no
   return store.UpdateKey(row, expected);
 }
 
+// Erase is destruction. It believes what the row states, proved or not: an erased DEK hurts nobody but its customer, and a
+// row that was changed outside could otherwise never be got rid of. The payload stays: nothing opens it any more.
+Result<void> Erase(Store& store, KeyRow row, base::Micros now) {
+  const auto stated = ParseState(row.status);
+  if (!stated || !NextState(*stated, Move::kDestroy)) return Refuse(Refusal::kKeyNotStopped);
+  if (*stated == KeyState::kRevoked && row.state_changed_at > now - kRevokedKept) return Refuse(Refusal::kKeyTooSoon);
+  const std::int64_t expected = row.row_version;
+  if (expected == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  row.sealed.dek = {};
+  row.status = StateName(KeyState::kDestroyed);
+  row.row_version = expected + 1;
+  row.state_changed_at = now;
+  TRY_ASSIGN(const std::optional<base::Micros> used, store.LastUsed(row.key_ref));
+  if (used) row.last_used_at = used;
+  return store.UpdateKey(row, expected);
+}
+
 Result<void> MoveKey::Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const {
   TRY_ASSIGN(ProvenKey key, ProvenKey::Prove(vault_, row));
+  if (move.to == KeyState::kDestroyed) return Erase(store, row, now);
   const auto next = NextState(key.state(), move.move);
   if (!next) return Refuse(Refusal::kKeyMoveForbidden);
   return key.Write(vault_, store, *next, key.row().grace_until, now);
@@ -147,7 +166,8 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
   if (!moved) {
     const bool unproven = RefusalOf(moved.error()) == Refusal::kKeyTampered || RefusalOf(moved.error()) == Refusal::kKekMissing;
     if (!unproven || !move->stops) return std::unexpected(moved.error());
-    TRY(StopUnproven(store, std::move(*row), move->to, now));
+    if (move->to == KeyState::kDestroyed) TRY(Erase(store, std::move(*row), now));
+    else TRY(StopUnproven(store, std::move(*row), move->to, now));
     (*record.after)["unproven"] = RefusalName(RefusalOf(moved.error()));
   }
   TRY_ASSIGN(new_epoch, store.MoveEpoch());

@@ -25,7 +25,7 @@ struct Transition {
 };
 
 // All there is: a move that is not listed is forbidden.
-constexpr std::array<Transition, 13> kTransitions{{
+constexpr std::array<Transition, 15> kTransitions{{
     {kPending, Move::kActivate, kActive},
     {kActive, Move::kRotate, kRotated},
     {kActive, Move::kSuspend, kSuspended},
@@ -39,6 +39,8 @@ constexpr std::array<Transition, 13> kTransitions{{
     {kRotated, Move::kCompromise, kCompromised},
     {kSuspended, Move::kCompromise, kCompromised},
     {kRevoked, Move::kCompromise, kCompromised},
+    {kRevoked, Move::kDestroy, kDestroyed},
+    {kCompromised, Move::kDestroy, kDestroyed},
 }};
 
 }  // namespace

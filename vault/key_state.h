@@ -17,11 +17,14 @@ std::string_view StateName(KeyState state);
 Result<KeyState> ParseState(std::string_view name);
 
 // Move is an act that changes a key's state.
-enum class Move : std::uint8_t { kActivate, kRotate, kRevoke, kSuspend, kResume, kCompromise };
+enum class Move : std::uint8_t { kActivate, kRotate, kRevoke, kSuspend, kResume, kCompromise, kDestroy };
 
 // NextState is the state a move leads to, nullopt where the table forbids it. Nothing leads out of COMPROMISED but
 // destruction, nothing out of DESTROYED.
 std::optional<KeyState> NextState(KeyState from, Move move);
+
+// A REVOKED key may be destroyed when it has been in that state for so long; a COMPROMISED one at once.
+inline constexpr base::Micros kRevokedKept = 7 * base::kMicrosPerDay;
 
 // Opens is true where the vault may release the key at `now`: ACTIVE, and ROTATED before grace_until.
 bool Opens(KeyState state, std::optional<base::Micros> grace_until, base::Micros now);

@@ -94,6 +94,7 @@ Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config) {
 OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   sql::OpenOptions writing;
   writing.checkpoint_elsewhere = true;
+  writing.erase_freed = true;  // a destroyed key's DEK
   auto writer = OpenDatabase(config, writing);
   if (!writer) return std::unexpected(writer.error());
   if (const auto schema = sql::CheckSchema(**writer, sql::Schema::kVault); !schema) {

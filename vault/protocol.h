@@ -48,7 +48,7 @@ enum class Operation : std::uint8_t {
   kAddKey = 12,       // admin, carries the key: a new PENDING version
   kActivateKey = 13,  // PENDING → ACTIVE, and the profile in the same transaction
   kRotateKey = 14,    // new version ACTIVE, old ROTATED, profiles repointed
-  kMoveKey = 15,      // revoke, suspend, resume, compromise
+  kMoveKey = 15,      // revoke, suspend, resume, compromise, destroy
   kListProfiles = 20,
   kShowProfile = 21,
   kSetProfile = 22,
@@ -107,8 +107,10 @@ enum class Refusal : std::uint16_t {
   kRewrapUnderWay,
   kNotSealed,
   kUnsealFailed,
+  kKeyNotStopped,
+  kKeyTooSoon,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kUnsealFailed);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kKeyTooSoon);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").

@@ -31,7 +31,12 @@ Result<WrapContext> ContextOf(const OpenVault& vault, const KeyRow& row) {
 
 }  // namespace
 
+bool IsDestroyed(const KeyRow& row) {
+  return row.status == StateName(KeyState::kDestroyed) && row.sealed.dek.ciphertext.empty() && row.sealed.dek.nonce.empty();
+}
+
 Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
+  if (IsDestroyed(row)) return Refuse(Refusal::kKeyDestroyed);
   auto context = ContextOf(vault, row);
   if (!context) return Refuse(Refusal::kKeyTampered);
   TRY_ASSIGN(const auto keys, vault.Keys());

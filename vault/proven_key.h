@@ -17,10 +17,14 @@ namespace strongroom::vault {
 struct OpenVault;
 struct VaultKeys;
 
+// IsDestroyed is true of a row that states DESTROYED and has no DEK. It needs no proof: without its DEK no key comes out
+// of it, whoever erased it.
+bool IsDestroyed(const KeyRow& row);
+
 class ProvenKey {
  public:
-  // Prove refuses with kKeyTampered where the row contradicts itself or its wrap does not open, and with kKekMissing
-  // where its KEK is not held. The vault must outlive the key.
+  // Prove refuses with kKeyDestroyed where the row is destroyed, with kKeyTampered where it contradicts itself or its wrap
+  // does not open, and with kKekMissing where its KEK is not held. The vault must outlive the key.
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
   // Find is Prove of the stored row; kKeyUnknown where there is none.
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);

@@ -110,6 +110,10 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kUnsealFailed, "UNSEAL_FAILED", Code::kUnavailable,
      "the vault stays sealed: a KEK is missing or is not this vault's; vaultd's log names it, put the right file back "
      "from your backup"},
+    {Refusal::kKeyNotStopped, "KEY_NOT_STOPPED", Code::kRefused,
+     "nothing was done: only a key that is REVOKED or COMPROMISED is destroyed; 'keytool revoke' it first"},
+    {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,
+     "nothing was done: a REVOKED key is destroyed 7 days after its revoke at the earliest, a COMPROMISED one at once"},
 }};
 
 constexpr bool InOrder() {

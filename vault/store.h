@@ -96,6 +96,7 @@ class Store {
   // LastUsed is when the trail last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
+  // CountKeysByKek leaves out what is destroyed: it has no wrap.
   Result<std::map<std::int64_t, std::int64_t>> CountKeysByKek();
 
   // Profiles. Insert and Update are kAlreadyExists where (CUSTOMER, PROFILE_NAME) is taken.

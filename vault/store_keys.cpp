@@ -170,7 +170,8 @@ Result<std::map<std::string, std::int64_t>> Store::CountKeysByStatus() {
 
 Result<std::map<std::int64_t, std::int64_t>> Store::CountKeysByKek() {
   TRY_ASSIGN(sql::Statement * rows,
-             database_.Query("SELECT KEK_VERSION, COUNT(*) FROM KEY_VAULT GROUP BY KEK_VERSION"));
+             database_.Query("SELECT KEK_VERSION, COUNT(*) FROM KEY_VAULT WHERE STATUS <> 'DESTROYED' "
+                             "GROUP BY KEK_VERSION"));
   std::map<std::int64_t, std::int64_t> counts;
   while (true) {
     TRY_ASSIGN(const bool more, rows->Next());

@@ -93,6 +93,7 @@ TEST_CASE("without a terminal, a key and a reason must be given") {
       {"suspend", "ACME/openai/default/1"},
       {"resume", "ACME/openai/default/1"},
       {"compromise", "ACME/openai/default/1"},
+      {"destroy", "ACME/openai/default/1"},
       {"rate", "set", "m", "--input", "1", "--output", "1"},
       {"profile", "set", "ACME_DEFAULT", "--rpm", "5"},
       {"profile", "suspend", "ACME_DEFAULT"},

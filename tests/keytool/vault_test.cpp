@@ -156,6 +156,29 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(vault.Do({"revoke", "ACME/openai/default/1", "--reason", "none"}).status == 1);
 }
 
+TEST_CASE("destroy wants a stopped key, tells from when on, and says what it cannot erase") {
+  const Vault vault;
+  vault.Onboard();
+  const auto destroy = [&] { return vault.Do({"destroy", kFirst, "--reason", "the customer left"}); };
+  CHECK(Has(destroy().err, "'keytool revoke' it first"));
+  vault.Must({"revoke", kFirst, "--reason", "the customer left"});
+  const Ran early = destroy();
+  CHECK(early.status == 1);
+  CHECK(Has(early.err, "7 days"));
+  CHECK(Has(early.err, "; this one from 20"));
+  vault.Must({"compromise", kFirst, "--reason", "and was careless"});
+  const Ran destroyed = destroy();
+  INFO(destroyed.out << destroyed.err);
+  REQUIRE(destroyed.status == 0);
+  CHECK(destroyed.out.starts_with(kFirst + " is DESTROYED; copies of vault.db in backups"));
+  const Ran shown = vault.Do({"show", kFirst});
+  CHECK(shown.status == 0);
+  CHECK(Has(shown.out, "DESTROYED"));
+  CHECK_FALSE(Has(shown.err, "outside vaultd"));
+  CHECK(Has(destroy().err, "DESTROYED and cannot come back"));
+  CHECK(Has(vault.Must({"list", "--status", "DESTROYED"}), kFirst));
+}
+
 TEST_CASE("a bad key is refused in one line that does not quote it, and nothing is held") {
   const Vault vault;
   const Words onboard = {"onboard", "ACME", "--provider", "openai", "--model", "m", "--no-verify", "--reason", "r", "--key-file", "-"};

@@ -25,7 +25,7 @@ struct Fixture {
     OpenOptions options;
     options.access = access;
     options.busy_ms = busy_ms;
-    options.checkpoint_elsewhere = elsewhere;
+    options.checkpoint_elsewhere = options.erase_freed = elsewhere;
     auto database = sql::Open("sqlite:" + path, options);
     REQUIRE(database);
     return std::move(*database);
@@ -193,10 +193,10 @@ TEST_CASE_METHOD(Fixture, "the settings that durability and integrity rest on") 
   check("PRAGMA trusted_schema", 0);
   check("PRAGMA wal_autocheckpoint", 0);
   check("PRAGMA busy_timeout", 10'000);
+  check("PRAGMA secure_delete", 1);
   auto mode = database->QueryOne("PRAGMA journal_mode");
   REQUIRE(mode);
   CHECK((*mode)->Text(0) == "wal");
-  (*mode)->Reset();
   database = Open(Access::kReadWrite);
   check("PRAGMA wal_autocheckpoint", 1000);
 }
