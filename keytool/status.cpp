@@ -16,6 +16,11 @@ void WarnOf(const std::string& document, const Facts& facts) {
                        [&](const auto& fact) { return fact.first == name && fact.second == value; });
   };
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
+  if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
+  if (is("stops database older", "yes")) {
+    Warn("the vault database is older than the last act that vaultd acknowledged: no key is released; put the newest one "
+         "back, or move the file 'stops' out of the home and restart vaultd");
+  }
   if (const std::string paths = ReadMember(document, "exposed"); !paths.empty()) {
     Warn("others than its owner may open " + paths + ": chmod go= it, and if somebody could have copied a KEK, rotate");
   }

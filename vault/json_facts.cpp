@@ -133,6 +133,10 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["trail"] = {{"healthy", vault.log->healthy()},
                    {"last_seq", vault.log->last_seq()},
                    {"last_time", base::FormatTime(vault.log->last_time())}};
+  json["stops"] = {{"healthy", vault.stops->healthy()},
+                   {"database_older", vault.stops->older()},
+                   {"epoch", vault.stops->epoch()},
+                   {"keys", vault.stops->keys()}};
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
   json["keys"] = Json::object();

@@ -1,4 +1,5 @@
 // Acts on keys that are in use: rotate, revoke, suspend, resume, compromise, destroy.
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
@@ -47,6 +48,7 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
   TRY(old_key.Write(vault_, store, *rotated, now + request_.grace, now));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
+  stops.push_back({old_key.row().key_ref, old_key.row().row_version, *rotated});
   TRY_ASSIGN(const std::size_t profiles, Repoint(store, now));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", new_key.row().status},
@@ -100,7 +102,7 @@ class MoveKey final : public Act {
   Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
-  Result<void> Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const;
+  Result<std::int64_t> Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const;
 
   OpenVault& vault_;
   const MoveRequest request_;
@@ -112,43 +114,47 @@ bool StatedFinal(const KeyRow& row) {
   return stated && (*stated == KeyState::kCompromised || *stated == KeyState::kDestroyed);
 }
 
+// WriteUnwrapped writes a row that cannot be wrapped for its new state, and returns its ROW_VERSION: beyond that of any stop before,
+// so that no row that vaultd wrapped since then is as new.
+Result<std::int64_t> WriteUnwrapped(const OpenVault& vault, Store& store, KeyRow row, KeyState to, base::Micros now) {
+  const std::int64_t expected = row.row_version;
+  const std::int64_t last = std::max(expected, vault.stops->VersionOf(row.key_ref));
+  if (last == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  row.status = StateName(to);
+  row.row_version = last + 1;
+  row.state_changed_at = now;
+  TRY(store.UpdateKey(row, expected));
+  return row.row_version;
+}
+
 // A row that does not open, or whose KEK is not there to wrap it again, cannot be wrapped for its new state, and will not
 // open in that one either. Its STATUS is set
 // all the same: whoever restores the wrap later finds the key stopped.
-Result<void> StopUnproven(Store& store, KeyRow row, KeyState to, base::Micros now) {
+Result<std::int64_t> StopUnproven(const OpenVault& vault, Store& store, KeyRow row, KeyState to, base::Micros now) {
   if (StatedFinal(row)) return Refuse(Refusal::kKeyMoveForbidden);
-  const std::int64_t expected = row.row_version;
-  if (expected == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
-  row.status = StateName(to);
-  row.row_version = expected + 1;
   row.revoked_at = row.revoked_at.value_or(now);
-  row.state_changed_at = now;
-  return store.UpdateKey(row, expected);
+  return WriteUnwrapped(vault, store, std::move(row), to, now);
 }
 
 // Erase is destruction. It believes what the row states, proved or not: an erased DEK hurts nobody but its customer, and a
 // row that was changed outside could otherwise never be got rid of. The payload stays: nothing opens it any more.
-Result<void> Erase(Store& store, KeyRow row, base::Micros now) {
+Result<std::int64_t> Erase(const OpenVault& vault, Store& store, KeyRow row, base::Micros now) {
   const auto stated = ParseState(row.status);
   if (!stated || !NextState(*stated, Move::kDestroy)) return Refuse(Refusal::kKeyNotStopped);
   if (*stated == KeyState::kRevoked && row.state_changed_at > now - kRevokedKept) return Refuse(Refusal::kKeyTooSoon);
-  const std::int64_t expected = row.row_version;
-  if (expected == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
   row.sealed.dek = {};
-  row.status = StateName(KeyState::kDestroyed);
-  row.row_version = expected + 1;
-  row.state_changed_at = now;
   TRY_ASSIGN(const std::optional<base::Micros> used, store.LastUsed(row.key_ref));
   if (used) row.last_used_at = used;
-  return store.UpdateKey(row, expected);
+  return WriteUnwrapped(vault, store, std::move(row), KeyState::kDestroyed, now);
 }
 
-Result<void> MoveKey::Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const {
+Result<std::int64_t> MoveKey::Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const {
   TRY_ASSIGN(ProvenKey key, ProvenKey::Prove(vault_, row));
-  if (move.to == KeyState::kDestroyed) return Erase(store, row, now);
+  if (move.to == KeyState::kDestroyed) return Erase(vault_, store, row, now);
   const auto next = NextState(key.state(), move.move);
   if (!next) return Refuse(Refusal::kKeyMoveForbidden);
-  return key.Write(vault_, store, *next, key.row().grace_until, now);
+  TRY(key.Write(vault_, store, *next, key.row().grace_until, now));
+  return key.row().row_version;
 }
 
 Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& record) {
@@ -162,14 +168,17 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
   record.key_version = row->key_version;
   record.before = audit::Facts{{"status", row->status}};
   record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
-  const auto moved = Move(store, *row, *move, now);
+  auto moved = Move(store, *row, *move, now);
   if (!moved) {
     const bool unproven = RefusalOf(moved.error()) == Refusal::kKeyTampered || RefusalOf(moved.error()) == Refusal::kKekMissing;
     if (!unproven || !move->stops) return std::unexpected(moved.error());
-    if (move->to == KeyState::kDestroyed) TRY(Erase(store, std::move(*row), now));
-    else TRY(StopUnproven(store, std::move(*row), move->to, now));
     (*record.after)["unproven"] = RefusalName(RefusalOf(moved.error()));
+    const bool destroys = move->to == KeyState::kDestroyed;
+    moved = destroys ? Erase(vault_, store, std::move(*row), now)
+                     : StopUnproven(vault_, store, std::move(*row), move->to, now);
+    if (!moved) return std::unexpected(moved.error());
   }
+  if (IsStop(move->to)) stops.push_back({request_.ref, *moved, move->to});
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   return {};
 }

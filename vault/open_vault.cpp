@@ -103,6 +103,13 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   Store store(**writer);
   auto vault = Assemble(config, store);
   if (!vault) return vault;
+  const std::string path = config.home + "/stops";
+  auto stops = Stops::Open(path, (*vault)->vault_id);
+  if (!stops) return std::unexpected(stops.error());
+  (*vault)->stops = std::move(*stops);
+  if (const auto caught_up = CatchUp(**vault, store, (*vault)->epoch.value()); !caught_up) {
+    return Problem("cannot bring " + path + " up to " + DatabaseName(config) + ": " + caught_up.error().Message());
+  }
   auto checkpointer = OpenDatabase(config, writing);
   if (!checkpointer) return std::unexpected(checkpointer.error());
   auto reader = OpenReader(config);

@@ -14,6 +14,7 @@
 #include "sql/database.h"
 #include "vault/proofs.h"
 #include "vault/service.h"
+#include "vault/stops.h"
 #include "vault/vault_keys.h"
 
 namespace strongroom::vault {
@@ -58,6 +59,7 @@ struct OpenVault {
   HeldKeys held;  // put by the writer's thread alone
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
+  std::unique_ptr<Stops> stops;  // there from LoadVault on
   Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here

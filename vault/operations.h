@@ -35,8 +35,9 @@ class Act {
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
   // Answer is called once, after the record of a successful Decide is durable.
   virtual Reply Answer(const audit::Receipt& receipt) = 0;
-  // new_epoch is set by a Decide that moved the epoch.
+  // new_epoch is set by a Decide that moved the epoch, and stops by one that also stopped keys.
   std::optional<std::int64_t> new_epoch;
+  std::vector<Stop> stops;
 };
 
 // A fact is answered at once, from the read connection, on the thread that calls Service::Handle.

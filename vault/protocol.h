@@ -109,8 +109,10 @@ enum class Refusal : std::uint16_t {
   kUnsealFailed,
   kKeyNotStopped,
   kKeyTooSoon,
+  kDatabaseOlder,
+  kStopsUnavailable,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kKeyTooSoon);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kStopsUnavailable);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").

@@ -38,7 +38,7 @@ bool IsDestroyed(const KeyRow& row) {
 Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
   if (IsDestroyed(row)) return Refuse(Refusal::kKeyDestroyed);
   auto context = ContextOf(vault, row);
-  if (!context) return Refuse(Refusal::kKeyTampered);
+  if (!context || !vault.stops->Allows(row)) return Refuse(Refusal::kKeyTampered);
   TRY_ASSIGN(const auto keys, vault.Keys());
   auto kek = keys->keyring.Find(row.kek_version);
   if (!kek) return Refuse(Refusal::kKekMissing);
@@ -54,7 +54,8 @@ Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::str
 
 Result<KeyRow> ProvenKey::Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row) {
   auto from = ContextOf(vault, row);
-  if (!from || row.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  // A rewrap adds one to ROW_VERSION: an old row must not catch up that way.
+  if (!from || !vault.stops->Allows(row) || row.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
   const auto old_kek = keys.keyring.Find(row.kek_version), kek = keys.keyring.Find(keys.wrap_version);
   if (!old_kek || !kek) return Refuse(Refusal::kKekMissing);
   WrapContext to = *from;
@@ -70,7 +71,7 @@ bool ProvenKey::IsProofOf(const OpenVault& vault, const KeyRow& row) const {
   const auto keys = vault.held.Get();
   if (keys == nullptr) return false;
   const auto kek = keys->keyring.Find(row.kek_version);
-  return kek && *kek == kek_ && row == row_;
+  return kek && *kek == kek_ && row == row_ && vault.stops->Allows(row);
 }
 
 Result<void> ProvenKey::CheckState(base::Micros now) const {

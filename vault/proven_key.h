@@ -23,8 +23,8 @@ bool IsDestroyed(const KeyRow& row);
 
 class ProvenKey {
  public:
-  // Prove refuses with kKeyDestroyed where the row is destroyed, with kKeyTampered where it contradicts itself or its wrap
-  // does not open, and with kKekMissing where its KEK is not held. The vault must outlive the key.
+  // Prove refuses with kKeyDestroyed where the row is destroyed, with kKeyTampered where it contradicts itself, is
+  // older than its key's last stop (vault/stops.h) or its wrap does not open, and with kKekMissing where its KEK is not held. The vault must outlive the key.
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
   // Find is Prove of the stored row; kKeyUnknown where there is none.
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
@@ -33,7 +33,8 @@ class ProvenKey {
   // payload is not looked at and may be missing from it. kKeyTampered and kKekMissing as for Prove.
   static Result<KeyRow> Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row);
 
-  // IsProofOf is true where `row` is the proven row in every column, and the vault holds the KEK it was proved under.
+  // IsProofOf is true where `row` is the proven row in every column, the vault holds the KEK it was proved under, and no stop came
+  // after it.
   bool IsProofOf(const OpenVault& vault, const KeyRow& row) const;
 
   const KeyRow& row() const { return row_; }

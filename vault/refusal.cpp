@@ -114,6 +114,12 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "nothing was done: only a key that is REVOKED or COMPROMISED is destroyed; 'keytool revoke' it first"},
     {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,
      "nothing was done: a REVOKED key is destroyed 7 days after its revoke at the earliest, a COMPROMISED one at once"},
+    {Refusal::kDatabaseOlder, "DATABASE_OLDER", Code::kUnavailable,
+     "nothing was done: the vault database is older than the last act that vaultd acknowledged; put the newest one back, or, "
+     "where you restored this one knowingly, move the file 'stops' out of the home and restart vaultd"},
+    {Refusal::kStopsUnavailable, "STOPS_UNAVAILABLE", Code::kUnavailable,
+     "the act was done, but the file 'stops' in the home cannot be written: until it can, a restart of vaultd forgets that "
+     "this key was stopped if its old row is put back; look at free disk space and vaultd's log"},
 }};
 
 constexpr bool InOrder() {

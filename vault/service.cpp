@@ -14,7 +14,8 @@ namespace {
 void MarkRefused(audit::Draft& record, Refusal refusal) {
   using enum Refusal;
   const bool our_fault = refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
-                         refusal == kSealed || refusal == kBusy;
+                         refusal == kSealed || refusal == kBusy ||
+                         refusal == kDatabaseOlder;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;
   record.reason = std::string(RefusalName(refusal));
 }
@@ -50,23 +51,43 @@ struct Hearing {
 
   audit::Decision Decide(sql::Database& database, base::Micros now);
   void Finish(const Result<audit::Receipt>& receipt);
+
+ private:
+  Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
+  void ForgetOutcome() {
+    act->new_epoch.reset();
+    act->stops.clear();
+  }
 };
+
+// Nothing is released from a database that is older than what was acknowledged, and no act is done on it. A resolve, which
+// writes nothing, is decided all the same, so that its record says what was asked for.
+Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& draft) {
+  ForgetOutcome();
+  Stops& stops = *vault.stops;
+  if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  auto decided = act->Decide(store, now, draft);
+  // The database was put back under our hands.
+  if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
+  if (stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  return decided;
+}
 
 audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
   Store store(database);
   // A commit whose outcome was not known may have moved the epoch.
   if (vault.epoch.TakeDoubt()) {
-    if (const auto row = store.FindVault()) vault.epoch.Publish(row->epoch);
-    else vault.epoch.Doubt();
+    const auto row = store.FindVault();
+    if (row) vault.epoch.Publish(row->epoch);
+    if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }
   refusal.reset();
-  act->new_epoch.reset();
   audit::Decision decision{record, false};
-  const auto decided = act->Decide(store, now, decision.record);
+  const auto decided = DecideAct(store, now, decision.record);
   decision.record.epoch = act->new_epoch.value_or(vault.epoch.value());
   if (decided) return decision;
   refusal = AsRefusal(decided.error());
-  act->new_epoch.reset();
+  ForgetOutcome();
   decision.record.epoch = vault.epoch.value();
   decision.record.after.reset();
   decision.undo = alone;
@@ -79,7 +100,11 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
     if (alone) vault.epoch.Doubt();
     return done(Refuse(Refusal::kTrailUnavailable));
   }
-  if (act->new_epoch) vault.epoch.Publish(*act->new_epoch);
+  if (act->new_epoch) {
+    const auto noted = vault.stops->Note(*act->new_epoch, act->stops);
+    vault.epoch.Publish(*act->new_epoch);
+    if (!noted) return done(Refuse(Refusal::kStopsUnavailable));
+  }
   if (refusal) return done(Refuse(*refusal));
   done(act->Answer(*receipt));
 }
@@ -171,6 +196,9 @@ Service::~Service() {
   record.epoch = epoch();
   const auto receipt = state_->vault->log->Append(std::move(record));
   if (!receipt) base::LogError("vaultd_stop_not_recorded", receipt.error());
+  // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
+  // pages, such as the DEK of a key that was destroyed.
+  state_->vault->reader.reset();
 }
 
 void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::optional<SecretValue> secret,

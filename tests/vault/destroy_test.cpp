@@ -1,4 +1,5 @@
 // Destruction of a key: when it may be, what is gone afterwards, and how everything else meets the row.
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -65,7 +66,7 @@ TEST_CASE("destroy: a REVOKED key 7 days later, a COMPROMISED one at once, no ot
   CHECK(record.after->count("unproven") == 0);
 }
 
-TEST_CASE("destroy: the DEK is nowhere in the database file any more", "[destroy]") {
+TEST_CASE("destroy: the DEK is nowhere in the database file any more, and its log is gone once vaultd stopped", "[destroy]") {
   Destroying house;
   REQUIRE(house.MoveKey(house.ref, "compromise").has_value());
   const std::string dek = house.Column("SELECT ENCRYPTED_DEK FROM KEY_VAULT WHERE KEY_REF = ?1");
@@ -76,6 +77,7 @@ TEST_CASE("destroy: the DEK is nowhere in the database file any more", "[destroy
   REQUIRE(house.MoveKey(house.ref, "destroy").has_value());
   house.Stop();
   CHECK_FALSE(HoldsBytes(house.home() + "/vault.db", dek));
+  CHECK_FALSE(std::filesystem::exists(house.home() + "/vault.db-wal"));
 }
 
 TEST_CASE("destroy: everything refuses the row by its own name, also while its KEK is away", "[destroy]") {
@@ -134,6 +136,26 @@ TEST_CASE("destroy: a row that does not prove is destroyed by what it states, an
   REQUIRE(house.MoveKey(house.ref, "destroy").has_value());
   CHECK(house.Last().draft.after->at("unproven") == why);
   house.CheckErased();
+}
+
+TEST_CASE("destroy: a destroyed key keeps no KEK from being retired", "[destroy]") {
+  Destroying house;
+  REQUIRE(house.MoveKey(house.ref, "compromise").has_value());
+  REQUIRE(house.MoveKey(house.ref, "destroy").has_value());
+  KekRequest kek;
+  kek.reason = "a test";
+  REQUIRE(house.Ask(Operation::kPrepareKek, kek.Encode()).has_value());
+  kek.version = 2;
+  REQUIRE(house.Ask(Operation::kActivateKek, kek.Encode()).has_value());
+  const auto chunk = house.Ask(Operation::kRewrapKeys, RewrapRequest{"test", "", "a test"}.Encode());
+  REQUIRE(chunk.has_value());
+  CHECK(RewrapAnswer::Decode(chunk->body)->unopened == 0);
+  const auto status = house.Ask(Operation::kKekStatus, {});
+  REQUIRE(status.has_value());
+  for (const Json& row : Json::parse(DecodeText(status->body).value())) CHECK(row["keys"] == 0);
+  kek.version = 1;
+  CHECK(house.Ask(Operation::kRetireKek, kek.Encode()).has_value());
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyDestroyed);
 }
 
 TEST_CASE("destroy: a row with a time or a version at the end of its range is refused, not wrapped around", "[destroy]") {

@@ -1,0 +1,164 @@
+#include "vault/stops.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "vault/open_vault.h"
+#include "vault/proven_key.h"
+
+namespace strongroom::vault {
+namespace {
+
+constexpr std::string_view kTitle = "strongroom-stops 1 ";
+constexpr std::size_t kMostFile = std::size_t{1} << 30;
+constexpr std::int64_t kPage = 500;
+
+std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
+
+}  // namespace
+
+std::expected<std::unique_ptr<Stops>, VaultProblem> Stops::Open(const std::string& path, std::string_view vault_id) {
+  const std::string title = std::string(kTitle) + std::string(vault_id) + '\n';
+  if (const auto there = base::OpenPrivate(path); !there) {
+    if (there.error().code() != Code::kNotFound) return Problem(path + " was refused: " + there.error().Message());
+    const auto made = base::WriteFileAtomic(path, title, 0600);
+    if (!made) return Problem("cannot make " + path + ": " + made.error().Message());
+  }
+  const auto content = base::ReadFile(path, kMostFile);
+  if (!content) return Problem("cannot read " + path + ": " + content.error().Message());
+  base::UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid()) return Problem("cannot open " + path + " for writing: errno " + std::to_string(errno));
+  if (!content->starts_with(title)) return Problem(path + " is not of this vault: put the right file back, or move it away");
+  std::unique_ptr<Stops> stops(new Stops(std::move(file)));
+  const std::size_t whole = content->rfind('\n') + 1;
+  std::string_view rest = std::string_view(*content).substr(0, whole);
+  for (std::size_t number = 1; !rest.empty(); ++number) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(line.size() + 1);
+    if (number == 1 || stops->Take(line)) continue;
+    return Problem(path + ", line " + std::to_string(number) + ", is not what vaultd wrote: put the file back, or move it away");
+  }
+  stops->size_ = static_cast<std::int64_t>(whole);
+  if (whole == content->size()) return stops;
+  if (ftruncate(stops->file_.get(), stops->size_) != 0) return Problem("cannot cut " + path + " behind its last whole line");
+  base::Log(base::Level::kWarning, "stops_torn_line_cut", {{"path", path}});
+  return stops;
+}
+
+bool Stops::Take(std::string_view text) {
+  const auto line = ParseStopLine(text);
+  if (!line || line->epoch < epoch_.load()) return false;
+  epoch_ = line->epoch;
+  if (line->stop) Keep(*line->stop);
+  return true;
+}
+
+void Stops::Keep(const Stop& stop) {
+  const std::lock_guard lock(mutex_);
+  Last& last = last_[stop.key_ref];
+  last.row_version = std::max(last.row_version, stop.row_version);
+  last.final = last.final || IsFinal(stop.state);
+}
+
+Result<void> Stops::Note(std::int64_t epoch, std::span<const Stop> stops) {
+  epoch = std::max(epoch, epoch_.load());
+  epoch_ = epoch;
+  bool told = false;
+  for (const Stop& stop : stops) {
+    if (!IsRecordable(stop)) continue;
+    Keep(stop);
+    waiting_ += PrintStopLine({epoch, stop}) + '\n';
+    told = true;
+  }
+  if (!told) waiting_ += PrintStopLine({epoch, {}}) + '\n';
+  auto written = Write();
+  if (written) {
+    if (!healthy_.exchange(true)) base::Log(base::Level::kInfo, "stops_write_recovered");
+  } else if (healthy_.exchange(false)) {
+    base::LogError("stops_write_failed", written.error());
+  }
+  return written;
+}
+
+// What an earlier write left behind the durable part is written over, whole lines again.
+Result<void> Stops::Write() {
+  std::string_view rest = waiting_;
+  std::int64_t at = size_;
+  while (!rest.empty()) {
+    const ssize_t wrote = pwrite(file_.get(), rest.data(), rest.size(), at);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return Fail(Code::kUnavailable, "cannot write the file of stops: errno", errno);
+    rest.remove_prefix(static_cast<std::size_t>(wrote));
+    at += wrote;
+  }
+  if (fdatasync(file_.get()) != 0) return Fail(Code::kUnavailable, "cannot make the file of stops durable: errno", errno);
+  size_ = at;
+  waiting_.clear();
+  return {};
+}
+
+bool Stops::Allows(const KeyRow& row) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = last_.find(row.key_ref);
+  if (found == last_.end()) return true;
+  if (row.row_version < found->second.row_version) return false;
+  if (!found->second.final) return true;
+  const auto state = ParseState(row.status);
+  return state && IsFinal(*state);
+}
+
+std::int64_t Stops::VersionOf(const std::string& key_ref) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = last_.find(key_ref);
+  return found == last_.end() ? 0 : found->second.row_version;
+}
+
+std::size_t Stops::keys() const {
+  const std::lock_guard lock(mutex_);
+  return last_.size();
+}
+
+namespace {
+
+// A row that was edited to look stopped would otherwise bind its key to that for good, restored or not.
+Result<void> FindUnnoted(const OpenVault& vault, Store& store, KeyState state, std::vector<Stop>& found) {
+  std::string after;
+  while (true) {
+    TRY_ASSIGN(const std::vector<KeyRow> rows, store.ListKeys("", StateName(state), after, kPage));
+    for (const KeyRow& row : rows) {
+      const Stop stop{row.key_ref, row.row_version, state};
+      // A stop that is noted at this version, or at a later one, says as much.
+      if (vault.stops->VersionOf(stop.key_ref) >= stop.row_version || !IsRecordable(stop)) continue;
+      if (IsDestroyed(row) || ProvenKey::Prove(vault, row)) found.push_back(stop);
+    }
+    if (std::ssize(rows) < kPage) return {};
+    after = rows.back().key_ref;
+  }
+}
+
+}  // namespace
+
+Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch) {
+  if (epoch < vault.stops->epoch()) {
+    if (!vault.stops->older()) {
+      base::Log(base::Level::kError, "database_older", {{"epoch", epoch}, {"epoch_noted", vault.stops->epoch()}});
+    }
+    vault.stops->MarkOlder();
+    return {};
+  }
+  std::vector<Stop> found;
+  for (const KeyState state : {KeyState::kRotated, KeyState::kSuspended, KeyState::kRevoked, KeyState::kCompromised,
+                               KeyState::kDestroyed}) {
+    TRY(FindUnnoted(vault, store, state, found));
+  }
+  if (found.empty() && epoch == vault.stops->epoch()) return {};
+  return vault.stops->Note(epoch, found);
+}
+
+}  // namespace strongroom::vault

@@ -1,0 +1,92 @@
+// Stops: what vaultd remembers outside its database, so that an older row, or an older database, is not believed.
+//
+// A row of KEY_VAULT proves that vaultd wrote it, not that it is the newest that vaultd wrote: whoever can write the
+// database can copy the row of a key as it was before its revoke back over the row as it is, wrap and all. So each act
+// that moves the epoch is in the file `stops` of the home, durable, before it is acknowledged: its epoch, and the key it
+// stopped with the ROW_VERSION and STATUS it then had. From that:
+// - A row is refused (KEY_TAMPERED) whose ROW_VERSION is below that of its key's last stop: ROW_VERSION is bound into the
+//   wrap, and only vaultd, which adds one each time, can wrap for a higher one.
+// - Once a stop was final (REVOKED, COMPROMISED, DESTROYED), a row is refused that says anything else, at whatever
+//   ROW_VERSION: nothing leads back from there. So it does not help to have an old row go on (a KEK rotation) until its
+//   number has caught up; and such a row is not rewrapped at all.
+// - A database whose epoch is below the file's newest is an older one: nothing is released and no act is done
+//   (DATABASE_OLDER), lest its epoch grow past the file's. The epoch itself is a plain number in the database: who sets it
+//   by hand passes this test, and not the two above.
+// What the file cannot tell: that it was itself put back or taken away. It is vaultd's own (0600), as the KEK is; a missing
+// one is made anew from what the database says is stopped.
+//
+// The format is in vault/PROTOCOL.md.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "vault/service.h"
+#include "vault/stop_line.h"
+#include "vault/store.h"
+
+namespace strongroom::vault {
+
+struct OpenVault;
+
+class Stops {
+ public:
+  // Open reads the file, or makes it for this vault. A last line without its end was not acknowledged and is cut off; a
+  // file that is otherwise not what vaultd writes, or another vault's, is a problem.
+  static std::expected<std::unique_ptr<Stops>, VaultProblem> Open(const std::string& path, std::string_view vault_id);
+  Stops(const Stops&) = delete;
+  Stops& operator=(const Stops&) = delete;
+
+  // Note adds what an act did; it is durable on return. Where it fails (kUnavailable) it counts in this process all the
+  // same, and is written with the next. The writer's thread alone, or before that one runs.
+  Result<void> Note(std::int64_t epoch, std::span<const Stop> stops);
+
+  // Allows is false for a row that is older than its key's last stop. Any thread.
+  bool Allows(const KeyRow& row) const;
+  // VersionOf is the ROW_VERSION of the key's last stop, 0 where there is none.
+  std::int64_t VersionOf(const std::string& key_ref) const;
+  std::size_t keys() const;
+
+  // epoch is the newest that was noted.
+  std::int64_t epoch() const { return epoch_.load(); }
+  // older is true once the database was found to be behind the file, until vaultd stops.
+  bool older() const { return older_.load(); }
+  void MarkOlder() { older_.store(true); }
+  // healthy is false from the first failed write until the next good one.
+  bool healthy() const { return healthy_.load(); }
+
+ private:
+  struct Last {
+    std::int64_t row_version = 0;
+    bool final = false;
+  };
+
+  explicit Stops(base::UniqueFd file) : file_(std::move(file)) {}
+  bool Take(std::string_view text);
+  void Keep(const Stop& stop);
+  Result<void> Write();
+
+  const base::UniqueFd file_;
+  std::int64_t size_ = 0;  // of the file as far as it is durable
+  std::string waiting_;    // lines behind that
+  std::atomic<std::int64_t> epoch_{0};
+  std::atomic<bool> older_{false};
+  std::atomic<bool> healthy_{true};
+  mutable std::mutex mutex_;  // guards last_
+  std::unordered_map<std::string, Last> last_;
+};
+
+// CatchUp compares the database with the file: one that is older is marked as such; what it has stopped and the file lacks
+// is noted, where its row proves or is destroyed.
+Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch);
+
+}  // namespace strongroom::vault
