@@ -32,6 +32,9 @@ constexpr std::array kRows = {
     Row{Fault::kMalformed, "malformed", "200 with broken JSON"},
     Row{Fault::kHtml, "html", "502 with an HTML page"},
     Row{Fault::kEcho, "echo", "200 whose text contains the key it was called with"},
+    Row{Fault::kEchoAside, "echoaside", "200 with the key in members that no caller reads"},
+    Row{Fault::kEchoHeader, "echoheader", "200 with the key in headers, retry-after among them"},
+    Row{Fault::kEcho400, "echo400", "400 whose message contains the key it was called with"},
     Row{Fault::kEcho401, "echo401", "401 whose message contains the key it was called with"},
 };
 

@@ -30,6 +30,9 @@ enum class Fault : std::uint8_t {
   kMalformed,
   kHtml,
   kEcho,
+  kEchoAside,
+  kEchoHeader,
+  kEcho400,
   kEcho401,
 };
 

@@ -80,6 +80,21 @@ Reply PlainError(int status, std::string body) {
   return reply;
 }
 
+// EchoAside puts a key into the first and the last member of an answer, as a proxy that shows the request's
+// headers would, with 20 KB between: more than one read of the caller's.
+void EchoAside(std::string& body, std::string_view key) {
+  const std::string echo = R"("request_headers":{"authorization":"Bearer )" + std::string(key) +
+                           R"(","x-api-key":")" + std::string(key) + R"("})";
+  body.insert(1, echo + R"(,"padding":")" + std::string(20'000, '.') + "\",");
+  body.insert(body.size() - 1, "," + echo);
+}
+
+void EchoInHeaders(std::string& headers, std::string_view key) {
+  for (const std::string_view name : {"x-echo: ", "authorization: Bearer ", "retry-after: ", "x-request-id: "}) {
+    headers.append(name).append(key).append("\r\n");
+  }
+}
+
 }  // namespace
 
 Simulator::Simulator(int latency_ms, FaultPlan faults, KeyList keys)
@@ -163,8 +178,10 @@ Reply Simulator::Faulty(const Provider& provider, const Head& head, const Body& 
     return reply;
   }
   if (fault == Fault::k401) return Refuse(provider, provider.bad_key(key.empty() ? "unknown" : key));
-  if (fault == Fault::kEcho401)
-    return Refuse(provider, {401, "invalid key: " + std::string(key), {}, {}, {}});
+  if (fault == Fault::kEcho400 || fault == Fault::kEcho401) {
+    const int status = fault == Fault::kEcho400 ? 400 : 401;
+    return Refuse(provider, {status, "invalid key: " + std::string(key), {}, {}, {}});
+  }
   if (fault == Fault::k429Quota) return Refuse(provider, QuotaError(provider));
   if (fault == Fault::kHtml) {
     calls_.Answered("502");
@@ -172,8 +189,9 @@ Reply Simulator::Faulty(const Provider& provider, const Head& head, const Body& 
     reply.content_type = "text/html";
     return reply;
   }
-  const bool answers =
-      fault == Fault::kSlow || fault == Fault::kCutMid || fault == Fault::kMalformed || fault == Fault::kEcho;
+  const bool aside = fault == Fault::kEchoAside || fault == Fault::kEchoHeader;
+  const bool answers = aside || fault == Fault::kSlow || fault == Fault::kCutMid ||
+                       fault == Fault::kMalformed || fault == Fault::kEcho;
   if (!answers) {
     Reply reply = Refuse(provider, StatusError(fault));
     if (fault == Fault::k429) reply.headers += "retry-after: 1\r\nretry-after-ms: 200\r\n";
@@ -183,6 +201,8 @@ Reply Simulator::Faulty(const Provider& provider, const Head& head, const Body& 
   Reply reply = Succeed(provider, body, fault == Fault::kEcho ? key : std::string_view());
   if (fault == Fault::kSlow) reply.delay_ms = kSlowMs;
   if (fault == Fault::kCutMid) reply.delivery = Delivery::kHalf;
+  if (fault == Fault::kEchoAside) EchoAside(reply.body, key);
+  if (fault == Fault::kEchoHeader) EchoInHeaders(reply.headers, key);
   if (fault == Fault::kMalformed) reply.body.resize(reply.body.size() * 2 / 3);
   return reply;
 }

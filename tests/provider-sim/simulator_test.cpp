@@ -244,6 +244,14 @@ TEST_CASE("provider-sim: each fault does what its name says") {
   CHECK(ask("html").content_type == "text/html");
   CHECK(ask("echo").status == 200);
   CHECK(ask("echo").body.find(kKey) != std::string::npos);
+  CHECK(ask("echoaside").status == 200);
+  CHECK(Json::parse(ask("echoaside").body)["request_headers"]["x-api-key"] == kKey);
+  CHECK(Json::parse(ask("echoaside").body)["content"].dump().find(kKey) == std::string::npos);
+  CHECK(ask("echoheader").status == 200);
+  CHECK(ask("echoheader").body.find(kKey) == std::string::npos);
+  CHECK(ask("echoheader").headers.find(std::string("x-echo: ").append(kKey) + "\r\n") != std::string::npos);
+  CHECK(ask("echo400").status == 400);
+  CHECK(ask("echo400").body.find(kKey) != std::string::npos);
   CHECK(ask("echo401").status == 401);
   CHECK(ask("echo401").body.find(kKey) != std::string::npos);
 }
