@@ -90,9 +90,11 @@ void EchoAside(std::string& body, std::string_view key) {
 }
 
 void EchoInHeaders(std::string& headers, std::string_view key) {
-  for (const std::string_view name : {"x-echo: ", "authorization: Bearer ", "retry-after: ", "x-request-id: "}) {
+  for (const std::string_view name :
+       {"x-echo: ", "authorization: Bearer ", "retry-after: ", "x-request-id: "}) {
     headers.append(name).append(key).append("\r\n");
   }
+  headers.append(key).append(": 1\r\n");
 }
 
 }  // namespace

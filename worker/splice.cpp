@@ -271,6 +271,8 @@ Result<void> Splice::BindContext(void* ssl_ctx, const vault::Origin& origin) {
   X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // An idle connection must not keep the last answer: a provider may have sent the key back in it.
+  SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
   // The scratch is not curl's buffer, so a write that is repeated may come from elsewhere; and none may be
   // split.
   SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

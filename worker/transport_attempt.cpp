@@ -37,6 +37,23 @@ std::optional<std::string_view> HeaderValue(std::string_view line, std::string_v
   return line.substr(0, kMostHeaderValue);
 }
 
+// MaskLine takes what a header line says out of curl's buffer, once both have read it: the buffer stays with
+// the handle.
+void MaskLine(char* line, std::size_t size) {
+  std::fill_n(line, std::min(std::string_view(line, size).find_first_of("\r\n"), size), '-');
+}
+
+// ForgetHeaders wipes the headers that curl keeps for curl_easy_header, which it does until the handle's next
+// transfer. There is no option against it.
+void ForgetHeaders(void* easy) {
+  constexpr unsigned kAny = CURLH_HEADER | CURLH_TRAILER | CURLH_1XX;
+  curl_header* header = nullptr;
+  while ((header = curl_easy_nextheader(easy, kAny, -1, header)) != nullptr) {
+    explicit_bzero(header->name, strlen(header->name));
+    explicit_bzero(header->value, strlen(header->value));
+  }
+}
+
 void Scrub(std::string& text) {
   explicit_bzero(text.data(), text.size());
   text.clear();
@@ -135,6 +152,7 @@ void Attempt::End() {
   curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connects);
   new_connections_ += connects;
   loop_.Stop(easy_, running_);
+  ForgetHeaders(easy_);
 }
 
 asio::awaitable<std::expected<HttpAnswer, TransportFailure>> Attempt::Run(base::Micros deadline) {
@@ -218,6 +236,7 @@ std::size_t Attempt::OnBody(char* bytes, std::size_t one, std::size_t count, voi
 
 std::size_t Attempt::OnHeader(char* bytes, std::size_t one, std::size_t count, void* attempt) {
   static_cast<Attempt*>(attempt)->ReadHeader(std::string_view(bytes, one * count));
+  MaskLine(bytes, one * count);
   return one * count;
 }
 

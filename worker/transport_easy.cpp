@@ -5,10 +5,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "worker/splice.h"
+#include "worker/wiping.h"
 
 namespace strongroom::worker {
 namespace {
@@ -74,7 +77,9 @@ void EasyFreer::operator()(void* easy) const {
 }
 
 Result<EasyHandle> MakeEasy() {
-  static const bool started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  // Its buffers hold what providers sent.
+  static const bool started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, WipeAndFree, WipingRealloc,
+                                                   strdup, calloc) == CURLE_OK;
   EasyHandle easy(started ? curl_easy_init() : nullptr);
   if (easy == nullptr) return Fail(Code::kResourceExhausted, "libcurl does not start");
   if (!SetProtocol(easy.get()) || !SetTls(easy.get()) || !SetConnection(easy.get())) {

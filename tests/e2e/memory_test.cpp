@@ -3,12 +3,10 @@
 #include "tests/e2e/house.h"
 #include "tests/fault/memory_scan.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <random>
 
 namespace strongroom::e2e {
 
@@ -44,8 +42,8 @@ void ExpectNone(House& house, const MemoryScan& scan, const std::string& when) {
   }
 }
 
-// ExpectNoneInCore has gdb write a core of each, register notes included. Root may, though the programs forbid
-// it.
+// ExpectNoneInCore has gdb write a core of each, register notes included. Root may, though the programs
+// forbid it.
 void ExpectNoneInCore(House& house, const MemoryScan& scan) {
   for (const pid_t pid : {house.worker().pid(), house.vaultd().pid()}) {
     const Ended dumped = Run({"/usr/bin/gcore", {"-a", "-o", house.Path("core"), std::to_string(pid)}},
@@ -82,8 +80,9 @@ TEST_CASE("memory: no piece of a key after calls of any kind and size, nor in a 
   for (const std::string& extra : {std::string("{}"), kOpenAi}) {
     for (const std::size_t bytes : {1'000UL, 20'000UL, 60'000UL}) {
       const int first = number;
-      for (const char* directive : {"", "[[fault:429x1]]", "[[fault:500x1]]", "[[fault:cut]]", "[[fault:cutmid]]",
-                                    "[[fault:malformed]]", "[[fault:html]]", "[[fault:401]]"}) {
+      for (const char* directive :
+           {"", "[[fault:429x1]]", "[[fault:500x1]]", "[[fault:cut]]", "[[fault:cutmid]]",
+            "[[fault:malformed]]", "[[fault:htmlx1]]", "[[fault:401]]"}) {
         house.SendRequest("r-" + std::to_string(number++), OfSize(directive, bytes), extra);
       }
       for (int i = first; i < number; ++i) REQUIRE(!house.AwaitReply("r-" + std::to_string(i)).empty());
@@ -99,7 +98,8 @@ TEST_CASE("memory: no piece of a key while calls wait, after timeouts and after 
   TwoKeys(house);
   const MemoryScan scan = ScanFor(house);
   for (int i = 0; i < 20; ++i) {
-    house.SendRequest("w-" + std::to_string(i), OfSize("[[latency:2000]]", 20'000), i % 2 == 0 ? "{}" : kOpenAi);
+    house.SendRequest("w-" + std::to_string(i), OfSize("[[latency:2000]]", 20'000),
+                      i % 2 == 0 ? "{}" : kOpenAi);
   }
   REQUIRE(Eventually([&] { return house.sim().CallsOf("w-19") == 1 && house.sim().CallsOf("w-18") == 1; }));
   ExpectNone(house, scan, "during calls");
@@ -110,6 +110,28 @@ TEST_CASE("memory: no piece of a key while calls wait, after timeouts and after 
   REQUIRE(house.Act({"revoke", "ACME/anthropic/default/1"}).code == 0);
   REQUIRE(Field(house.Ask("t-2", "revoked"), "error_code") == "PROVIDER_AUTH");
   ExpectNone(house, scan, "after a timeout and a revocation");
+}
+
+TEST_CASE("memory: a key that the provider sends back does not stay") {
+  if (geteuid() != 0) return NotChecked("needs root");
+  House house;
+  TwoKeys(house);
+  const MemoryScan scan = ScanFor(house);
+  int number = 0;
+  for (const std::string& extra : {std::string("{}"), kOpenAi}) {
+    for (const char* fault : {"echo400", "echo401", "echoaside", "echoheader"}) {
+      for (const std::size_t bytes : {1'000UL, 60'000UL}) {
+        const std::string id = "e-" + std::to_string(number++);
+        const std::string reply =
+            house.Ask(id, OfSize("[[fault:" + std::string(fault) + "]]", bytes), extra);
+        REQUIRE(!reply.empty());
+        CHECK(scan.OfBytes(reply).hits == 0);
+        ExpectNone(house, scan, std::string("after ") + fault + ", " + extra);
+      }
+    }
+  }
+  CHECK(scan.OfBytes(house.worker().Err() + house.vaultd().Err()).hits == 0);
+  ExpectNoneInCore(house, scan);
 }
 
 }  // namespace strongroom::e2e

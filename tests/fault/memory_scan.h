@@ -36,8 +36,8 @@ class MemoryScan {
   // Keys are at least kPiece bytes.
   explicit MemoryScan(std::vector<std::string> keys);
 
-  // OfProcess reads /proc/PID/mem; `mappings` says which of its mappings. A process that runs on changes while
-  // it is read: stop it for a picture of one moment.
+  // OfProcess reads /proc/PID/mem; `mappings` says which of its mappings. A process that runs on changes
+  // while it is read: stop it for a picture of one moment.
   Scan OfProcess(pid_t pid, Mappings mappings = Mappings::kReadable) const;
   // OfFile reads a whole file, such as a core.
   Scan OfFile(const std::string& path) const;
