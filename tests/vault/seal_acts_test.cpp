@@ -1,5 +1,6 @@
 // Seal and unseal: what a sealed vault still answers, and how it comes to be sealed.
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/vault/service_house.h"
@@ -73,6 +74,26 @@ TEST_CASE("seal: a vault whose KEK is not there opens sealed, and unseal takes i
   fs::rename(house.home() + "/away.key", house.File());
   REQUIRE(house.Unseal().has_value());
   CHECK(house.Opened("ACME", "ACME_DEFAULT").value() == kAcmeKey);
+}
+
+TEST_CASE("seal: what the file of stops lacks is added after the unseal", "[seal]") {
+  Sealable house;
+  REQUIRE(house.MoveKey("ACME/anthropic/default/1", "revoke").has_value());
+  house.Stop();
+  const std::string stops = house.home() + "/stops";
+  fs::remove(stops);
+  fs::rename(house.File(), house.home() + "/away.key");
+  house.Start();
+  const auto noted = [&stops] {
+    std::ifstream file(stops);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    return text.find("REVOKED ACME/anthropic/default/1\n") != std::string::npos;
+  };
+  CHECK_FALSE(noted());  // without keys no row proves
+  fs::rename(house.home() + "/away.key", house.File());
+  REQUIRE(house.Unseal().has_value());
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyRevoked);
+  CHECK(noted());
 }
 
 TEST_CASE("seal: only an admin seals and unseals, with a reason", "[seal]") {
