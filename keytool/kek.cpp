@@ -106,11 +106,13 @@ class Rotation {
     request.run = std::to_string(getpid()) + "/" + std::to_string(base::PidStart(getpid()));
     request.reason = reason_;
     std::int64_t unopened = 0;
+    std::string first;
     do {
       TRY_ASSIGN(const Bytes body, session_.Ask(vault::Operation::kRewrapKeys, request.Encode(), ""));
       const auto answer = vault::RewrapAnswer::Decode(body);
       if (!answer || (!answer->next.empty() && answer->next <= request.after)) return Unreadable();
       rewrapped_ += answer->rewrapped;
+      if (unopened == 0) first = answer->first_unopened;
       unopened += answer->unopened;
       progress.Show(std::min(rewrapped_ + unopened, total_), unopened);
       request.after = answer->next;
@@ -118,9 +120,9 @@ class Rotation {
     took_ = base::MonoMicros() - begun;
     if (unopened == 0) return {};
     return Failed("KEY_TAMPERED", std::to_string(unopened) +
-                                      " keys do not open, so their rows were changed outside vaultd; they stay under the "
-                                      "old KEK, which is not retired. `keytool show KEY_REF` says \"intact no\" for each: "
-                                      "restore its row or destroy it, then run this again");
+                                      " keys do not open (the first is " + first +
+                                      "), so their rows were changed outside vaultd; they stay under the old KEK, which is "
+                                      "not retired. Restore each row or destroy the key, then run this again");
   }
 
   Outcome<void> Retire(std::int64_t version) {

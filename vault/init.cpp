@@ -69,6 +69,7 @@ Outcome RefuseOldHome(const std::string& home) {
 std::expected<std::string, VaultProblem> TightenHome(const std::string& home) {
   struct stat facts {};
   if (stat(home.c_str(), &facts) != 0) return Problem("cannot examine " + home);
+  if (facts.st_uid != geteuid()) return Problem(home + " belongs to another user, who could put another KEK into it: name another home");
   const mode_t mode = facts.st_mode & 07777U;
   if ((mode & kNotHomes) == 0) return "";
   std::error_code error;

@@ -13,12 +13,27 @@ namespace strongroom::vault {
 namespace {
 
 std::string FileOf(const OpenVault& vault, std::int64_t version) {
-  return vault.config.vault.kek_path + "/" + std::to_string(version) + ".key";
+  std::string path = vault.config.vault.kek_path;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return path;
+  while (path.ends_with('/')) path.pop_back();
+  return path + "/" + std::to_string(version) + ".key";
 }
 
 std::unexpected<Error> FileRefused(const std::string& path, const Error& error) {
   base::LogError("kek_file_failed", error, {{"path", path}});
   return Refuse(Refusal::kKekFile);
+}
+
+// CheckFile demands that a KEK in use is still where the next start will look for it: a file that went in the meantime would
+// take every key with it at the next stop.
+Result<void> CheckFile(const OpenVault& vault, const KekRow& row) {
+  const std::string path = FileOf(vault, row.version);
+  const auto kek = KekFile::Read(path);
+  if (!kek) return FileRefused(path, kek.error());
+  TRY_ASSIGN(const Bytes value, CheckValue(*kek));
+  if (Cipher::Equal(value, row.check_value)) return {};
+  return FileRefused(path, Error(Code::kCorrupt, "is not the KEK that the database means"));
 }
 
 // An act on one version. What is put in force once the record is durable is what Decide left in `next`.
@@ -33,6 +48,8 @@ class KekAct : public Act {
   }
   Reply Answer(const audit::Receipt&) override {
     vault_.held.Put(std::move(next_));
+    // What was proved under a version that goes must not keep it in memory.
+    vault_.proofs.Forget();
     return Reply(Bytes{});
   }
 
@@ -67,13 +84,17 @@ class PrepareKek final : public KekAct {
 // passed over and the file left alone.
 Result<std::int64_t> PrepareKek::NextVersion(Store& store) const {
   TRY_ASSIGN(const std::vector<KekRow> rows, store.ListKeks());
-  std::int64_t newest = Keyring::NewestFile(vault_.config.vault.kek_path);
+  const std::string& directory = vault_.config.vault.kek_path;
+  const auto newest_file = Keyring::NewestFile(directory);
+  if (!newest_file) return FileRefused(directory, newest_file.error());
+  std::int64_t newest = *newest_file;
   for (const KekRow& row : rows) {
     if (row.status == kKekRetiring) return Refuse(Refusal::kKekMoveForbidden);
     // One whose file is lost wraps nothing yet, and can be left where it is.
     if (row.status == kKekPrepared && next_->keyring.Find(row.version)) return Refuse(Refusal::kKekMoveForbidden);
     newest = std::max(newest, row.version);
   }
+  if (newest >= Keyring::kNewestPossible) return Refuse(Refusal::kKekMoveForbidden);
   return newest + 1;
 }
 
@@ -99,25 +120,7 @@ class ActivateKek final : public KekAct {
 
  protected:
   Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override;
-
- private:
-  Result<void> RewrapSecrets(Store& store, const Kek& kek) const;
 };
-
-Result<void> ActivateKek::RewrapSecrets(Store& store, const Kek& kek) const {
-  TRY_ASSIGN(const std::vector<std::string> names, store.ListSecrets());
-  for (const std::string& name : names) {
-    TRY_ASSIGN(const auto old, store.FindSecret(name));
-    if (!old) return Refuse(Refusal::kConflict);
-    const auto old_kek = next_->keyring.Find(old->kek_version);
-    if (!old_kek) return Refuse(Refusal::kKekMissing);
-    const auto key = UnwrapMacKey(**old_kek, vault_.vault_id, name, *old);
-    if (!key) return Refuse(Refusal::kKeyTampered);
-    TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(kek, request_.version, vault_.vault_id, name, *key));
-    TRY(store.UpdateSecret(name, wrapped, old->kek_version));
-  }
-  return {};
-}
 
 Result<void> ActivateKek::Move(Store& store, base::Micros now, audit::Draft& record) {
   TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
@@ -127,11 +130,12 @@ Result<void> ActivateKek::Move(Store& store, base::Micros now, audit::Draft& rec
   if (!kek) return Refuse(Refusal::kKekMissing);
   TRY_ASSIGN(const Bytes value, CheckValue(**kek));
   if (!Cipher::Equal(value, row.check_value)) return Refuse(Refusal::kKekMissing);
+  TRY(CheckFile(vault_, row));
   TRY(CheckWraps(store, *next_));
-  TRY(RewrapSecrets(store, **kek));
   TRY(store.MoveKek(next_->wrap_version, kKekActive, kKekRetiring, now));
   TRY(store.MoveKek(row.version, kKekPrepared, kKekActive, now));
   next_->wrap_version = row.version;
+  TRY(RewrapSecrets(vault_, store, *next_));
   record.after = KekFacts(row.version, kKekActive);
   return {};
 }
@@ -145,8 +149,11 @@ class RetireKek final : public KekAct {
     TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
     record.before = KekFacts(row.version, row.status);
     if (row.status != kKekRetiring) return Refuse(Refusal::kKekMoveForbidden);
-    TRY_ASSIGN(const std::int64_t census, store.CountUnder(row.version));
+    TRY(CheckWraps(store, *next_));
+    TRY_ASSIGN(const std::int64_t census, store.CountOutside(next_->wrap_version));
     if (census != 0) return Refuse(Refusal::kKekInUse);
+    TRY_ASSIGN(const KekRow active, FindKek(store, next_->wrap_version));
+    TRY(CheckFile(vault_, active));
     TRY(store.MoveKek(row.version, kKekRetiring, kKekRetired, now));
     next_->keyring.Drop(row.version);
     record.after = KekFacts(row.version, kKekRetired);
@@ -164,6 +171,9 @@ class DestroyKek final : public KekAct {
     record.before = KekFacts(row.version, row.status);
     if (row.status != kKekRetired) return Refuse(Refusal::kKekMoveForbidden);
     if (now - row.changed_at < kKekKept) return Refuse(Refusal::kKekTooSoon);
+    // A row from before the rotation may have been put back since.
+    TRY_ASSIGN(const std::int64_t census, store.CountOutside(next_->wrap_version));
+    if (census != 0) return Refuse(Refusal::kKekInUse);
     // First the file: a row that says DESTROYED must be true.
     const std::string path = FileOf(vault_, row.version);
     if (const auto erased = KekFile::Erase(path); !erased) return FileRefused(path, erased.error());
@@ -187,6 +197,24 @@ Result<KekRow> FindKek(Store& store, std::int64_t version) {
     if (row.version == version) return std::move(row);
   }
   return Refuse(Refusal::kKekMoveForbidden);
+}
+
+Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys) {
+  const auto kek = keys.keyring.Find(keys.wrap_version);
+  if (!kek) return Refuse(Refusal::kKekMissing);
+  TRY_ASSIGN(const std::vector<std::string> names, store.ListSecrets());
+  for (const std::string& name : names) {
+    TRY_ASSIGN(const auto old, store.FindSecret(name));
+    if (!old) return Refuse(Refusal::kConflict);
+    if (old->kek_version == keys.wrap_version) continue;
+    const auto old_kek = keys.keyring.Find(old->kek_version);
+    if (!old_kek) return Refuse(Refusal::kKekMissing);
+    const auto key = UnwrapMacKey(**old_kek, vault.vault_id, name, *old);
+    if (!key) return Refuse(Refusal::kKeyTampered);
+    TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(**kek, keys.wrap_version, vault.vault_id, name, *key));
+    TRY(store.UpdateSecret(name, wrapped, old->kek_version));
+  }
+  return {};
 }
 
 Result<void> CheckWraps(Store& store, const VaultKeys& keys) {

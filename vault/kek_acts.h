@@ -23,6 +23,9 @@ inline constexpr base::Micros kKekKept = 7 * base::kMicrosPerDay;
 // FindKek is the row of a version; kKekMoveForbidden where there is none.
 Result<KekRow> FindKek(Store& store, std::int64_t version);
 
+// RewrapSecrets puts the vault's own keys under the wrap version of `keys` where they are under another.
+Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys);
+
 // CheckWraps refuses a wrap unless the keys in memory wrap under the version that the database calls ACTIVE: after a commit
 // whose outcome was not known they may not. Whoever writes a wrap asks in the transaction that writes it.
 Result<void> CheckWraps(Store& store, const VaultKeys& keys);

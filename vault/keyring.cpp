@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kSecretDomain = "strongroom/secret/v1";
 constexpr std::string_view kAlgorithm = "AES-256-GCM";
 constexpr std::size_t kMostVersionDigits = 9;
+static_assert(Keyring::kNewestPossible == 999'999'999, "as many digits as a file's name may have");
 
 // The version in a name like "12.key", 0 for any other name ("012.key", "1.key.new", ".key").
 std::int64_t VersionOfName(std::string_view name) {
@@ -37,7 +38,7 @@ Bytes SecretAad(std::string_view vault_id, std::string_view name, std::int64_t k
 
 }  // namespace
 
-std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
+std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path, const std::set<std::int64_t>& wanted) {
   namespace fs = std::filesystem;
   Keyring keyring;
   const auto add = [&keyring](std::int64_t version, const std::string& file) -> Result<void> {
@@ -53,7 +54,7 @@ std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
   fs::directory_iterator entry(path, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     const std::int64_t version = VersionOfName(entry->path().filename().native());
-    if (version == 0) continue;
+    if (version == 0 || (!wanted.empty() && !wanted.contains(version))) continue;
     if (auto added = add(version, entry->path().native()); !added) {
       return std::unexpected(KekProblem{entry->path().native(), added.error()});
     }
@@ -67,13 +68,14 @@ std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path) {
   return keyring;
 }
 
-std::int64_t Keyring::NewestFile(const std::string& directory) {
+Result<std::int64_t> Keyring::NewestFile(const std::string& directory) {
   std::int64_t newest = 0;
   std::error_code error;
   std::filesystem::directory_iterator entry(directory, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     newest = std::max(newest, VersionOfName(entry->path().filename().native()));
   }
+  if (error) return Fail(Code::kUnavailable, "the KEK directory cannot be listed: errno", error.value());
   return newest;
 }
 

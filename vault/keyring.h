@@ -5,6 +5,7 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,12 +26,14 @@ struct KekProblem {
 // Keyring holds KEK versions by number. A copy shares them.
 class Keyring {
  public:
-  // Load reads PATH/1.key, 2.key … of a directory, or one file as version 1. Other names are ignored; none at all is
-  // kNotFound.
-  static std::expected<Keyring, KekProblem> Load(const std::string& path);
+  // Load reads PATH/1.key, 2.key … of a directory, or one file as version 1: those that `wanted` names, all where it names
+  // none. Other names are ignored; none at all is kNotFound.
+  static std::expected<Keyring, KekProblem> Load(const std::string& path, const std::set<std::int64_t>& wanted = {});
 
+  // The highest version whose file's name Load reads.
+  static constexpr std::int64_t kNewestPossible = 999'999'999;
   // NewestFile is the highest version that has a file in the directory, 0 for none.
-  static std::int64_t NewestFile(const std::string& directory);
+  static Result<std::int64_t> NewestFile(const std::string& directory);
 
   // Find is kNotFound where this version is not held.
   Result<std::shared_ptr<const Kek>> Find(std::int64_t version) const;

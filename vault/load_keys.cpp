@@ -1,5 +1,6 @@
 #include "vault/load_keys.h"
 
+#include <set>
 #include <utility>
 
 #include "vault/cipher.h"
@@ -16,8 +17,13 @@ using OrProblem = std::expected<T, KeysProblem>;
 std::unexpected<KeysProblem> Problem(std::string text) { return std::unexpected(KeysProblem{std::move(text), false}); }
 std::unexpected<KeysProblem> Missing(std::string text) { return std::unexpected(KeysProblem{std::move(text), true}); }
 
-OrProblem<Keyring> LoadKeyring(const base::Config& config) {
-  auto keyring = Keyring::Load(config.vault.kek_path);
+// Only what the database wants is read: a stray or a retired file must not keep vaultd from starting.
+OrProblem<Keyring> LoadKeyring(const base::Config& config, const std::vector<KekRow>& rows) {
+  std::set<std::int64_t> wanted;
+  for (const KekRow& row : rows) {
+    if (row.status != kKekRetired && row.status != kKekDestroyed) wanted.insert(row.version);
+  }
+  auto keyring = Keyring::Load(config.vault.kek_path, wanted);
   if (keyring) return std::move(*keyring);
   const KekProblem& problem = keyring.error();
   std::string text = "the KEK at " + problem.path + " was refused: " + problem.error.Message();
@@ -49,9 +55,17 @@ OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<
                      " is not this vault's KEK: put the right file back from your backup");
     }
     wanted.Add(row.version, *kek);
-    if (row.status == kKekActive) active = row.version;
+    if (row.status != kKekActive) continue;
+    if (active != 0) return Problem("the KEK table was changed outside vaultd: two versions are ACTIVE; restore the database");
+    active = row.version;
   }
   if (active == 0) return Problem("the vault database names no ACTIVE KEK: it is damaged, restore it");
+  // vaultd only ever activates a version above all others in use. Another order would put a retired KEK back in force.
+  for (const KekRow& row : rows) {
+    if (row.status == kKekPrepared || row.version <= active) continue;
+    return Problem("the KEK table was changed outside vaultd: version " + std::to_string(row.version) + " is " + row.status +
+                   " and newer than the ACTIVE one; restore the database");
+  }
   keyring = std::move(wanted);
   return active;
 }
@@ -78,7 +92,7 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   const auto rows = store.ListKeks();
   if (!rows) return Problem(DatabaseName(config) + " cannot be read: " + rows.error().Message());
   auto keys = std::make_shared<VaultKeys>();
-  auto keyring = LoadKeyring(config);
+  auto keyring = LoadKeyring(config, *rows);
   if (!keyring) return std::unexpected(std::move(keyring.error()));
   keys->keyring = std::move(*keyring);
   const auto active = CheckKeks(config, *rows, keys->keyring);

@@ -109,7 +109,7 @@ void Walk(auto& walk, Is<SetRateRequest> auto& m) {
 }
 void Walk(auto& walk, Is<KekRequest> auto& m) { walk(m.version, m.reason); }
 void Walk(auto& walk, Is<RewrapRequest> auto& m) { walk(m.run, m.after, m.reason); }
-void Walk(auto& walk, Is<RewrapAnswer> auto& m) { walk(m.rewrapped, m.unopened, m.next); }
+void Walk(auto& walk, Is<RewrapAnswer> auto& m) { walk(m.rewrapped, m.unopened, m.first_unopened, m.next); }
 void Walk(auto& walk, Is<ListRequest> auto& m) { walk(m.customer, m.status, m.after); }
 void Walk(auto& walk, Is<ListAnswer> auto& m) {
   walk.Many(m.rows);

@@ -256,11 +256,11 @@ struct RewrapRequest {
   Bytes Encode() const;
   static Result<RewrapRequest> Decode(ByteView body);
 };
-// RewrapAnswer: how many were rewrapped, how many did not open (and stay as they are), and where the next chunk begins;
-// `next` is empty where this was the last.
+// RewrapAnswer: how many were rewrapped, how many did not open (and stay as they are) and the first of those, and where the
+// next chunk begins; `next` is empty where this was the last.
 struct RewrapAnswer {
   std::int64_t rewrapped = 0, unopened = 0;
-  std::string next;
+  std::string first_unopened, next;
   Bytes Encode() const;
   static Result<RewrapAnswer> Decode(ByteView body);
 };

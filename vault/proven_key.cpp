@@ -55,13 +55,17 @@ Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::str
 Result<KeyRow> ProvenKey::Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row) {
   auto from = ContextOf(vault, row);
   // A rewrap adds one to ROW_VERSION: an old row must not catch up that way.
-  if (!from || !vault.stops->Allows(row) || row.row_version == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
+  const bool last = row.row_version == std::numeric_limits<std::int64_t>::max();
+  if (!from || last || !vault.stops->Allows(row)) return Refuse(Refusal::kKeyTampered);
   const auto old_kek = keys.keyring.Find(row.kek_version), kek = keys.keyring.Find(keys.wrap_version);
   if (!old_kek || !kek) return Refuse(Refusal::kKekMissing);
   WrapContext to = *from;
-  to.row_version = ++row.row_version;
+  // While a key is PENDING its ROW_VERSION says whether its one probe was spent.
+  if (from->state != KeyState::kPending) to.row_version = ++row.row_version;
   to.kek_version = row.kek_version = keys.wrap_version;
   auto wrapped = Rewrap(**old_kek, *from, row.sealed.dek, **kek, to);
+  // A full arena says nothing about the row.
+  if (!wrapped && wrapped.error().code() != Code::kDecryptFailed) return std::unexpected(wrapped.error());
   if (!wrapped) return Refuse(Refusal::kKeyTampered);
   row.sealed.dek = std::move(*wrapped);
   return row;

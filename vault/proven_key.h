@@ -29,7 +29,7 @@ class ProvenKey {
   // Find is Prove of the stored row; kKeyUnknown where there is none.
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
 
-  // Rewrapped is `row` with its DEK wrapped under the ACTIVE KEK and the next ROW_VERSION, everything else as it is; the
+  // Rewrapped is `row` with its DEK wrapped under the ACTIVE KEK and the next ROW_VERSION (the same while PENDING), everything else as it is; the
   // payload is not looked at and may be missing from it. kKeyTampered and kKekMissing as for Prove.
   static Result<KeyRow> Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row);
 

@@ -97,13 +97,14 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "nothing was done: a KEK version in this state cannot make that move; 'keytool kek status' says what state each is "
      "in, 'keytool kek rotate' finishes a rotation that was begun"},
     {Refusal::kKekInUse, "KEK_IN_USE", Code::kRefused,
-     "nothing was done: there are still keys under this KEK version; 'keytool kek rotate' rewraps them"},
+     "nothing was done: there are still keys under this or another old KEK version; 'keytool kek rotate' rewraps them, and names "
+     "one whose row was changed outside vaultd"},
     {Refusal::kKekTooSoon, "KEK_TOO_SOON", Code::kRefused,
      "nothing was done: a KEK version is destroyed 7 days after it was retired at the earliest, so that a backup from "
      "before can still be opened"},
     {Refusal::kKekFile, "KEK_FILE", Code::kUnavailable,
-     "nothing was done: the KEK's file cannot be written or removed, or the KEK path names one file and not a "
-     "directory; vaultd's log has the reason"},
+     "nothing was done: the KEK's file is missing, changed, or cannot be written or removed, or the KEK path names one file and "
+     "not a directory; vaultd's log has the reason; do not stop vaultd before the file is back"},
     {Refusal::kRewrapUnderWay, "REWRAP_UNDER_WAY", Code::kRefused,
      "nothing was done: another rotation is at work; let it finish, or ask again some seconds after it has stopped"},
     {Refusal::kNotSealed, "NOT_SEALED", Code::kRefused, "nothing was done: the vault is not sealed"},

@@ -51,13 +51,19 @@ Result<std::int64_t> RewrapKeys::Retiring(Store& store) const {
 // A row that does not open was changed outside vaultd, and would not open under the new KEK either. It is left for
 // somebody to look at, and keeps its KEK version from being retired.
 Result<void> RewrapKeys::RewrapRow(Store& store, const VaultKeys& keys, KeyRow row) {
-  const std::int64_t expected = row.row_version;
+  const std::int64_t expected = row.row_version, expected_kek = row.kek_version;
+  std::string key_ref = row.key_ref;
+  const auto leave = [&] {
+    if (answer_.unopened++ == 0) answer_.first_unopened = std::move(key_ref);
+    return Result<void>();
+  };
   auto moved = ProvenKey::Rewrapped(vault_, keys, std::move(row));
-  if (!moved) {
-    ++answer_.unopened;
-    return {};
-  }
-  TRY(store.UpdateWrap(*moved, expected));
+  if (!moved && RefusalOf(moved.error()) == Refusal::kKeyTampered) return leave();
+  if (!moved) return std::unexpected(moved.error());
+  const auto written = store.UpdateWrap(*moved, expected, expected_kek);
+  // Nobody else writes in this transaction: a row that is not found again has a KEY_REF that is no text.
+  if (!written && written.error().code() == Code::kConflict) return leave();
+  if (!written) return written;
   ++answer_.rewrapped;
   return {};
 }
@@ -75,11 +81,15 @@ Result<void> RewrapKeys::Decide(Store& store, base::Micros, audit::Draft& record
     if (std::ssize(rows) == kChunk) answer_.next = rows.back().key_ref;
     for (KeyRow& row : rows) TRY(RewrapRow(store, *keys, std::move(row)));
   }
-  if (answer_.next.empty()) vault_.rewrapper = {};
+  if (answer_.next.empty()) {
+    TRY(RewrapSecrets(vault_, store, *keys));
+    vault_.rewrapper = {};
+  }
   record.after = audit::Facts{{"kek_version", std::to_string(keys->wrap_version)},
                               {"from_kek_version", std::to_string(version)},
                               {"rewrapped", std::to_string(answer_.rewrapped)},
                               {"unopened", std::to_string(answer_.unopened)}};
+  if (answer_.unopened > 0) (*record.after)["first_unopened"] = answer_.first_unopened;
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "vault/load_keys.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
 
@@ -79,6 +80,8 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
   if (vault.epoch.TakeDoubt()) {
     const auto row = store.FindVault();
     if (row) vault.epoch.Publish(row->epoch);
+    // It may have been a rotation's step as well.
+    if (auto keys = LoadKeys(vault.config, store, vault.vault_id); keys && !vault.sealed()) vault.held.Put(std::move(*keys));
     if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }
   refusal.reset();

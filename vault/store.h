@@ -89,10 +89,12 @@ class Store {
   // KeysUnder is what a rewrap needs (no payload) of up to `most` rows whose wraps are under a KEK version, in the order
   // of KEY_REF and behind `after`. A destroyed row has no wrap.
   Result<std::vector<KeyRow>> KeysUnder(std::int64_t kek_version, std::string_view after, std::int64_t most);
-  // UpdateWrap writes ENCRYPTED_DEK, NONCE_DEK, KEK_VERSION and ROW_VERSION alone, as UpdateKey does.
-  Result<void> UpdateWrap(const KeyRow& row, std::int64_t expected);
-  // CountUnder is the census: every wrap under a KEK version, of keys and of the vault's own secrets.
-  Result<std::int64_t> CountUnder(std::int64_t kek_version);
+  // UpdateWrap writes ENCRYPTED_DEK, NONCE_DEK, KEK_VERSION and ROW_VERSION alone, where the row still has ROW_VERSION
+  // `expected` and KEK_VERSION `expected_kek`; kConflict where it has not.
+  Result<void> UpdateWrap(const KeyRow& row, std::int64_t expected, std::int64_t expected_kek);
+  // CountOutside is the census: every wrap, of keys and of the vault's own secrets, that is not under the ACTIVE version.
+  // It goes by what is there, not by what a row's STATUS says.
+  Result<std::int64_t> CountOutside(std::int64_t active);
   // LastUsed is when the trail last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();

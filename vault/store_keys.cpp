@@ -103,7 +103,7 @@ Result<std::vector<KeyRow>> Store::KeysUnder(std::int64_t kek_version, std::stri
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT KEY_REF, CUSTOMER, PROVIDER, KEY_VERSION, LABEL, ORIGIN, HOSTED, STATUS, GRACE_UNTIL, "
                              "KEK_VERSION, ROW_VERSION, ENCRYPTED_DEK, NONCE_DEK FROM KEY_VAULT "
-                             "WHERE KEK_VERSION = ?1 AND KEY_REF > ?2 AND STATUS <> 'DESTROYED' ORDER BY KEY_REF LIMIT ?3",
+                             "WHERE KEK_VERSION = ?1 AND KEY_REF > ?2 AND LENGTH(ENCRYPTED_DEK) > 0 ORDER BY KEY_REF LIMIT ?3",
                              {kek_version, after, most}));
   std::vector<KeyRow> keys;
   while (true) {
@@ -126,21 +126,22 @@ Result<std::vector<KeyRow>> Store::KeysUnder(std::int64_t kek_version, std::stri
   }
 }
 
-Result<void> Store::UpdateWrap(const KeyRow& row, std::int64_t expected) {
+Result<void> Store::UpdateWrap(const KeyRow& row, std::int64_t expected, std::int64_t expected_kek) {
   TRY_ASSIGN(const std::int64_t changed,
              database_.Execute("UPDATE KEY_VAULT SET ENCRYPTED_DEK = ?1, NONCE_DEK = ?2, KEK_VERSION = ?3, "
-                               "ROW_VERSION = ?4 WHERE KEY_REF = ?5 AND ROW_VERSION = ?6",
+                               "ROW_VERSION = ?4 WHERE KEY_REF = ?5 AND ROW_VERSION = ?6 AND KEK_VERSION = ?7",
                                {ByteView(row.sealed.dek.ciphertext), ByteView(row.sealed.dek.nonce), row.kek_version,
-                                row.row_version, View(row.key_ref), expected}));
+                                row.row_version, View(row.key_ref), expected, expected_kek}));
   if (changed != 1) return Fail(Code::kConflict, "the key's row was changed by somebody else");
   return {};
 }
 
-Result<std::int64_t> Store::CountUnder(std::int64_t kek_version) {
+Result<std::int64_t> Store::CountOutside(std::int64_t active) {
   TRY_ASSIGN(sql::Statement * row,
-             database_.QueryOne("SELECT (SELECT COUNT(*) FROM KEY_VAULT WHERE KEK_VERSION = ?1 AND STATUS <> 'DESTROYED') + "
-                                "(SELECT COUNT(*) FROM VAULT_SECRET WHERE KEK_VERSION = ?1)",
-                                {kek_version}));
+             database_.QueryOne("SELECT (SELECT COUNT(*) FROM KEY_VAULT WHERE (KEK_VERSION < ?1 OR KEK_VERSION > ?1) AND "
+                                "LENGTH(ENCRYPTED_DEK) > 0) + "
+                                "(SELECT COUNT(*) FROM VAULT_SECRET WHERE KEK_VERSION <> ?1)",
+                                {active}));
   if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");
   const std::int64_t count = row->Int64(0);
   row->Reset();
@@ -170,7 +171,7 @@ Result<std::map<std::string, std::int64_t>> Store::CountKeysByStatus() {
 
 Result<std::map<std::int64_t, std::int64_t>> Store::CountKeysByKek() {
   TRY_ASSIGN(sql::Statement * rows,
-             database_.Query("SELECT KEK_VERSION, COUNT(*) FROM KEY_VAULT WHERE STATUS <> 'DESTROYED' "
+             database_.Query("SELECT KEK_VERSION, COUNT(*) FROM KEY_VAULT WHERE LENGTH(ENCRYPTED_DEK) > 0 "
                              "GROUP BY KEK_VERSION"));
   std::map<std::int64_t, std::int64_t> counts;
   while (true) {

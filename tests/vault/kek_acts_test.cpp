@@ -214,6 +214,96 @@ TEST_CASE("kek: a file that nobody has a row for is passed over, never written o
   house.CheckBothOpen();
 }
 
+TEST_CASE("kek: nothing is put under a KEK whose file has gone", "[kek]") {
+  Two house;
+  Prepare(house);
+  const std::string file = house.home() + "/kek/2.key", away = house.home() + "/away.key";
+  REQUIRE(rename(file.c_str(), away.c_str()) == 0);
+  CHECK(house.RefusalFor(Operation::kActivateKek, Version(2)) == Refusal::kKekFile);
+  REQUIRE(rename(away.c_str(), file.c_str()) == 0);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  Chunk(house);
+  REQUIRE(rename(file.c_str(), away.c_str()) == 0);
+  CHECK(house.RefusalFor(Operation::kRetireKek, Version(1)) == Refusal::kKekFile);
+  CHECK(Status(house, 1) == "RETIRING");
+  REQUIRE(rename(away.c_str(), file.c_str()) == 0);
+  REQUIRE(house.Ask(Operation::kRetireKek, Version(1)).has_value());
+}
+
+TEST_CASE("kek: the census goes by wraps, not by what a row says of itself", "[kek]") {
+  Two house;
+  Prepare(house);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  SECTION("a row that claims to be destroyed") {
+    house.Edit("UPDATE KEY_VAULT SET STATUS = 'DESTROYED' WHERE CUSTOMER = 'ACME'");
+    const RewrapAnswer chunk = Chunk(house);
+    CHECK(chunk.unopened == 1);
+    CHECK(chunk.first_unopened == "ACME/anthropic/default/1");
+  }
+  SECTION("a row that claims a KEK version nobody has") {
+    house.Edit("INSERT INTO KEK SELECT 900, CHECK_VALUE, 'DESTROYED', CREATED_AT, CHANGED_AT FROM KEK WHERE KEK_VERSION = 1");
+    house.Edit("UPDATE KEY_VAULT SET KEK_VERSION = 900 WHERE CUSTOMER = 'ACME'");
+    Chunk(house);
+  }
+  CHECK(house.RefusalFor(Operation::kRetireKek, Version(1)) == Refusal::kKekInUse);
+}
+
+TEST_CASE("kek: a row put back under a retired KEK keeps it from being destroyed", "[kek]") {
+  Two house;
+  house.Edit("CREATE TABLE OLD AS SELECT * FROM KEY_VAULT");
+  Prepare(house);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  Chunk(house);
+  REQUIRE(house.Ask(Operation::kRetireKek, Version(1)).has_value());
+  house.Edit("UPDATE KEK SET CHANGED_AT = CHANGED_AT - ?1 WHERE KEK_VERSION = 1", {kKekKept});
+  house.Edit("DELETE FROM KEY_VAULT WHERE CUSTOMER = 'ACME'");
+  house.Edit("INSERT INTO KEY_VAULT SELECT * FROM OLD WHERE CUSTOMER = 'ACME'");
+  CHECK(house.RefusalFor(Operation::kDestroyKek, Version(1)) == Refusal::kKekInUse);
+  CHECK(IsFile(house, "1.key"));
+}
+
+TEST_CASE("kek: a rotation does not spend a PENDING key's probe", "[kek]") {
+  Two house;
+  AddKeyRequest add;
+  add.customer = "CORAL";
+  add.provider = "openai";
+  add.reason = "new";
+  const std::string ref = house.AddKey(add, kBarcoKey).value();
+  Prepare(house);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  CHECK(Chunk(house).rewrapped == 3);
+  CHECK(house.Ask(Operation::kProbe, EncodeText(ref)).has_value());
+  CHECK(house.RefusalFor(Operation::kProbe, EncodeText(ref)) == Refusal::kKeyProbeSpent);
+}
+
+TEST_CASE("kek: a KEK table that was edited is not worked with", "[kek]") {
+  Two house;
+  SECTION("a version that no file can have") {
+    house.Edit("INSERT INTO KEK SELECT 999999999, CHECK_VALUE, 'DESTROYED', CREATED_AT, CHANGED_AT FROM KEK");
+    CHECK(house.RefusalFor(Operation::kPrepareKek, Version(0)) == Refusal::kKekMoveForbidden);
+    house.Edit("UPDATE KEK SET KEK_VERSION = 9223372036854775807 WHERE KEK_VERSION = 999999999");
+    CHECK(house.RefusalFor(Operation::kPrepareKek, Version(0)) == Refusal::kKekMoveForbidden);
+  }
+  SECTION("an old version made ACTIVE again") {
+    Prepare(house);
+    REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+    house.Stop();
+    house.Edit("UPDATE KEK SET STATUS = CASE KEK_VERSION WHEN 1 THEN 'ACTIVE' ELSE 'RETIRING' END");
+    const auto opened = Service::Open(house.config());
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().text.find("changed outside vaultd") != std::string::npos);
+  }
+}
+
+TEST_CASE("kek: files that the database does not want keep nobody from starting", "[kek]") {
+  Two house;
+  house.Stop();
+  const int fd = open((house.home() + "/kek/7.key").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+  close(fd);
+  house.Start();
+  house.CheckBothOpen();
+}
+
 TEST_CASE("kek: no wrap is written under a version that the database does not call ACTIVE", "[kek]") {
   Two house;
   // As after a commit whose outcome vaultd was not told.
