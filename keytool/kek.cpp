@@ -126,8 +126,16 @@ class Rotation {
   }
 
   Outcome<void> Retire(std::int64_t version) {
-    TRY(Ask(vault::Operation::kRetireKek, version));
     retired_ = version;
+    const auto retired = Ask(vault::Operation::kRetireKek, version);
+    if (retired) return {};
+    if (retired.error().name != "KEK_MOVE_FORBIDDEN") return std::unexpected(retired.error());
+    // Another rotation may have retired it in between, which is as good.
+    TRY_ASSIGN(const std::vector<KekLine> keks, ReadKeks(session_));
+    const bool done = std::any_of(keks.begin(), keks.end(), [version](const KekLine& kek) {
+      return kek.version == version && kek.status == "RETIRED";
+    });
+    if (!done) return std::unexpected(retired.error());
     return {};
   }
 

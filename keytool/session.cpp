@@ -65,7 +65,7 @@ Outcome<std::string> Session::AskList(vault::Operation operation, const std::str
     TRY_ASSIGN(const Bytes body, Ask(operation, request.Encode(), ""));
     const auto page = vault::ListAnswer::Decode(body);
     // A page that leads back to itself would never end.
-    if (!page || (!page->next.empty() && page->next == request.after)) return Unreadable();
+    if (!page || (!page->next.empty() && page->next <= request.after)) return Unreadable();
     for (const std::string& row : page->rows) list += (list.empty() ? "" : ",") + row;
     if (page->next.empty()) return "[" + list + "]";
     request.after = page->next;

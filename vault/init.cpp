@@ -69,14 +69,16 @@ Outcome RefuseOldHome(const std::string& home) {
 std::expected<std::string, VaultProblem> TightenHome(const std::string& home) {
   struct stat facts {};
   if (stat(home.c_str(), &facts) != 0) return Problem("cannot examine " + home);
-  if (facts.st_uid != geteuid()) return Problem(home + " belongs to another user, who could put another KEK into it: name another home");
+  if (facts.st_uid != geteuid()) {
+    return Problem(home + " belongs to another user, who could put another KEK into it: name another home");
+  }
   const mode_t mode = facts.st_mode & 07777U;
   if ((mode & kNotHomes) == 0) return "";
   std::error_code error;
   if (!fs::is_empty(home, error)) {
     return Problem(home + " is there, holds other things, and is open to others: chmod it to 750 first, or name another home");
   }
-  if (chmod(home.c_str(), mode & ~kNotHomes) != 0) return Problem("cannot set the mode of " + home + ": it belongs to another user");
+  if (chmod(home.c_str(), mode & ~kNotHomes) != 0) return Problem("cannot set the mode of " + home);
   return home + " was open to others: it is closed to all but its owner and group now";
 }
 

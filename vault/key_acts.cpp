@@ -114,8 +114,8 @@ bool StatedFinal(const KeyRow& row) {
   return stated && (*stated == KeyState::kCompromised || *stated == KeyState::kDestroyed);
 }
 
-// WriteUnwrapped writes a row that cannot be wrapped for its new state, and returns its ROW_VERSION: beyond that of any stop before,
-// so that no row that vaultd wrapped since then is as new.
+// WriteUnwrapped writes a row that cannot be wrapped for its new state, and returns its ROW_VERSION: beyond that of any
+// stop before, so that no row that vaultd wrapped since then is as new.
 Result<std::int64_t> WriteUnwrapped(const OpenVault& vault, Store& store, KeyRow row, KeyState to, base::Micros now) {
   const std::int64_t expected = row.row_version;
   const std::int64_t last = std::max(expected, vault.stops->VersionOf(row.key_ref));

@@ -26,8 +26,8 @@ class SetProfile final : public Act {
   const SetProfileRequest request_;
 };
 
-// An intact profile's customer, mode and provider are not set_profile's to change. A row that was edited outside vaultd is believed in nothing: it takes an
-// admin who states all that the MAC covers to make it the vault's word again.
+// An intact profile's customer, mode and provider are not set_profile's to change. A row that was edited outside vaultd is
+// believed in nothing: it takes an admin who states all that the MAC covers to make it the vault's word again.
 Result<Binding> SetProfile::CheckIdentity(const ProfileRow& row) const {
   const ProfileFields& fields = request_.fields;
   TRY_ASSIGN(const auto keys, vault_.Keys());

@@ -6,8 +6,8 @@
 // - A proof is a function of the row, the vault's id, the KEK and the profiles' MAC key. The id never changes, and a hit
 //   wants the very KEK or MAC key of the proof among the keys in force: none is a hit while the vault is sealed.
 // - A failed proof cannot be remembered: what is kept is a ProvenKey or ProvenProfile, and only a proof makes those.
-// - Nothing secret is kept but a share in the KEK and the MAC key, which Forget gives up. To open a key its DEK is unwrapped and its commitment
-//   compared each time, as ever (vault::Open).
+// - Nothing secret is kept but a share in the KEK and the MAC key, which Forget gives up. To open a key its DEK is
+//   unwrapped and its commitment compared each time, as ever (vault::Open).
 // - Comparing need not take constant time. It compares a row with what stood in the same row before, MAC included,
 //   which whoever can edit the database has seen; the MAC that another row would need plays no part in it.
 // What a proof does not cover (states, graces, whose key it is) is judged anew for each resolve by who asks.
@@ -42,7 +42,7 @@ class Proofs {
   Result<std::shared_ptr<const ProvenKey>> OfKey(KeyRow row);
   Result<std::shared_ptr<const ProvenProfile>> OfProfile(BoundProfile row);
 
-  // Forget is called where the vault is sealed.
+  // Forget is called where the vault is sealed and where a KEK version changes its state.
   void Forget();
 
   std::size_t keys() const { return keys_.size(); }

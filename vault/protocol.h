@@ -282,7 +282,8 @@ struct ListAnswer {
   static Result<ListAnswer> Decode(ByteView body);
 };
 
-// A request that names one thing (GetProfile, ShowKey, ShowProfile, Probe), and the reason of Seal and Unseal, is one text field; these are its codec.
+// A request that names one thing (GetProfile, ShowKey, ShowProfile, Probe), and the reason of Seal and Unseal, is one text
+// field; these are its codec.
 Bytes EncodeText(std::string_view text);
 Result<std::string> DecodeText(ByteView body);
 

@@ -24,17 +24,19 @@ bool IsDestroyed(const KeyRow& row);
 class ProvenKey {
  public:
   // Prove refuses with kKeyDestroyed where the row is destroyed, with kKeyTampered where it contradicts itself, is
-  // older than its key's last stop (vault/stops.h) or its wrap does not open, and with kKekMissing where its KEK is not held. The vault must outlive the key.
+  // older than its key's last stop (vault/stops.h) or its wrap does not open, and with kKekMissing where its KEK is not
+  // held. The vault must outlive the key.
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
   // Find is Prove of the stored row; kKeyUnknown where there is none.
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
 
-  // Rewrapped is `row` with its DEK wrapped under the ACTIVE KEK and the next ROW_VERSION (the same while PENDING), everything else as it is; the
-  // payload is not looked at and may be missing from it. kKeyTampered and kKekMissing as for Prove.
+  // Rewrapped is `row` with its DEK wrapped under the ACTIVE KEK and the next ROW_VERSION (the same while PENDING),
+  // everything else as it is; the payload is not looked at and may be missing from it. kKeyTampered and kKekMissing as
+  // for Prove.
   static Result<KeyRow> Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row);
 
-  // IsProofOf is true where `row` is the proven row in every column, the vault holds the KEK it was proved under, and no stop came
-  // after it.
+  // IsProofOf is true where `row` is the proven row in every column, the vault holds the KEK it was proved under, and no
+  // stop came after it.
   bool IsProofOf(const OpenVault& vault, const KeyRow& row) const;
 
   const KeyRow& row() const { return row_; }
@@ -46,7 +48,7 @@ class ProvenKey {
   // Open returns the key itself.
   Result<SecretValue> Open() const { return vault::Open(*kek_, context_, row_.sealed); }
 
-  // Write moves the row to `state` at `now`: the DEK is wrapped anew under the newest KEK for the row as it will be, and
+  // Write moves the row to `state` at `now`: the DEK is wrapped anew under the ACTIVE KEK for the row as it will be, and
   // the row is swapped in by its ROW_VERSION (kConflict). This object is then the new row.
   Result<void> Write(const OpenVault& vault, Store& store, KeyState state, std::optional<base::Micros> grace_until,
                      base::Micros now);
