@@ -36,6 +36,20 @@ Result<void> CheckFile(const OpenVault& vault, const KekRow& row) {
   return FileRefused(path, Error(Code::kCorrupt, "is not the KEK that the database means"));
 }
 
+// TakeRow is the row of a version that must be in state `from`; the record tells what it was.
+Result<KekRow> TakeRow(Store& store, std::int64_t version, std::string_view from, audit::Draft& record) {
+  TRY_ASSIGN(KekRow row, FindKek(store, version));
+  record.before = audit::Facts{{"kek_version", std::to_string(row.version)}, {"status", row.status}};
+  if (row.status != from) return Refuse(Refusal::kKekMoveForbidden);
+  return row;
+}
+
+Result<void> CheckCensus(Store& store, const VaultKeys& keys) {
+  TRY_ASSIGN(const std::int64_t census, store.CountOutside(keys.wrap_version));
+  if (census != 0) return Refuse(Refusal::kKekInUse);
+  return {};
+}
+
 // An act on one version. What is put in force once the record is durable is what Decide left in `next`.
 class KekAct : public Act {
  public:
@@ -146,13 +160,9 @@ class RetireKek final : public KekAct {
 
  protected:
   Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override {
-    TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
-    record.before = KekFacts(row.version, row.status);
-    if (row.status != kKekRetiring) return Refuse(Refusal::kKekMoveForbidden);
-    TRY(CheckWraps(store, *next_));
-    TRY_ASSIGN(const std::int64_t census, store.CountOutside(next_->wrap_version));
-    if (census != 0) return Refuse(Refusal::kKekInUse);
-    TRY_ASSIGN(const KekRow active, FindKek(store, next_->wrap_version));
+    TRY_ASSIGN(const KekRow row, TakeRow(store, request_.version, kKekRetiring, record));
+    TRY_ASSIGN(const KekRow active, CheckWraps(store, *next_));
+    TRY(CheckCensus(store, *next_));
     TRY(CheckFile(vault_, active));
     TRY(store.MoveKek(row.version, kKekRetiring, kKekRetired, now));
     next_->keyring.Drop(row.version);
@@ -167,13 +177,10 @@ class DestroyKek final : public KekAct {
 
  protected:
   Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override {
-    TRY_ASSIGN(const KekRow row, FindKek(store, request_.version));
-    record.before = KekFacts(row.version, row.status);
-    if (row.status != kKekRetired) return Refuse(Refusal::kKekMoveForbidden);
+    TRY_ASSIGN(const KekRow row, TakeRow(store, request_.version, kKekRetired, record));
     if (now - row.changed_at < kKekKept) return Refuse(Refusal::kKekTooSoon);
     // A row from before the rotation may have been put back since.
-    TRY_ASSIGN(const std::int64_t census, store.CountOutside(next_->wrap_version));
-    if (census != 0) return Refuse(Refusal::kKekInUse);
+    TRY(CheckCensus(store, *next_));
     // First the file: a row that says DESTROYED must be true.
     const std::string path = FileOf(vault_, row.version);
     if (const auto erased = KekFile::Erase(path); !erased) return FileRefused(path, erased.error());
@@ -217,10 +224,10 @@ Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys
   return {};
 }
 
-Result<void> CheckWraps(Store& store, const VaultKeys& keys) {
-  TRY_ASSIGN(const KekRow row, FindKek(store, keys.wrap_version));
+Result<KekRow> CheckWraps(Store& store, const VaultKeys& keys) {
+  TRY_ASSIGN(KekRow row, FindKek(store, keys.wrap_version));
   if (row.status != kKekActive) return Refuse(Refusal::kKekMissing);
-  return {};
+  return row;
 }
 
 MadeAct MakePrepareKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {

@@ -27,7 +27,8 @@ Result<KekRow> FindKek(Store& store, std::int64_t version);
 Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys);
 
 // CheckWraps refuses a wrap unless the keys in memory wrap under the version that the database calls ACTIVE: after a commit
-// whose outcome was not known they may not. Whoever writes a wrap asks in the transaction that writes it.
-Result<void> CheckWraps(Store& store, const VaultKeys& keys);
+// whose outcome was not known they may not. It returns that version's row. Whoever writes a wrap asks in the transaction that
+// writes it.
+Result<KekRow> CheckWraps(Store& store, const VaultKeys& keys);
 
 }  // namespace strongroom::vault

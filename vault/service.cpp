@@ -81,7 +81,9 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
     const auto row = store.FindVault();
     if (row) vault.epoch.Publish(row->epoch);
     // It may have been a rotation's step as well.
-    if (auto keys = LoadKeys(vault.config, store, vault.vault_id); keys && !vault.sealed()) vault.held.Put(std::move(*keys));
+    if (!vault.sealed()) {
+      if (auto keys = LoadKeys(vault.config, store, vault.vault_id)) vault.held.Put(std::move(*keys));
+    }
     if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }
   refusal.reset();
