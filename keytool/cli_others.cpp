@@ -2,10 +2,12 @@
 #include <memory>
 #include <optional>
 
+#include "keytool/backup.h"
 #include "keytool/init.h"
 #include "keytool/kek.h"
 #include "keytool/profiles.h"
 #include "keytool/rates.h"
+#include "keytool/recovery.h"
 #include "keytool/seal.h"
 #include "keytool/status.h"
 #include "keytool/usage.h"
@@ -122,6 +124,34 @@ void AddProfiles(CLI::App& app, Choice& choice) {
   AddProfileMove(group, choice, "terminate", "end a profile for good");
 }
 
+// kek backup, verify, restore.
+void AddKekRecovery(CLI::App& group, Choice& choice) {
+  CLI::App* backup = AddCommand(group, choice, "backup", "split a new recovery key among custodians, and seal every KEK to it");
+  const auto options = std::make_shared<BackupKekOptions>();
+  backup->add_option("--shares", options->shares, "how many shares (5)");
+  backup->add_option("--threshold", options->threshold, "how many of them open the vault (3)");
+  backup->add_option("--custodian", options->custodians, "a custodian's name, for each share in turn")->expected(1, 32);
+  backup->add_option("--out", options->out, "write the shares into files in this directory instead of showing them");
+  backup->add_option("--read-back", options->read_back, "read the shares back from these files instead of the terminal")
+      ->expected(1, 32);
+  backup->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  backup->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return BackupKek(context, *options); };
+  });
+  const auto add = [&](const std::string& name, const std::string& help, auto act) {
+    CLI::App* command = AddCommand(group, choice, name, help);
+    const auto files = std::make_shared<std::vector<std::string>>();
+    const auto why = std::make_shared<std::string>();
+    command->add_option("SHARE", *files, "files of shares; asked for on the terminal where none is named");
+    command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+    command->callback([files, why, act, &choice] {
+      choice.action = [files, why, act](const Context& context) { return act(context, *files, *why); };
+    });
+  };
+  add("verify", "prove that shares open the vault", &VerifyShares);
+  add("restore", "put the KEK files back, from shares", &RestoreKeks);
+}
+
 void AddKeks(CLI::App& app, Choice& choice) {
   CLI::App& group = AddGroup(app, choice, "kek", "the keys that wrap the keys");
   AddPlain(group, choice, "status", "the KEK versions", &ShowKeks);
@@ -139,6 +169,7 @@ void AddKeks(CLI::App& app, Choice& choice) {
   destroy->callback([version, why, &choice] {
     choice.action = [version, why](const Context& context) { return DestroyKek(context, *version, *why); };
   });
+  AddKekRecovery(group, choice);
 }
 
 void AddSeal(CLI::App& app, Choice& choice, const std::string& name, const std::string& help,
@@ -149,6 +180,30 @@ void AddSeal(CLI::App& app, Choice& choice, const std::string& name, const std::
   command->callback([why, act, &choice] {
     choice.action = [why, act](const Context& context) { return act(context, *why); };
   });
+}
+
+void AddBackup(CLI::App& app, Choice& choice) {
+  CLI::App* backup = AddCommand(app, choice, "backup", "copy the databases, stops and configuration, never a KEK, into a new directory");
+  const auto directory = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  backup->add_option("DIR", *directory, "not in the home, nor near the KEKs")->required();
+  backup->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  backup->callback([directory, why, &choice] {
+    choice.action = [directory, why](const Context& context) { return BackUp(context, *directory, *why); };
+  });
+  CLI::App* restore = AddCommand(app, choice, "restore", "make a home from a backup, in quarantine; with --finish end that");
+  const auto options = std::make_shared<RestoreOptions>();
+  restore->add_option("DIR", options->directory, "the backup");
+  restore->add_flag("--finish", options->finish, "stop again what was stopped since the backup, and release keys again");
+  restore->add_option("--stops", options->stops, "finish: the file 'stops' of the home that was lost");
+  restore->add_option("--trail", options->trail, "finish: `auditlog search --json` of a newer copy of vault.db");
+  restore->add_flag("--none-survived", options->none_survived, "finish: there is neither");
+  restore->add_option("--reason", options->reason, "finish: why, for the trail; asked for on a terminal");
+  restore->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return Restore(context, *options); };
+  });
+  CLI::App* recover = AddCommand(app, choice, "recover", "list who must supply a new key, where the KEK is lost for good");
+  recover->add_flag("--all-lost-kek")->required();
+  recover->callback([&choice] { choice.action = &ListLost; });
 }
 
 void AddUsage(CLI::App& app, Choice& choice) {
@@ -172,6 +227,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddKeks(app, choice);
   AddSeal(app, choice, "seal", "have vaultd give up its KEKs: no key leaves until unseal", &SealVault);
   AddSeal(app, choice, "unseal", "have vaultd read its KEK files again", &UnsealVault);
+  AddBackup(app, choice);
   AddUsage(app, choice);
 }
 

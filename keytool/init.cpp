@@ -26,7 +26,7 @@ Outcome<void> Init(const Context& context) {
   }
   Print(finished.output + "made " + context.home + "\n" +
         base::FormatFacts({{"  strongroom.toml", "the configuration"},
-                           {"  kek/", "the KEK: back it up now, apart from the databases; without it no key ever opens again"},
+                           {"  kek/", "the KEK, without which no key ever opens again: `keytool kek backup` now; never back it up with the databases"},
                            {"  vault.db", "keys (sealed), profiles, rates and the trail; vaultd's alone"},
                            {"  strongroom.db", "queue, replies and usage"}}));
   Print("next: " + Command(context, "vaultd") + ", then " +

@@ -73,7 +73,8 @@ class Rotation {
     const auto rate = static_cast<std::int64_t>(seconds > 0 ? static_cast<double>(rewrapped_) / seconds : 0.0);
     Print("KEK " + std::to_string(active_) + " is in use, KEK " + std::to_string(retired_) + " is retired: " +
           std::to_string(rewrapped_) + " keys rewrapped, " + std::to_string(rate) + " a second\n");
-    Print("back up the new KEK file now, apart from the databases; without it no key ever opens again\n");
+    Print("without recovery shares (`keytool kek backup`), back up the new KEK file now, apart from the databases: without it no key "
+          "ever opens again\n");
   }
 
  private:

@@ -19,10 +19,16 @@ void WarnOf(const std::string& document, const Facts& facts) {
   if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
   if (is("stops database older", "yes")) {
     Warn("the vault database is older than the last act that vaultd acknowledged: no key is released; put the newest one "
-         "back, or move the file 'stops' out of the home and restart vaultd");
+         "back, or move the home away and make it anew from a backup with `keytool restore`");
   }
   if (const std::string paths = ReadMember(document, "exposed"); !paths.empty()) {
     Warn("others than its owner may open " + paths + ": chmod go= it, and if somebody could have copied a KEK, rotate");
+  }
+  if (!ReadMember(document, "quarantine").empty()) {
+    Warn("this home was put back from a backup and is in quarantine: no key is released until `keytool restore --finish`");
+  }
+  if (is("recovery intact", "no")) {
+    Warn("the recovery key, or a KEK sealed to it, was changed outside vaultd: make a new set with `keytool kek backup`");
   }
   if (is("sealed", "yes")) Warn("the vault is sealed: no key leaves; `keytool unseal` once its KEK files are in place");
   if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");

@@ -7,7 +7,7 @@
 namespace strongroom::sql {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
 std::string_view SchemaName(Schema schema) {
   return schema == Schema::kVault ? "vault" : "work";
@@ -77,6 +77,12 @@ Result<std::unique_ptr<Database>> Open(const std::string& url, const OpenOptions
   if (url.starts_with("sqlite:")) return OpenSqlite(url.substr(7), options);
   if (url.starts_with("odbc:")) return OpenOdbc(url.substr(5), options);
   return Fail(Code::kInvalidArgument, "a database URL begins with sqlite: or odbc:");
+}
+
+Result<void> CopyDatabase(Database& database, const std::string& path) {
+  if (database.engine() != Engine::kSqlite) return Fail(Code::kRefused, "use the engine's own backup tools");
+  TRY(database.Execute("VACUUM INTO ?1", {std::string_view(path)}));
+  return {};
 }
 
 Result<void> CreateSchema(Database& database, Schema schema) {

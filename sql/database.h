@@ -140,6 +140,10 @@ struct OpenOptions {
 // Protocol=7.4-0 is added where missing). kNotFound where a SQLite file is missing and access is not kCreate.
 Result<std::unique_ptr<Database>> Open(const std::string& url, const OpenOptions& options);
 
+// CopyDatabase writes a new file that holds what the database held at one moment, while others go on using it (SQLite). The file
+// is not there before, and not durable yet on return. kRefused on engines that have backup tools of their own.
+Result<void> CopyDatabase(Database& database, const std::string& path);
+
 // Which schema a database holds: the vault's tables, or the work tables.
 enum class Schema : std::uint8_t { kVault, kWork };
 

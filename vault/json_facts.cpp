@@ -13,6 +13,7 @@
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
 #include "vault/proven_key.h"
+#include "vault/recovery.h"
 
 namespace strongroom::vault {
 namespace {
@@ -111,6 +112,28 @@ std::optional<base::Micros> DestroyableFrom(const KeyRow& row) {
   return row.state_changed_at + kRevokedKept;
 }
 
+// The set in force as its row says; `intact` is null while sealed, when nobody can tell.
+Result<Json> RecoveryJson(const OpenVault& vault, Store& store) {
+  TRY_ASSIGN(const std::vector<RecoverySetRow> sets, store.ListRecoverySets());
+  if (sets.empty()) return Json(nullptr);
+  const RecoverySetRow& row = sets.back();
+  Json json;
+  json["set_id"] = row.set_id;
+  json["shares"] = row.digests.size() / kDigestBytes;
+  json["threshold"] = row.threshold;
+  json["created_at"] = base::FormatTime(row.created_at);
+  json["kek_versions"] = Json::array();
+  const auto keys = vault.held.Get();
+  bool intact = keys && RecoverySets(vault.vault_id, *keys, store).InForce();
+  TRY_ASSIGN(const std::vector<SealedKekRow> keks, store.ListSealedKeks(row.number));
+  for (const SealedKekRow& kek : keks) {
+    json["kek_versions"].push_back(kek.kek_version);
+    intact = intact && RecoverySets(vault.vault_id, *keys, store).CheckSealed(kek.kek_version);
+  }
+  json["intact"] = keys ? Json(intact) : Json(nullptr);
+  return json;
+}
+
 }  // namespace
 
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
@@ -137,6 +160,12 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
                    {"database_older", vault.stops->older()},
                    {"epoch", vault.stops->epoch()},
                    {"keys", vault.stops->keys()}};
+  TRY_ASSIGN(json["recovery"], RecoveryJson(vault, store));
+  json["quarantine"] = nullptr;
+  if (vault.quarantine->in_force()) {
+    const Manifest& backup = *vault.quarantine->backup();
+    json["quarantine"] = {{"backup_made_at", base::FormatTime(backup.made_at)}, {"epoch", backup.epoch}, {"record", backup.record}};
+  }
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
   json["keys"] = Json::object();

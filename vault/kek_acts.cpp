@@ -8,6 +8,7 @@
 #include "vault/cipher.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
+#include "vault/recovery.h"
 
 namespace strongroom::vault {
 namespace {
@@ -123,6 +124,7 @@ Result<void> PrepareKek::Move(Store& store, base::Micros now, audit::Draft& reco
   if (!kek) return FileRefused(path, kek.error());
   TRY_ASSIGN(const Bytes check_value, CheckValue(*kek));
   TRY(store.InsertKek({version_, check_value, std::string(kKekPrepared), now, now}));
+  TRY(RecoverySets(vault_.vault_id, *next_, store).SealKek(version_, *kek));
   next_->keyring.Add(version_, std::move(*kek));
   record.after = KekFacts(version_, kKekPrepared);
   return {};
@@ -145,6 +147,7 @@ Result<void> ActivateKek::Move(Store& store, base::Micros now, audit::Draft& rec
   TRY_ASSIGN(const Bytes value, CheckValue(**kek));
   if (!Cipher::Equal(value, row.check_value)) return Refuse(Refusal::kKekMissing);
   TRY(CheckFile(vault_, row));
+  TRY(RecoverySets(vault_.vault_id, *next_, store).CheckSealed(row.version));
   TRY(CheckWraps(store, *next_));
   TRY(store.MoveKek(next_->wrap_version, kKekActive, kKekRetiring, now));
   TRY(store.MoveKek(row.version, kKekPrepared, kKekActive, now));
@@ -184,6 +187,7 @@ class DestroyKek final : public KekAct {
     // First the file: a row that says DESTROYED must be true.
     const std::string path = FileOf(vault_, row.version);
     if (const auto erased = KekFile::Erase(path); !erased) return FileRefused(path, erased.error());
+    TRY(store.EraseSealedKek(row.version));
     TRY(store.MoveKek(row.version, kKekRetired, kKekDestroyed, now));
     record.after = KekFacts(row.version, kKekDestroyed);
     return {};

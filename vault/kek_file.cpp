@@ -59,8 +59,13 @@ Result<Kek> KekFile::Read(const std::string& path) {
 }
 
 Result<Kek> KekFile::Create(const std::string& path) {
-  if (access(path.c_str(), F_OK) == 0) return Fail(Code::kAlreadyExists, "a KEK file is there already");
   TRY_ASSIGN(Kek kek, Kek::Generate());
+  TRY(Write(path, kek));
+  return kek;
+}
+
+Result<void> KekFile::Write(const std::string& path, const Kek& kek) {
+  if (access(path.c_str(), F_OK) == 0) return Fail(Code::kAlreadyExists, "a KEK file is there already");
   const std::string temporary = path + ".new";
   // One left by a crash was never anybody's KEK.
   unlink(temporary.c_str());
@@ -75,8 +80,7 @@ Result<Kek> KekFile::Create(const std::string& path) {
   }
   if (problem == EEXIST) return Fail(Code::kAlreadyExists, "a KEK file is there already");
   if (problem != 0) return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
-  TRY(base::SyncDirectory(Parent(path)));
-  return kek;
+  return base::SyncDirectory(Parent(path));
 }
 
 Result<void> KekFile::Erase(const std::string& path) {

@@ -17,6 +17,8 @@ class KekFile {
   // Create writes a fresh random KEK to a new file, durably. kAlreadyExists where the file is there; after a
   // crash there is the whole file or none of that name.
   static Result<Kek> Create(const std::string& path);
+  // Write is Create for a KEK that is there already: one that comes back from its shares.
+  static Result<void> Write(const std::string& path, const Kek& kek);
   // Erase overwrites the file and takes it away, durably; one that is not there is as good. On a disk that remaps blocks,
   // and in every backup, the old bytes may live on.
   static Result<void> Erase(const std::string& path);

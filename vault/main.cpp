@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "base/process.h"
 #include "vault/arena.h"
+#include "vault/cli_ceremony.h"
 #include "vault/server.h"
 #include "vault/service.h"
 
@@ -30,11 +31,13 @@ int main(int argc, char** argv) {
   std::string home;
   bool foreground = true;
   bool init = false;
+  strongroom::vault::CeremonyCommand ceremony;
   CLI::App app("Holds the keys of a Strongroom home and releases them on its Unix socket.", "vaultd");
   app.set_version_flag("--version", "vaultd " STRONGROOM_VERSION);
   app.add_option("--home", home, "the home directory (STRONGROOM_HOME, else /var/lib/strongroom)");
   app.add_flag("--foreground", foreground, "stay in the foreground, as vaultd always does");
   app.add_flag("--init", init, "make a new home and exit; keytool init runs this");
+  strongroom::vault::AddCeremonyFlags(app, ceremony);
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
@@ -49,6 +52,7 @@ int main(int argc, char** argv) {
     if (!made->empty()) std::printf("%s\n", made->c_str());
     return 0;
   }
+  if (ceremony.asked()) return strongroom::vault::RunCeremony(home, ceremony);
   const auto config = strongroom::base::LoadConfig(home);
   if (!config) return Refuse(config.error().text);
   return strongroom::vault::RunVaultd(*config, strongroom::vault::ServerLimits());

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "vault/backup.h"
 #include "vault/cipher.h"
 #include "vault/load_keys.h"
 #include "vault/store.h"
@@ -103,6 +104,9 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   Store store(**writer);
   auto vault = Assemble(config, store);
   if (!vault) return vault;
+  auto quarantine = Quarantine::Open(config.home + "/" + std::string(kQuarantineFile), (*vault)->vault_id);
+  if (!quarantine) return std::unexpected(quarantine.error());
+  (*vault)->quarantine = std::move(*quarantine);
   const std::string path = config.home + "/stops";
   auto stops = Stops::Open(path, (*vault)->vault_id);
   if (!stops) return std::unexpected(stops.error());

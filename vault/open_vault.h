@@ -13,6 +13,7 @@
 #include "base/config.h"
 #include "sql/database.h"
 #include "vault/proofs.h"
+#include "vault/quarantine.h"
 #include "vault/service.h"
 #include "vault/stops.h"
 #include "vault/vault_keys.h"
@@ -59,7 +60,8 @@ struct OpenVault {
   HeldKeys held;  // put by the writer's thread alone
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
-  std::unique_ptr<Stops> stops;  // there from LoadVault on
+  std::unique_ptr<Stops> stops;            // there from LoadVault on
+  std::unique_ptr<Quarantine> quarantine;  // as well
   Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here

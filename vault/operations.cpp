@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr bool kKey = true, kNoKey = false;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 24> kOperations{{
+constexpr std::array<OperationRow, 27> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -43,6 +43,9 @@ constexpr std::array<OperationRow, 24> kOperations{{
     {Operation::kDestroyKek, "destroy_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDestroyKek},
     {Operation::kSeal, "seal", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSeal},
     {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeUnseal},
+    {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
+    {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},
+    {Operation::kFinishRestore, "finish_restore", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeFinishRestore},
 }};
 
 }  // namespace

@@ -67,7 +67,7 @@ const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
-// kek_acts.cpp, rewrap.cpp, seal_acts.cpp.
+// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, recovery_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
@@ -94,5 +94,8 @@ MadeAct MakeRetireKek(OpenVault& vault, ByteView body, std::optional<SecretValue
 MadeAct MakeDestroyKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeSeal(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakePutRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeNoteRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 }  // namespace strongroom::vault

@@ -110,6 +110,12 @@ void Walk(auto& walk, Is<SetRateRequest> auto& m) {
 void Walk(auto& walk, Is<KekRequest> auto& m) { walk(m.version, m.reason); }
 void Walk(auto& walk, Is<RewrapRequest> auto& m) { walk(m.run, m.after, m.reason); }
 void Walk(auto& walk, Is<RewrapAnswer> auto& m) { walk(m.rewrapped, m.unopened, m.first_unopened, m.next); }
+void Walk(auto& walk, Is<PutRecoveryRequest> auto& m) {
+  walk(m.public_key, m.threshold);
+  walk.Many(m.digests);
+  walk(m.custodians, m.reason);
+}
+void Walk(auto& walk, Is<NoteRecoveryRequest> auto& m) { walk(m.act, m.facts, m.reason); }
 void Walk(auto& walk, Is<ListRequest> auto& m) { walk(m.customer, m.status, m.after); }
 void Walk(auto& walk, Is<ListAnswer> auto& m) {
   walk.Many(m.rows);
@@ -219,6 +225,8 @@ STRONGROOM_CODEC(SetRateRequest)
 STRONGROOM_CODEC(KekRequest)
 STRONGROOM_CODEC(RewrapRequest)
 STRONGROOM_CODEC(RewrapAnswer)
+STRONGROOM_CODEC(PutRecoveryRequest)
+STRONGROOM_CODEC(NoteRecoveryRequest)
 STRONGROOM_CODEC(ListRequest)
 STRONGROOM_CODEC(ListAnswer)
 STRONGROOM_CODEC(ProbeAnswer)

@@ -62,6 +62,9 @@ enum class Operation : std::uint8_t {
   kDestroyKek = 35,   // RETIRED → DESTROYED, and its file erased
   kSeal = 36,         // no KEK in memory from then on
   kUnseal = 37,       // the KEKs from their files again
+  kPutRecovery = 50,   // a recovery key in force: every KEK sealed to it, the set before erased
+  kNoteRecovery = 51,  // the trail is told what a ceremony beside vaultd did
+  kFinishRestore = 52,  // a home that was put back from a backup releases keys again
 };
 
 // Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
@@ -111,8 +114,12 @@ enum class Refusal : std::uint16_t {
   kKeyTooSoon,
   kDatabaseOlder,
   kStopsUnavailable,
+  kRecoveryTampered,
+  kRecoveryMissing,
+  kQuarantined,
+  kNotQuarantined,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kStopsUnavailable);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kNotQuarantined);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -263,6 +270,25 @@ struct RewrapAnswer {
   std::string first_unopened, next;
   Bytes Encode() const;
   static Result<RewrapAnswer> Decode(ByteView body);
+};
+
+// PutRecoveryRequest is the public half of a recovery key, what each share of its private half is known by (64 hexadecimal
+// digits each, in the order of index), and the custodians' names, a line each. The answer is one text field, a JSON document.
+struct PutRecoveryRequest {
+  std::string public_key;
+  std::int64_t threshold = 0;
+  std::vector<std::string> digests;
+  std::string custodians, reason;
+  Bytes Encode() const;
+  static Result<PutRecoveryRequest> Decode(ByteView body);
+};
+
+// NoteRecoveryRequest: `act` is "verified", "restored" or "backed_up"; of FinishRestore it is "finished". `facts` says of what, in
+// words.
+struct NoteRecoveryRequest {
+  std::string act, facts, reason;
+  Bytes Encode() const;
+  static Result<NoteRecoveryRequest> Decode(ByteView body);
 };
 
 // ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,

@@ -12,7 +12,7 @@ namespace {
 
 // ContextOf reads the row into what its wrap must have been made for. The columns that repeat parts of KEY_REF are not
 // in the wrap by themselves, so they must agree with it.
-Result<WrapContext> ContextOf(const OpenVault& vault, const KeyRow& row) {
+Result<WrapContext> ContextOf(const std::string& vault_id, const KeyRow& row) {
   TRY_ASSIGN(KeyRef ref, KeyRef::Parse(row.key_ref));
   TRY_ASSIGN(Origin origin, Origin::Parse(row.origin));
   TRY_ASSIGN(const KeyState state, ParseState(row.status));
@@ -21,7 +21,7 @@ Result<WrapContext> ContextOf(const OpenVault& vault, const KeyRow& row) {
   if (!agrees || (row.hosted != "Y" && row.hosted != "N")) {
     return Fail(Code::kCorrupt, "the key's row contradicts itself");
   }
-  WrapContext context(KeyContext(vault.vault_id, std::move(ref)), std::move(origin), row.hosted == "Y");
+  WrapContext context(KeyContext(vault_id, std::move(ref)), std::move(origin), row.hosted == "Y");
   context.state = state;
   context.grace_until = row.grace_until;
   context.row_version = row.row_version;
@@ -35,9 +35,14 @@ bool IsDestroyed(const KeyRow& row) {
   return row.status == StateName(KeyState::kDestroyed) && row.sealed.dek.ciphertext.empty() && row.sealed.dek.nonce.empty();
 }
 
+Result<void> VerifyRow(const Kek& kek, const std::string& vault_id, const KeyRow& row) {
+  TRY_ASSIGN(const WrapContext context, ContextOf(vault_id, row));
+  return Verify(kek, context, row.sealed);
+}
+
 Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
   if (IsDestroyed(row)) return Refuse(Refusal::kKeyDestroyed);
-  auto context = ContextOf(vault, row);
+  auto context = ContextOf(vault.vault_id, row);
   if (!context || !vault.stops->Allows(row)) return Refuse(Refusal::kKeyTampered);
   TRY_ASSIGN(const auto keys, vault.Keys());
   auto kek = keys->keyring.Find(row.kek_version);
@@ -53,7 +58,7 @@ Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::str
 }
 
 Result<KeyRow> ProvenKey::Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row) {
-  auto from = ContextOf(vault, row);
+  auto from = ContextOf(vault.vault_id, row);
   // A rewrap adds one to ROW_VERSION: an old row must not catch up that way.
   const bool last = row.row_version == std::numeric_limits<std::int64_t>::max();
   if (!from || last || !vault.stops->Allows(row)) return Refuse(Refusal::kKeyTampered);
@@ -124,7 +129,7 @@ Result<void> ProvenKey::Rewrite(const OpenVault& vault, Store& store, KeyRow row
   TRY(CheckWraps(store, *keys));
   row.row_version = row_.row_version + 1;
   row.kek_version = keys->wrap_version;
-  TRY_ASSIGN(WrapContext context, ContextOf(vault, row));
+  TRY_ASSIGN(WrapContext context, ContextOf(vault.vault_id, row));
   auto kek = keys->keyring.Find(keys->wrap_version);
   if (!kek) return Refuse(Refusal::kKekMissing);
   auto wrapped = Rewrap(*kek_, context_, row_.sealed.dek, **kek, context);

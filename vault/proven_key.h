@@ -21,6 +21,10 @@ struct VaultKeys;
 // of it, whoever erased it.
 bool IsDestroyed(const KeyRow& row);
 
+// VerifyRow is vault::Verify in the context that the row states, without a vault that is open: for a KEK that is brought
+// back from elsewhere. It knows of no stops.
+Result<void> VerifyRow(const Kek& kek, const std::string& vault_id, const KeyRow& row);
+
 class ProvenKey {
  public:
   // Prove refuses with kKeyDestroyed where the row is destroyed, with kKeyTampered where it contradicts itself, is

@@ -116,11 +116,22 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,
      "nothing was done: a REVOKED key is destroyed 7 days after its revoke at the earliest, a COMPROMISED one at once"},
     {Refusal::kDatabaseOlder, "DATABASE_OLDER", Code::kUnavailable,
-     "nothing was done: the vault database is older than the last act that vaultd acknowledged; put the newest one back, or, "
-     "where you restored this one knowingly, move the file 'stops' out of the home and restart vaultd"},
+     "nothing was done: the vault database is older than the last act that vaultd acknowledged; put the newest one back, or "
+     "move the home away and make it anew from a backup with 'keytool restore'"},
     {Refusal::kStopsUnavailable, "STOPS_UNAVAILABLE", Code::kUnavailable,
      "the act was done, but the file 'stops' in the home cannot be written: until it can, a restart of vaultd forgets that "
      "this key was stopped if its old row is put back; look at free disk space and vaultd's log"},
+    {Refusal::kRecoveryTampered, "RECOVERY_TAMPERED", Code::kCorrupt,
+     "nothing was done: the recovery key's row, or a KEK sealed to it, was changed outside vaultd; find out who did, then make "
+     "a new set with 'keytool kek backup'"},
+    {Refusal::kRecoveryMissing, "RECOVERY_MISSING", Code::kRefused,
+     "nothing was done: this KEK version is not sealed to the recovery key, so the custodians' shares could not bring it back; "
+     "make a new set with 'keytool kek backup'"},
+    {Refusal::kQuarantined, "QUARANTINED", Code::kUnavailable,
+     "key withheld: this home was put back from a backup, and keys that were stopped since would be released again; 'keytool "
+     "restore --finish' stops them first"},
+    {Refusal::kNotQuarantined, "NOT_QUARANTINED", Code::kRefused,
+     "nothing was done: this home is not in quarantine after a restore"},
 }};
 
 constexpr bool InOrder() {

@@ -27,6 +27,7 @@ struct Decided {
 std::expected<SecretValue, Refusal> OpenAt(const OpenVault& vault, const Decided& decided) {
   if (vault.epoch.value() != decided.epoch) return std::unexpected(Refusal::kBusy);
   if (vault.sealed()) return std::unexpected(Refusal::kSealed);
+  if (vault.quarantine->in_force()) return std::unexpected(Refusal::kQuarantined);
   auto opened = decided.key->Open();
   if (opened) return std::move(*opened);
   const bool exhausted = opened.error().code() == Code::kResourceExhausted;
@@ -118,6 +119,7 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
   if (key->row().customer != profile->row().customer && !key->context().hosted) return Refuse(Refusal::kKeyNotYours);
   if (key->row().provider != profile->row().provider) return Refuse(Refusal::kKeyProviderMismatch);
   TRY(key->CheckState(now));
+  if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (!(profile->origin() == key->context().origin)) return Refuse(Refusal::kOriginMismatch);
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
   if (!profile->origin().is_https()) return Refuse(Refusal::kOriginNotTls);
@@ -154,6 +156,7 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   NoteKey(key.row(), record);
   record.customer = key.row().customer;
   record.purpose = "probe of a key that is " + key.row().status;
+  if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (key.state() == KeyState::kPending) {
     // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.
     if (key.row().last_used_at || key.row().row_version > 1) return Refuse(Refusal::kKeyProbeSpent);

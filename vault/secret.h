@@ -19,7 +19,7 @@ class KeyInput;
 namespace strongroom::vault {
 
 // SecretAccess is needed to touch a secret's bytes. Only its friends can make one, so this list *is* the list of all
-// code that can see plaintext; each friend is one class in one .cpp file.
+// code that can see plaintext; each friend is one class, with its files beside it.
 class SecretAccess {
   SecretAccess() = default;
   friend class Cipher;               // vault/cipher.cpp: seals, opens, derives, authenticates
@@ -27,6 +27,7 @@ class SecretAccess {
   friend class KekFile;              // vault/kek_file.cpp: reads and makes KEK files
   friend class KeyFormat;            // vault/key_format.cpp: length and characters of an API key
   friend class FrameIo;              // vault/frame_io.cpp: secrets on the Unix socket
+  friend class Shares;               // vault/share_*.cpp: a recovery key in pieces, printed, typed and in files
   friend class worker::Splice;       // worker/splice.cpp: the key over its placeholder, inside SSL_write
   friend class keytool::KeyInput;    // keytool/key_input.cpp: a key typed or read from a descriptor
   friend class SecretProbe;          // tests only; nothing in the product defines it

@@ -16,7 +16,7 @@ void MarkRefused(audit::Draft& record, Refusal refusal) {
   using enum Refusal;
   const bool our_fault = refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
                          refusal == kSealed || refusal == kBusy ||
-                         refusal == kDatabaseOlder;
+                         refusal == kDatabaseOlder || refusal == kQuarantined;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;
   record.reason = std::string(RefusalName(refusal));
 }

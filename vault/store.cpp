@@ -94,6 +94,14 @@ Result<std::optional<std::string>> Store::FirstRecord() {
   return std::string(base::AsText(bytes));
 }
 
+Result<std::int64_t> Store::NewestRecord() {
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT MAX(SEQ) FROM AUDIT_LOG"));
+  const auto seq = row == nullptr ? std::nullopt : row->OptionalInt64(0);
+  if (row != nullptr) row->Reset();
+  if (!seq) return Fail(Code::kCorrupt, "the trail is empty");
+  return *seq;
+}
+
 Result<std::vector<Rate>> Store::CurrentRates(base::Micros now, const RatesRequest& after, std::int64_t most) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT MODEL, PROVIDER, INPUT_USD_PER_MTOK, OUTPUT_USD_PER_MTOK, EFFECTIVE_FROM "

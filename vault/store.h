@@ -72,6 +72,24 @@ struct KekRow {
   base::Micros created_at = 0, changed_at = 0;
 };
 
+// RecoverySetRow is RECOVERY_SET as stored; its MAC says whether it may be believed (vault/recovery.h).
+struct RecoverySetRow {
+  std::int64_t number = 0;
+  std::string set_id;
+  Bytes public_key;
+  std::int64_t threshold = 0;
+  Bytes digests;
+  std::string custodians;
+  base::Micros created_at = 0;
+  Bytes vault_mac;
+};
+
+// SealedKekRow is KEK_RECOVERY as stored.
+struct SealedKekRow {
+  std::int64_t set_number = 0, kek_version = 0;
+  Bytes sealed, vault_mac;
+};
+
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
 class Store {
  public:
@@ -125,8 +143,18 @@ class Store {
   Result<std::vector<std::string>> ListSecrets();
   // UpdateSecret writes a new wrap where the old one is still under KEK `expected`; kConflict where it is not.
   Result<void> UpdateSecret(std::string_view name, const WrappedSecret& secret, std::int64_t expected);
+  // Recovery sets by number, and the KEKs sealed to one of them, by version. EraseSealedKeks takes away those of every other
+  // set, EraseSealedKek those of one version.
+  Result<std::vector<RecoverySetRow>> ListRecoverySets();
+  Result<void> InsertRecoverySet(const RecoverySetRow& row);
+  Result<std::vector<SealedKekRow>> ListSealedKeks(std::int64_t set_number);
+  Result<void> InsertSealedKek(const SealedKekRow& row);
+  Result<void> EraseSealedKeks(std::int64_t but_of_set);
+  Result<void> EraseSealedKek(std::int64_t kek_version);
   // FirstRecord is the bytes of the trail's record 0.
   Result<std::optional<std::string>> FirstRecord();
+  // NewestRecord is the number of its last.
+  Result<std::int64_t> NewestRecord();
 
   // Rates. CurrentRates is the newest row of each model and provider that is in force at `now`: by model and provider, at
   // most `most` after the one that `after` names.

@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "vault/arena.h"
 #include "vault/exposure.h"
+#include "vault/house_user.h"
 #include "vault/server.h"
 
 namespace strongroom::vault {
@@ -34,17 +35,6 @@ class ServiceHandler final : public RequestHandler {
 int Refuse(const std::string& problem) {
   std::fprintf(stderr, "vaultd: %s\n", problem.c_str());
   return 1;
-}
-
-// WrongUser is the problem with the uid this runs under, empty where there is none.
-std::string WrongUser(const base::Config& config) {
-  const auto wanted = base::FindUser(config.vault.user);
-  if (!wanted) {
-    return "strongroom.toml, [vault] user: there is no user \"" + config.vault.user + "\"; name the one vaultd runs as";
-  }
-  if (*wanted == geteuid()) return "";
-  return "vaultd runs as " + base::UserName(geteuid()) + ", strongroom.toml says " + base::UserName(*wanted) +
-         "; start it as that user";
 }
 
 void ReloadRoles(const std::string& home, Server& server) {
@@ -90,7 +80,7 @@ void Serve(const base::Config& config, Server& server, Service& service) {
 }  // namespace
 
 int RunVaultd(const base::Config& config, const ServerLimits& limits) {
-  if (const std::string problem = WrongUser(config); !problem.empty()) return Refuse(problem);
+  if (const std::string problem = WrongUser(config, "vaultd"); !problem.empty()) return Refuse(problem);
   const auto lock = base::LockFile(config.home + "/vaultd.lock");
   if (!lock && lock.error().code() == Code::kAlreadyExists) {
     return Refuse("another vaultd serves " + config.home + "; stop that one first");

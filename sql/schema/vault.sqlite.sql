@@ -26,6 +26,27 @@ CREATE TABLE VAULT_SECRET (
   WRAPPED BLOB NOT NULL
 );
 
+-- Recovery keys: the public halves of those that custodians' shares make. The highest SET_NUMBER is in force.
+CREATE TABLE RECOVERY_SET (
+  SET_NUMBER INTEGER PRIMARY KEY,
+  SET_ID TEXT NOT NULL,                         -- of the public key, as shares print it
+  PUBLIC_KEY BLOB NOT NULL,                     -- X25519, 32 bytes
+  THRESHOLD INTEGER NOT NULL,
+  DIGESTS BLOB NOT NULL,                        -- SHA-256 of each share, 32 bytes each, by index
+  CUSTODIANS TEXT NOT NULL,                     -- a line each, by index; empty where nobody was named
+  CREATED_AT INTEGER NOT NULL,
+  VAULT_MAC BLOB NOT NULL
+);
+
+-- KEKs sealed to the recovery key in force.
+CREATE TABLE KEK_RECOVERY (
+  SET_NUMBER INTEGER NOT NULL REFERENCES RECOVERY_SET(SET_NUMBER),
+  KEK_VERSION INTEGER NOT NULL REFERENCES KEK(KEK_VERSION),
+  SEALED BLOB NOT NULL,
+  VAULT_MAC BLOB NOT NULL,
+  PRIMARY KEY (SET_NUMBER, KEK_VERSION)
+);
+
 CREATE TABLE NODE (
   NODE_ID TEXT PRIMARY KEY,
   HOST TEXT NOT NULL,

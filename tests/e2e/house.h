@@ -114,6 +114,8 @@ class House {
   bool QueueEmpty();
 
   sql::Database& work();
+  // ForgetWork closes the connection of work(): the home is about to go.
+  void ForgetWork() { work_.reset(); }
   // Vault opens vault.db for an edit behind vaultd's back.
   std::unique_ptr<sql::Database> Vault();
   std::int64_t Number(sql::Database& database, sql::Sql text,

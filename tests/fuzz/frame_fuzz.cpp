@@ -56,7 +56,9 @@ constexpr Check kChecks[] = {Header,
                              Message<RatesRequest>,
                              Message<KekRequest>,
                              Message<RewrapRequest>,
-                             Message<RewrapAnswer>};
+                             Message<RewrapAnswer>,
+                             Message<PutRecoveryRequest>,
+                             Message<NoteRecoveryRequest>};
 
 }  // namespace
 

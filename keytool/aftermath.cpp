@@ -1,0 +1,93 @@
+#include "keytool/aftermath.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "vault/stop_line.h"
+
+namespace strongroom::keytool {
+namespace {
+
+using Json = nlohmann::json;
+
+// How strong a move is; the row of the word is its rank.
+constexpr std::array<std::string_view, 3> kMoves = {"suspend", "revoke", "compromise"};
+
+std::optional<std::size_t> MoveFor(std::string_view state) {
+  if (state == "SUSPENDED" || state == "ROTATED") return 0;
+  if (state == "REVOKED" || state == "DESTROYED") return 1;
+  if (state == "COMPROMISED") return 2;
+  return std::nullopt;
+}
+
+// Lines gives each line that has its end.
+template <typename Each>
+Outcome<void> ForEachLine(std::string_view text, const Each& each) {
+  for (std::int64_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = text.find('\n');
+    // A last line without its end was not acknowledged.
+    if (end == std::string_view::npos) return {};
+    TRY(each(number, text.substr(0, end)));
+    text.remove_prefix(end + 1);
+  }
+  return {};
+}
+
+std::string TextIn(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return json.is_object() && found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+const Json& ObjectIn(const Json& json, const char* name) {
+  static const Json nothing = Json::object();
+  const auto found = json.find(name);
+  return found != json.end() && found->is_object() ? *found : nothing;
+}
+
+}  // namespace
+
+void Aftermath::Stop(const std::string& key_ref, const std::string& state) {
+  const auto move = MoveFor(state);
+  if (!move) return;
+  std::string& known = moves[key_ref];
+  if (known.empty() || kMoves[*move] == "compromise" || known == "suspend") known = kMoves[*move];
+}
+
+Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault_id, std::int64_t epoch) {
+  const std::string title = "strongroom-stops 1 " + std::string(vault_id);
+  return ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
+    if (number == 1) {
+      if (line == title) return {};
+      return Failed("STOPS_FILE", "--stops: the file is not of this vault");
+    }
+    const auto stop = vault::ParseStopLine(line);
+    if (!stop) return Failed("STOPS_FILE", "--stops: line " + std::to_string(number) + " is not what vaultd wrote");
+    last_epoch = std::max(last_epoch, stop->epoch);
+    if (stop->epoch <= epoch || !stop->stop) return {};
+    keys.insert(stop->stop->key_ref);
+    Stop(stop->stop->key_ref, std::string(vault::StateName(stop->stop->state)));
+    return {};
+  });
+}
+
+Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault_id, std::int64_t record) {
+  return ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
+    const Json json = Json::parse(line, nullptr, false);
+    const auto seq = json.is_object() ? json.find("seq") : json.end();
+    if (!json.is_object() || seq == json.end() || !seq->is_number_integer() || !TextIn(json, "log").starts_with(vault_id)) {
+      return Failed("TRAIL_FILE", "--trail: line " + std::to_string(number) +
+                                      " is no record of this vault's trail; make the file with `auditlog search --json`");
+    }
+    if (seq->get<std::int64_t>() <= record || TextIn(json, "outcome") != "ok") return {};
+    const std::string action = TextIn(json, "action"), key_ref = TextIn(json, "key_ref");
+    if (!key_ref.empty()) keys.insert(key_ref);
+    if (action == "move_key" && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
+    const std::string old_key = TextIn(ObjectIn(json, "before"), "key_ref");
+    if (action == "rotate_key" && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
+    return {};
+  });
+}
+
+}  // namespace strongroom::keytool

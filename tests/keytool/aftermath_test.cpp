@@ -1,0 +1,55 @@
+#include "keytool/aftermath.h"
+
+// After our headers: its CHECK replaces ours.
+#include <catch2/catch.hpp>
+
+namespace strongroom::keytool {
+namespace {
+
+constexpr const char* kVault = "5f0c2a9e7d3b4816a0c9e2f1b7d45a60";
+const std::string kTitle = std::string("strongroom-stops 1 ") + kVault + "\n";
+
+std::string Record(int seq, const std::string& fields) {
+  return R"({"log":")" + std::string(kVault) + R"(/node-1","outcome":"ok","seq":)" + std::to_string(seq) + "," + fields + "}\n";
+}
+
+}  // namespace
+
+TEST_CASE("aftermath: stops behind the backup's epoch, the strongest of each key") {
+  Aftermath aftermath;
+  REQUIRE(aftermath
+              .TakeStops(kTitle + "5 2 REVOKED A/openai/default/1\n6\n7 3 SUSPENDED B/openai/default/1\n8 4 REVOKED B/openai/default/1\n"
+                                  "9 2 ROTATED C/openai/default/1\n9 9 DESTROYED D/openai/default/1\n9 9 COMPROMISED E/openai/default/1\n"
+                                  "10 5 REVOKED F/openai/def",
+                         kVault, 6)
+              .has_value());
+  CHECK(aftermath.moves == std::map<std::string, std::string>{{"B/openai/default/1", "revoke"},
+                                                              {"C/openai/default/1", "suspend"},
+                                                              {"D/openai/default/1", "revoke"},
+                                                              {"E/openai/default/1", "compromise"}});
+}
+
+TEST_CASE("aftermath: a file that is not this vault's, or has a line that vaultd does not write, is refused") {
+  Aftermath aftermath;
+  CHECK_FALSE(aftermath.TakeStops("strongroom-stops 1 other\n", kVault, 1).has_value());
+  CHECK_FALSE(aftermath.TakeStops(kTitle + "seven\n", kVault, 1).has_value());
+  CHECK_FALSE(aftermath.TakeTrail("{}\n", kVault, 1).has_value());
+  CHECK_FALSE(aftermath.TakeTrail("no json\n", kVault, 1).has_value());
+  CHECK_FALSE(aftermath.TakeTrail(R"({"log":"another/node","seq":3})" "\n", kVault, 1).has_value());
+}
+
+TEST_CASE("aftermath: records behind the backup's last one, and every key they speak of") {
+  Aftermath aftermath;
+  const std::string text =
+      Record(3, R"("action":"move_key","key_ref":"A/openai/default/1","after":{"status":"REVOKED"})") +
+      Record(4, R"("action":"add_key","key_ref":"B/openai/default/1")") +
+      Record(5, R"("action":"rotate_key","key_ref":"B/openai/default/2","before":{"key_ref":"B/openai/default/1","status":"ACTIVE"},"after":{"old_status":"ROTATED"})") +
+      Record(6, R"("action":"move_key","key_ref":"C/openai/default/1","after":{"status":"ACTIVE"})") +
+      Record(7, R"("action":"move_key","key_ref":"D/openai/default/1","after":{"status":"COMPROMISED"})") +
+      R"({"log":")" + kVault + R"(/n","outcome":"denied","seq":8,"action":"move_key","key_ref":"E/openai/default/1","after":{"status":"REVOKED"}})" "\n";
+  REQUIRE(aftermath.TakeTrail(text, kVault, 3).has_value());
+  CHECK(aftermath.moves == std::map<std::string, std::string>{{"B/openai/default/1", "suspend"}, {"D/openai/default/1", "compromise"}});
+  CHECK(aftermath.keys == std::set<std::string>{"B/openai/default/1", "B/openai/default/2", "C/openai/default/1", "D/openai/default/1"});
+}
+
+}  // namespace strongroom::keytool
