@@ -93,6 +93,7 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     vault.Text("socket", config.vault.socket);
     vault.Text("database", config.vault.database);
     vault.Text("kek", config.vault.kek_path);
+    vault.Text("credential", config.vault.credential);
     vault.Text("user", config.vault.user);
     vault.Flag("single_user", config.vault.single_user);
   }
@@ -151,6 +152,7 @@ void ApplyEnvironment(Config& config, std::optional<ConfigProblem>& problem) {
                             "and in no other table; unset it"};
   }
   EnvText("K3SAI_KEK_PATH", config.vault.kek_path);
+  EnvText("CREDENTIALS_DIRECTORY", config.vault.credential_path);
   EnvNumber("K3SAI_TIMEOUT_MS", config.worker.timeout_ms, 1, 3'600'000, problem);
   EnvNumber("K3SAI_MAX_RETRIES", config.worker.max_attempts, 1, 20, problem);
   EnvNumber("K3SAI_RECYCLE_AFTER", config.worker.recycle_after, 0, INT64_MAX, problem);
@@ -181,6 +183,12 @@ bool Resolve(Config& config, const std::string& file, std::optional<ConfigProble
   if (config.vault.kek_path.starts_with("file:")) config.vault.kek_path.erase(0, 5);
   config.database = AbsoluteDatabase(config.home, config.database);
   config.vault.database = AbsoluteDatabase(config.home, config.vault.database);
+  if (config.vault.credential.empty() || config.vault.credential.find('/') != std::string::npos) {
+    problem = ConfigProblem{file + ": credential: must be a name, as in LoadCredential=NAME:PATH"};
+    return false;
+  }
+  std::string& credential_path = config.vault.credential_path;
+  if (!credential_path.empty()) credential_path += "/" + config.vault.credential;
   config.vault.socket = Absolute(config.home, config.vault.socket);
   config.vault.kek_path = Absolute(config.home, config.vault.kek_path);
   config.provider.ca_file = Absolute(config.home, config.provider.ca_file);

@@ -20,7 +20,9 @@ struct Config {
     std::string socket;
     std::string database;
     std::string kek_path;  // a directory of versions, or one file (K3SAI_KEK_PATH)
-    std::string user;      // the uid or name vaultd must run as
+    std::string credential = "strongroom-kek";  // the name of the systemd credential that KEKs may be under
+    std::string credential_path;                // where it was handed over ($CREDENTIALS_DIRECTORY); empty: it was not
+    std::string user;  // the uid or name vaultd must run as
     bool single_user = false;
   } vault;
   struct Roles {

@@ -18,6 +18,19 @@ std::string Parent(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+Result<std::string> ReadAll(int fd, std::size_t most) {
+  std::string content;
+  char chunk[16384];
+  while (true) {
+    const ssize_t got = read(fd, chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(Code::kUnavailable, "cannot read the file: errno", errno);
+    if (got == 0) return content;
+    content.append(chunk, static_cast<std::size_t>(got));
+    if (content.size() > most) return Fail(Code::kResourceExhausted, "the file is too large");
+  }
+}
+
 Result<void> WriteAll(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t wrote = write(fd, content.data(), content.size());
@@ -64,16 +77,12 @@ Result<UniqueFd> OpenPrivate(const std::string& path) {
 Result<std::string> ReadFile(const std::string& path, std::size_t most) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return Fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "cannot open the file: errno", errno);
-  std::string content;
-  char chunk[16384];
-  while (true) {
-    const ssize_t got = read(fd.get(), chunk, sizeof chunk);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(Code::kUnavailable, "cannot read the file: errno", errno);
-    if (got == 0) return content;
-    content.append(chunk, static_cast<std::size_t>(got));
-    if (content.size() > most) return Fail(Code::kResourceExhausted, "the file is too large");
-  }
+  return ReadAll(fd.get(), most);
+}
+
+Result<std::string> ReadPrivate(const std::string& path, std::size_t most) {
+  TRY_ASSIGN(const UniqueFd fd, OpenPrivate(path));
+  return ReadAll(fd.get(), most);
 }
 
 Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode) {

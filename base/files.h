@@ -36,6 +36,9 @@ Result<UniqueFd> OpenPrivate(const std::string& path);
 // ReadFile reads a public text file of at most `most` bytes. kResourceExhausted where it is larger.
 Result<std::string> ReadFile(const std::string& path, std::size_t most);
 
+// ReadPrivate reads such a file, of at most `most` bytes. kResourceExhausted where it is larger.
+Result<std::string> ReadPrivate(const std::string& path, std::size_t most);
+
 // WriteFileAtomic writes a temporary beside `path`, syncs it, renames it over and syncs the directory: after a
 // crash there is the old file or the new one, whole.
 Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode);

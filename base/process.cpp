@@ -28,6 +28,8 @@ bool Allowed(std::string_view name) {
   for (const std::string_view allowed : kAllowed) {
     if (name == allowed) return true;
   }
+  // Where systemd has put what LoadCredential= names.
+  if (name == "CREDENTIALS_DIRECTORY") return true;
   // The worker's own settings (INTERFACES §4), and the sanitizers' in builds that have them.
   if (name.starts_with("K3SAI_")) return true;
 #ifdef STRONGROOM_SANITIZED

@@ -6,6 +6,7 @@
 #include "keytool/init.h"
 #include "keytool/kek.h"
 #include "keytool/profiles.h"
+#include "keytool/protectors.h"
 #include "keytool/rates.h"
 #include "keytool/recovery.h"
 #include "keytool/seal.h"
@@ -152,6 +153,21 @@ void AddKekRecovery(CLI::App& group, Choice& choice) {
   add("restore", "put the KEK files back, from shares", &RestoreKeks);
 }
 
+void AddProtectorCommand(CLI::App& group, Choice& choice, const std::string& name, const std::string& help,
+                         Outcome<void> (*act)(const Context&, const ProtectorOptions&)) {
+  CLI::App* command = AddCommand(group, choice, name, help);
+  const auto options = std::make_shared<ProtectorOptions>();
+  command->add_option("PROTECTOR", options->protector, "file, passphrase or credential")
+      ->required()
+      ->check(CLI::IsMember({"file", "passphrase", "credential"}));
+  command->add_option("--passphrase-file", options->passphrase_file,
+                      "read the passphrase from FILE, or - for standard input; it is asked for otherwise, where needed");
+  command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  command->callback([options, act, &choice] {
+    choice.action = [options, act](const Context& context) { return act(context, *options); };
+  });
+}
+
 void AddKeks(CLI::App& app, Choice& choice) {
   CLI::App& group = AddGroup(app, choice, "kek", "the keys that wrap the keys");
   AddPlain(group, choice, "status", "the KEK versions", &ShowKeks);
@@ -162,7 +178,10 @@ void AddKeks(CLI::App& app, Choice& choice) {
   rotate->callback([why, &choice] {
     choice.action = [why](const Context& context) { return RotateKek(context, *why); };
   });
-  CLI::App* destroy = AddCommand(group, choice, "destroy", "erase the file of a KEK that was retired 7 days ago or more");
+  AddProtectorCommand(group, choice, "add-protector", "put every KEK version under one more protector", &AddProtector);
+  AddProtectorCommand(group, choice, "remove-protector",
+                      "take one away again, once another one of each version has been proved to open", &RemoveProtector);
+  CLI::App* destroy = AddCommand(group, choice, "destroy", "erase the files of a KEK that was retired 7 days ago or more");
   const auto version = std::make_shared<std::int64_t>(0);
   destroy->add_option("KEK_VERSION", *version, "its number")->required()->check(CLI::PositiveNumber);
   destroy->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
@@ -172,13 +191,21 @@ void AddKeks(CLI::App& app, Choice& choice) {
   AddKekRecovery(group, choice);
 }
 
-void AddSeal(CLI::App& app, Choice& choice, const std::string& name, const std::string& help,
-             Outcome<void> (*act)(const Context&, const std::string&)) {
-  CLI::App* command = AddCommand(app, choice, name, help);
+void AddSeal(CLI::App& app, Choice& choice) {
+  CLI::App* seal = AddCommand(app, choice, "seal", "have vaultd give up its KEKs: no key leaves until unseal");
   const auto why = std::make_shared<std::string>();
-  command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
-  command->callback([why, act, &choice] {
-    choice.action = [why, act](const Context& context) { return act(context, *why); };
+  seal->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  seal->callback([why, &choice] {
+    choice.action = [why](const Context& context) { return SealVault(context, *why); };
+  });
+  CLI::App* unseal = AddCommand(app, choice, "unseal", "have vaultd open its KEKs again");
+  const auto with = std::make_shared<std::string>(), file = std::make_shared<std::string>();
+  unseal->add_option("--with", *with, "the protector to open, where more than one could: passphrase")
+      ->check(CLI::IsMember({"passphrase"}));
+  unseal->add_option("--passphrase-file", *file, "read the passphrase from FILE, or - for standard input");
+  unseal->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  unseal->callback([why, with, file, &choice] {
+    choice.action = [why, with, file](const Context& context) { return UnsealVault(context, *with, *file, *why); };
   });
 }
 
@@ -225,8 +252,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddProfiles(app, choice);
   AddRates(app, choice);
   AddKeks(app, choice);
-  AddSeal(app, choice, "seal", "have vaultd give up its KEKs: no key leaves until unseal", &SealVault);
-  AddSeal(app, choice, "unseal", "have vaultd read its KEK files again", &UnsealVault);
+  AddSeal(app, choice);
   AddBackup(app, choice);
   AddUsage(app, choice);
 }

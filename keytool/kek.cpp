@@ -73,7 +73,7 @@ class Rotation {
     const auto rate = static_cast<std::int64_t>(seconds > 0 ? static_cast<double>(rewrapped_) / seconds : 0.0);
     Print("KEK " + std::to_string(active_) + " is in use, KEK " + std::to_string(retired_) + " is retired: " +
           std::to_string(rewrapped_) + " keys rewrapped, " + std::to_string(rate) + " a second\n");
-    Print("without recovery shares (`keytool kek backup`), back up the new KEK file now, apart from the databases: without it no key "
+    Print("without recovery shares (`keytool kek backup`), back up the KEK directory now, apart from the databases: without it no key "
           "ever opens again\n");
   }
 
@@ -156,13 +156,14 @@ Outcome<void> ShowKeks(const Context& context) {
     return {};
   }
   TRY_ASSIGN(const std::vector<base::Row> rows,
-             ReadRows(document, {"kek_version", "status", "check_value", "held", "matches", "keys", "created_at"}));
+             ReadRows(document, {"kek_version", "status", "check_value", "held", "matches", "keys", "protectors", "created_at"}));
   if (rows.empty()) {
     Print("no KEKs\n");
     return {};
   }
-  Print(base::FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true}, {"CREATED"}},
-                    rows));
+  Print(base::FormatTable({{"VERSION", true}, {"STATUS"}, {"CHECK VALUE"}, {"HELD"}, {"MATCHES"}, {"KEYS", true},
+                           {"PROTECTORS"}, {"CREATED"}},
+                          rows));
   return {};
 }
 
@@ -186,7 +187,7 @@ Outcome<void> DestroyKek(const Context& context, std::int64_t version, const std
     JsonLine line;
     Print(line.Number("kek_version", version).Text("status", "DESTROYED").Str() + "\n");
   } else {
-    Print(name + " is destroyed; copies of its file in backups are not: destroy those too\n");
+    Print(name + " is destroyed; copies of its files in backups are not: destroy those too\n");
   }
   return {};
 }

@@ -15,45 +15,70 @@
 namespace strongroom::keytool {
 namespace {
 
-bool TypedKey(const std::string& key_file) {
-  return key_file.empty() || (key_file == "-" && isatty(STDIN_FILENO) == 1);
+// Wanted is what is read, and how the command line and its problems call it.
+struct Wanted {
+  KeyInput::What what;
+  std::string name, flag, problem;
+};
+const Wanted kKey{KeyInput::What::kKey, "key", "--key-file", "KEY_FILE"};
+const Wanted kPassphrase{KeyInput::What::kPassphrase, "passphrase", "--passphrase-file", "PASSPHRASE_FILE"};
+
+bool IsTyped(const std::string& file) { return file.empty() || (file == "-" && isatty(STDIN_FILENO) == 1); }
+
+std::unexpected<Problem> BadFile(const Wanted& wanted, const std::string& path, const char* why) {
+  return Failed(wanted.problem, wanted.flag + " " + path + ": " + why);
 }
 
-std::unexpected<Problem> BadFile(const std::string& key_file, const char* why) {
-  return Failed("KEY_FILE", "--key-file " + key_file + ": " + why);
-}
-
-Outcome<vault::SecretValue> ReadKeyFile(const std::string& key_file) {
-  const base::UniqueFd file(open(key_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  struct stat status {};
-  if (!file.valid() || fstat(file.get(), &status) != 0) return BadFile(key_file, std::strerror(errno));
-  if (S_ISREG(status.st_mode) && (status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-    Warn("others can read " + key_file + ": chmod 600 it, and delete it once the vault has the key");
+Outcome<void> CheckSource(const Wanted& wanted, const std::string& file) {
+  if (file.empty() && isatty(STDIN_FILENO) != 1) {
+    return Usage("no terminal to ask for the " + wanted.name + " on: give it with " + wanted.flag + " FILE, or " + wanted.flag +
+                 " - for standard input");
   }
-  auto key = KeyInput::FromDescriptor(file.get());
-  if (!key) return FailedBy(key.error(), "--key-file " + key_file);
-  return std::move(*key);
+  if (!file.empty() && file != "-" && access(file.c_str(), R_OK) != 0) return BadFile(wanted, file, std::strerror(errno));
+  if (const auto arena = vault::Arena::Open(); !arena) {
+    return FailedBy(arena.error(), "locked memory for the " + wanted.name);
+  }
+  return {};
+}
+
+Outcome<vault::SecretValue> ReadFrom(const Wanted& wanted, const std::string& path) {
+  const base::UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  struct stat status {};
+  if (!file.valid() || fstat(file.get(), &status) != 0) return BadFile(wanted, path, std::strerror(errno));
+  if (S_ISREG(status.st_mode) && (status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+    Warn("others can read " + path + ": chmod 600 it, and delete it once the vault has the " + wanted.name);
+  }
+  auto secret = KeyInput::FromDescriptor(file.get(), wanted.what);
+  if (!secret) return FailedBy(secret.error(), wanted.flag + " " + path);
+  return std::move(*secret);
+}
+
+Outcome<vault::SecretValue> Read(const Wanted& wanted, const std::string& file, const std::string& question) {
+  if (!IsTyped(file) && file != "-") return ReadFrom(wanted, file);
+  auto secret = IsTyped(file) ? KeyInput::FromTerminal(question, wanted.what)
+                              : KeyInput::FromDescriptor(STDIN_FILENO, wanted.what);
+  if (!secret) return Failed(std::string(base::CodeName(secret.error().code())), secret.error().Message());
+  return std::move(*secret);
 }
 
 }  // namespace
 
-Outcome<void> CheckKeySource(const std::string& key_file) {
-  if (key_file.empty() && isatty(STDIN_FILENO) != 1) {
-    return Usage("no terminal to ask for the key on: give it with --key-file FILE, or --key-file - for standard input");
-  }
-  if (!key_file.empty() && key_file != "-" && access(key_file.c_str(), R_OK) != 0) {
-    return BadFile(key_file, std::strerror(errno));
-  }
-  if (const auto arena = vault::Arena::Open(); !arena) return FailedBy(arena.error(), "locked memory for the key");
-  return {};
-}
+Outcome<void> CheckKeySource(const std::string& key_file) { return CheckSource(kKey, key_file); }
 
 Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::string& whose) {
-  if (!TypedKey(key_file) && key_file != "-") return ReadKeyFile(key_file);
-  auto key = TypedKey(key_file) ? KeyInput::FromTerminal("API key of " + whose + " (it does not show): ")
-                                : KeyInput::FromDescriptor(STDIN_FILENO);
-  if (!key) return Failed(std::string(base::CodeName(key.error().code())), key.error().Message());
-  return std::move(*key);
+  return Read(kKey, key_file, "API key of " + whose + " (it does not show): ");
+}
+
+Outcome<vault::SecretValue> ReadPassphrase(const std::string& file, bool is_new) {
+  TRY(CheckSource(kPassphrase, file));
+  TRY_ASSIGN(vault::SecretValue passphrase,
+             Read(kPassphrase, file, is_new ? "New passphrase (it does not show): " : "Passphrase (it does not show): "));
+  if (!is_new || !IsTyped(file)) return passphrase;
+  TRY_ASSIGN(const vault::SecretValue again, Read(kPassphrase, file, "The same again: "));
+  if (!KeyInput::Same(passphrase.View(), again.View())) {
+    return Failed("PASSPHRASES_DIFFER", "the two passphrases differ; nothing was done");
+  }
+  return passphrase;
 }
 
 }  // namespace strongroom::keytool

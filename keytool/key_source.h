@@ -1,4 +1,4 @@
-// KeySource: where the command line says the key comes from: a no-echo question, a file, or standard input.
+// KeySource: where the command line says a key or a passphrase comes from: a no-echo question, a file, or standard input.
 #pragma once
 
 #include <string>
@@ -14,5 +14,9 @@ Outcome<void> CheckKeySource(const std::string& key_file);
 
 // ReadKey reads the key; `whose` says for whom in the question. `key_file` "-" is standard input.
 Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::string& whose);
+
+// ReadPassphrase reads a passphrase, from `file` (--passphrase-file) in the same three ways; a new one that is typed is
+// asked for twice. Its problems are CheckKeySource's as well.
+Outcome<vault::SecretValue> ReadPassphrase(const std::string& file, bool is_new);
 
 }  // namespace strongroom::keytool

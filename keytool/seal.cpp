@@ -1,5 +1,7 @@
 #include "keytool/seal.h"
 
+#include "keytool/document.h"
+#include "keytool/key_source.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
 #include "keytool/session.h"
@@ -8,25 +10,49 @@
 namespace strongroom::keytool {
 namespace {
 
-Outcome<void> AskFor(const Context& context, vault::Operation operation, const std::string& reason, bool sealed,
-                     const std::string& told) {
-  TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(const std::string why, AskReason(reason));
-  TRY(session.Ask(operation, vault::EncodeText(why), ""));
+void Report(const Context& context, bool sealed, const std::string& told) {
   JsonLine line;
   Print(context.json ? line.Flag("sealed", sealed).Str() + "\n" : told + "\n");
+}
+
+Outcome<void> UnsealWith(const Session& session, const std::string& with, const std::string& passphrase_file,
+                         const std::string& why) {
+  vault::ProtectorRequest request;
+  request.protector = with;
+  request.reason = why;
+  TRY_ASSIGN(vault::SecretValue secret, ReadPassphrase(passphrase_file, false));
+  TRY(session.Ask(vault::Operation::kUnsealWith, request.Encode(), "", std::move(secret)));
   return {};
 }
 
 }  // namespace
 
 Outcome<void> SealVault(const Context& context, const std::string& reason) {
-  return AskFor(context, vault::Operation::kSeal, reason, true,
-                "sealed: vaultd holds no KEK, and releases no key until `keytool unseal`; workers wait within their deadlines");
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string why, AskReason(reason));
+  TRY(session.Ask(vault::Operation::kSeal, vault::EncodeText(why), ""));
+  Report(context, true,
+         "sealed: vaultd holds no KEK, and releases no key until `keytool unseal`; workers wait within their deadlines");
+  return {};
 }
 
-Outcome<void> UnsealVault(const Context& context, const std::string& reason) {
-  return AskFor(context, vault::Operation::kUnseal, reason, false, "unsealed: vaultd releases keys again");
+Outcome<void> UnsealVault(const Context& context, const std::string& with, const std::string& passphrase_file,
+                          const std::string& reason) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string why, AskReason(reason));
+  std::string protector = with;
+  if (protector.empty() && !passphrase_file.empty()) protector = "passphrase";
+  if (protector.empty()) {
+    TRY_ASSIGN(const std::string status, session.AskText(vault::Operation::kStatus, {}, ""));
+    protector = ReadMember(status, "unseal_asks");
+  }
+  if (protector.empty()) {
+    TRY(session.Ask(vault::Operation::kUnseal, vault::EncodeText(why), ""));
+  } else {
+    TRY(UnsealWith(session, protector, passphrase_file, why));
+  }
+  Report(context, false, "unsealed: vaultd releases keys again");
+  return {};
 }
 
 }  // namespace strongroom::keytool

@@ -30,7 +30,7 @@ void WarnOf(const std::string& document, const Facts& facts) {
   if (is("recovery intact", "no")) {
     Warn("the recovery key, or a KEK sealed to it, was changed outside vaultd: make a new set with `keytool kek backup`");
   }
-  if (is("sealed", "yes")) Warn("the vault is sealed: no key leaves; `keytool unseal` once its KEK files are in place");
+  if (is("sealed", "yes")) Warn("the vault is sealed: no key leaves; `keytool unseal`, once a protector of each KEK is in place");
   if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");
   if (is("single user", "yes")) {
     Warn("single_user = true: one user may be admin and worker at once; give the roles users of their own in production");

@@ -162,6 +162,12 @@ Bytes Cipher::RandomNonce() {
   return nonce;
 }
 
+Bytes Cipher::RandomSalt() {
+  Bytes salt(kSaltBytes);
+  randombytes_buf(salt.data(), salt.size());
+  return salt;
+}
+
 Result<Bytes> Cipher::SealWith(SecretView key, ByteView nonce, ByteView aad, SecretView plaintext) {
   if (key.size() != kKeyBytes || nonce.size() != kNonceBytes || aad.size() > kMostAad) {
     return Fail(Code::kInvalidArgument,
@@ -244,6 +250,21 @@ Result<Bytes> Cipher::Mac(SecretView key, ByteView message) {
 
 Result<Bytes> Cipher::MacOfSecret(SecretView key, SecretView message) {
   return Mac(key, message.Bytes(SecretAccess()));
+}
+
+Result<SecretValue> Cipher::Stretch(SecretView passphrase, ByteView salt, const Argon2& cost) {
+  static_assert(kSaltBytes == crypto_pwhash_SALTBYTES);
+  static_assert(kModerate == Argon2{crypto_pwhash_OPSLIMIT_MODERATE, crypto_pwhash_MEMLIMIT_MODERATE});
+  if (salt.size() != kSaltBytes) return Fail(Code::kInvalidArgument, "Argon2id takes a salt of 16 bytes here");
+  const SecretAccess access;
+  TRY_ASSIGN(SecretValue stretched, SecretValue::Allocate(kKeyBytes));
+  const ByteView bytes = passphrase.Bytes(access);
+  const std::span<std::uint8_t> out = stretched.Bytes(access);
+  const int failed = crypto_pwhash(out.data(), out.size(), reinterpret_cast<const char*>(bytes.data()), bytes.size(),
+                                   salt.data(), cost.passes, cost.memory, crypto_pwhash_ALG_ARGON2ID13);
+  ClearRegisters();
+  if (failed != 0) return Fail(Code::kUnavailable, "Argon2id finds no memory to work in, or its cost is out of range");
+  return stretched;
 }
 
 bool Cipher::Equal(ByteView a, ByteView b) {

@@ -1,5 +1,5 @@
-// Cipher: the room's AES-256-GCM, HKDF and HMAC, all by OpenSSL's EVP. Nothing else in vault/ touches key bytes with a
-// library call. Thread-safe: contexts are a thread's own and are reset after each use.
+// Cipher: the room's AES-256-GCM, HKDF and HMAC, all by OpenSSL's EVP, and Argon2id by libsodium. Nothing else in vault/ but
+// SealedBox touches key bytes with a library call. Thread-safe: contexts are a thread's own and are reset after each use.
 #pragma once
 
 #include <utility>
@@ -18,6 +18,8 @@ class Cipher {
 
   // RandomNonce returns 12 random bytes.
   static Bytes RandomNonce();
+  // RandomSalt returns 16.
+  static Bytes RandomSalt();
 
   // SealWith returns ciphertext ‖ tag (AES-256-GCM, NIST SP 800-38D). `key` is 32 bytes, `nonce` 12.
   static Result<Bytes> SealWith(SecretView key, ByteView nonce, ByteView aad, SecretView plaintext);
@@ -40,6 +42,17 @@ class Cipher {
   // Mac is HMAC-SHA-256 of public bytes; MacOfSecret of a secret (fingerprints).
   static Result<Bytes> Mac(SecretView key, ByteView message);
   static Result<Bytes> MacOfSecret(SecretView key, SecretView message);
+  // Argon2 is what stretching costs: passes over so many bytes of memory.
+  struct Argon2 {
+    std::uint64_t passes, memory;
+    bool operator==(const Argon2&) const = default;
+  };
+  // kModerate is libsodium's MODERATE: 256 MiB and most of a second.
+  static constexpr Argon2 kModerate{3, std::uint64_t{256} << 20};
+  static constexpr std::size_t kSaltBytes = 16;
+  // Stretch makes 32 bytes of a passphrase: Argon2id (RFC 9106) of version 1.3 with one lane. `salt` is 16 bytes. It blocks
+  // for as long as it costs, and takes its working memory from the heap: kUnavailable where there is not so much.
+  static Result<SecretValue> Stretch(SecretView passphrase, ByteView salt, const Argon2& cost);
   // Equal compares in constant time; false where the lengths differ.
   static bool Equal(ByteView a, ByteView b);
 };

@@ -9,7 +9,10 @@
 #include "vault/arena.h"
 #include "vault/cipher.h"
 #include "vault/exposure.h"
+#include "vault/kek_acts.h"
+#include "vault/kek_directory.h"
 #include "vault/kek_file.h"
+#include "vault/opener.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
 #include "vault/proven_key.h"
@@ -105,6 +108,27 @@ Json ProfileJson(const OpenVault& vault, const ProfileRow& row) {
   return json;
 }
 
+Json Protectors(const KekDirectory& directory, std::int64_t version) {
+  Json names = Json::array();
+  for (const ProtectorKind kind : directory.KindsOf(version)) names.push_back(ProtectorName(kind));
+  return names;
+}
+
+// UnsealAsks is the protector whose secret an unseal needs; null where the vault is not sealed, or opens by itself.
+Result<Json> UnsealAsks(const OpenVault& vault, Store& store) {
+  Json asks(nullptr);
+  if (!vault.sealed()) return asks;
+  const KekDirectory directory(vault.config.vault.kek_path);
+  TRY_ASSIGN(const auto keks, store.ListKeks());
+  for (const KekRow& row : keks) {
+    if (row.status != kKekActive && row.status != kKekRetiring) continue;
+    const auto kinds = directory.KindsOf(row.version);
+    const auto by_itself = [&vault](ProtectorKind kind) { return OpensByItself(vault.config, kind); };
+    if (!kinds.empty() && std::none_of(kinds.begin(), kinds.end(), by_itself)) asks = ProtectorName(kinds.front());
+  }
+  return asks;
+}
+
 // DestroyableFrom is known of a REVOKED key; a time beyond all times is an edited one.
 std::optional<base::Micros> DestroyableFrom(const KeyRow& row) {
   const bool waits = row.status == StateName(KeyState::kRevoked);
@@ -144,6 +168,7 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["vault_id"] = vault.vault_id;
   json["epoch"] = vault.epoch.value();
   json["sealed"] = vault.sealed();
+  TRY_ASSIGN(json["unseal_asks"], UnsealAsks(vault, store));
   json["single_user"] = vault.config.vault.single_user;
   json["protection"] = ProtectionName(Arena::Process().protection());
   json["arena_bytes"] = Arena::Process().bytes();
@@ -182,6 +207,7 @@ Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body) {
   TRY_ASSIGN(const auto keks, store.ListKeks());
   TRY_ASSIGN(const auto counts, store.CountKeysByKek());
   const auto held = vault.held.Get();
+  const KekDirectory directory(vault.config.vault.kek_path);
   Json json = Json::array();
   for (const KekRow& row : keks) {
     const auto kek = held ? held->keyring.Find(row.version) : Refuse(Refusal::kSealed);
@@ -194,6 +220,7 @@ Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body) {
                     {"held", kek.has_value()},
                     {"matches", value && Cipher::Equal(*value, row.check_value)},
                     {"keys", count == counts.end() ? std::int64_t{0} : count->second},
+                    {"protectors", Protectors(directory, row.version)},
                     {"created_at", base::FormatTime(row.created_at)}});
   }
   return Document(json);

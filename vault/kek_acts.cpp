@@ -1,40 +1,21 @@
 #include "vault/kek_acts.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
 #include "vault/cipher.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
+#include "vault/protectors.h"
 #include "vault/recovery.h"
 
 namespace strongroom::vault {
 namespace {
 
-std::string FileOf(const OpenVault& vault, std::int64_t version) {
-  std::string path = vault.config.vault.kek_path;
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored)) return path;
-  while (path.ends_with('/')) path.pop_back();
-  return path + "/" + std::to_string(version) + ".key";
-}
-
 std::unexpected<Error> FileRefused(const std::string& path, const Error& error) {
   base::LogError("kek_file_failed", error, {{"path", path}});
   return Refuse(Refusal::kKekFile);
-}
-
-// CheckFile demands that a KEK in use is still where the next start will look for it: a file that went in the meantime would
-// take every key with it at the next stop.
-Result<void> CheckFile(const OpenVault& vault, const KekRow& row) {
-  const std::string path = FileOf(vault, row.version);
-  const auto kek = KekFile::Read(path);
-  if (!kek) return FileRefused(path, kek.error());
-  TRY_ASSIGN(const Bytes value, CheckValue(*kek));
-  if (Cipher::Equal(value, row.check_value)) return {};
-  return FileRefused(path, Error(Code::kCorrupt, "is not the KEK that the database means"));
 }
 
 // TakeRow is the row of a version that must be in state `from`; the record tells what it was.
@@ -79,9 +60,12 @@ audit::Facts KekFacts(std::int64_t version, std::string_view status) {
   return {{"kek_version", std::to_string(version)}, {"status", std::string(status)}};
 }
 
+// The new KEK, and its file under each protector that the ACTIVE version has, are made before the writer's turn: a protector
+// may take its time.
 class PrepareKek final : public KekAct {
  public:
   using KekAct::KekAct;
+  void Prepare() override { made_ = Make(); }
   Reply Answer(const audit::Receipt& receipt) override {
     static_cast<void>(KekAct::Answer(receipt));
     return Reply(EncodeNumber(version_));
@@ -91,13 +75,18 @@ class PrepareKek final : public KekAct {
   Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override;
 
  private:
-  Result<std::int64_t> NextVersion(Store& store) const;
+  Result<void> Make();
+  Result<std::int64_t> NextVersion(Store& store, const Keyring& held) const;
   std::int64_t version_ = 0;
+  std::shared_ptr<const Kek> kek_;
+  std::vector<NewProtector> files_;
+  Result<void> made_;
+  bool placed_ = false;
 };
 
 // A file without a row is of a prepare that did not finish, or belongs to a database newer than this one: its number is
 // passed over and the file left alone.
-Result<std::int64_t> PrepareKek::NextVersion(Store& store) const {
+Result<std::int64_t> PrepareKek::NextVersion(Store& store, const Keyring& held) const {
   TRY_ASSIGN(const std::vector<KekRow> rows, store.ListKeks());
   const std::string& directory = vault_.config.vault.kek_path;
   const auto newest_file = Keyring::NewestFile(directory);
@@ -106,26 +95,42 @@ Result<std::int64_t> PrepareKek::NextVersion(Store& store) const {
   for (const KekRow& row : rows) {
     if (row.status == kKekRetiring) return Refuse(Refusal::kKekMoveForbidden);
     // One whose file is lost wraps nothing yet, and can be left where it is.
-    if (row.status == kKekPrepared && next_->keyring.Find(row.version)) return Refuse(Refusal::kKekMoveForbidden);
+    if (row.status == kKekPrepared && held.Find(row.version)) return Refuse(Refusal::kKekMoveForbidden);
     newest = std::max(newest, row.version);
   }
   if (newest >= Keyring::kNewestPossible) return Refuse(Refusal::kKekMoveForbidden);
   return newest + 1;
 }
 
-Result<void> PrepareKek::Move(Store& store, base::Micros now, audit::Draft& record) {
+Result<void> PrepareKek::Make() {
   if (request_.version != 0) return Refuse(Refusal::kFieldInvalid);
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(vault_.config.vault.kek_path, ignored)) return Refuse(Refusal::kKekFile);
-  TRY_ASSIGN(version_, NextVersion(store));
-  const std::string path = FileOf(vault_, version_);
-  // The file is durable before the row that asks for it at the next start.
-  auto kek = KekFile::Create(path);
-  if (!kek) return FileRefused(path, kek.error());
-  TRY_ASSIGN(const Bytes check_value, CheckValue(*kek));
+  if (KekDirectory(vault_.config.vault.kek_path).one_file()) return Refuse(Refusal::kKekFile);
+  TRY_ASSIGN(const auto keys, vault_.Keys());
+  TRY_ASSIGN(const auto active, keys->keyring.Find(keys->wrap_version));
+  TRY_ASSIGN(const auto reader, OpenReader(vault_.config));
+  Store store(*reader);
+  TRY_ASSIGN(version_, NextVersion(store, keys->keyring));
+  TRY_ASSIGN(Kek kek, Kek::Generate());
+  kek_ = std::make_shared<const Kek>(std::move(kek));
+  TRY_ASSIGN(files_, ProtectLike(vault_, keys->wrap_version, *active, version_, kek_));
+  return {};
+}
+
+Result<void> PrepareKek::Move(Store& store, base::Micros now, audit::Draft& record) {
+  TRY(made_);
+  if (!placed_) {
+    TRY_ASSIGN(const std::int64_t next, NextVersion(store, next_->keyring));
+    if (next != version_) return Refuse(Refusal::kConflict);
+    // The files are durable before the row that asks for them at the next start.
+    const KekDirectory directory(vault_.config.vault.kek_path);
+    TRY(StageAll(directory, files_));
+    TRY(PlaceAll(directory, files_));
+    placed_ = true;
+  }
+  TRY_ASSIGN(const Bytes check_value, CheckValue(*kek_));
   TRY(store.InsertKek({version_, check_value, std::string(kKekPrepared), now, now}));
-  TRY(RecoverySets(vault_.vault_id, *next_, store).SealKek(version_, *kek));
-  next_->keyring.Add(version_, std::move(*kek));
+  TRY(RecoverySets(vault_.vault_id, *next_, store).SealKek(version_, *kek_));
+  next_->keyring.Add(version_, kek_);
   record.after = KekFacts(version_, kKekPrepared);
   return {};
 }
@@ -146,7 +151,7 @@ Result<void> ActivateKek::Move(Store& store, base::Micros now, audit::Draft& rec
   if (!kek) return Refuse(Refusal::kKekMissing);
   TRY_ASSIGN(const Bytes value, CheckValue(**kek));
   if (!Cipher::Equal(value, row.check_value)) return Refuse(Refusal::kKekMissing);
-  TRY(CheckFile(vault_, row));
+  TRY(CheckProtectors(vault_, row.version, **kek, next_->wrap_version));
   TRY(RecoverySets(vault_.vault_id, *next_, store).CheckSealed(row.version));
   TRY(CheckWraps(store, *next_));
   TRY(store.MoveKek(next_->wrap_version, kKekActive, kKekRetiring, now));
@@ -164,9 +169,11 @@ class RetireKek final : public KekAct {
  protected:
   Result<void> Move(Store& store, base::Micros now, audit::Draft& record) override {
     TRY_ASSIGN(const KekRow row, TakeRow(store, request_.version, kKekRetiring, record));
-    TRY_ASSIGN(const KekRow active, CheckWraps(store, *next_));
+    TRY(CheckWraps(store, *next_));
     TRY(CheckCensus(store, *next_));
-    TRY(CheckFile(vault_, active));
+    // A protector that went in the meantime would take every key with it at the next stop.
+    TRY_ASSIGN(const auto active, next_->keyring.Find(next_->wrap_version));
+    TRY(CheckProtectors(vault_, next_->wrap_version, *active));
     TRY(store.MoveKek(row.version, kKekRetiring, kKekRetired, now));
     next_->keyring.Drop(row.version);
     record.after = KekFacts(row.version, kKekRetired);
@@ -184,9 +191,12 @@ class DestroyKek final : public KekAct {
     if (now - row.changed_at < kKekKept) return Refuse(Refusal::kKekTooSoon);
     // A row from before the rotation may have been put back since.
     TRY(CheckCensus(store, *next_));
-    // First the file: a row that says DESTROYED must be true.
-    const std::string path = FileOf(vault_, row.version);
-    if (const auto erased = KekFile::Erase(path); !erased) return FileRefused(path, erased.error());
+    // First the files: a row that says DESTROYED must be true.
+    const KekDirectory directory(vault_.config.vault.kek_path);
+    for (const ProtectorKind kind : kProtectorKinds) {
+      const auto erased = directory.Erase(row.version, kind);
+      if (!erased) return FileRefused(directory.PathOf(row.version, kind), erased.error());
+    }
     TRY(store.EraseSealedKek(row.version));
     TRY(store.MoveKek(row.version, kKekRetired, kKekDestroyed, now));
     record.after = KekFacts(row.version, kKekDestroyed);

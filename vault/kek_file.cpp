@@ -41,21 +41,49 @@ bool WriteAll(int fd, ByteView from) {
   return true;
 }
 
+Result<off_t> SizeOf(int fd) {
+  struct stat facts{};
+  if (fstat(fd, &facts) != 0) return Fail(Code::kUnavailable, "cannot be examined: errno", errno);
+  return facts.st_size;
+}
+
+Result<base::UniqueFd> OpenCredential(const std::string& path) {
+  auto fd = base::OpenPrivate(path);
+  if (fd || fd.error().code() != Code::kPermissionDenied) return fd;
+  base::UniqueFd shared(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat facts{};
+  const bool roots = shared.valid() && fstat(shared.get(), &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_uid == 0 &&
+                     facts.st_gid == 0 && (facts.st_mode & 0037) == 0;
+  if (!roots) return fd;
+  return shared;
+}
+
 }  // namespace
 
 Result<Kek> KekFile::Read(const std::string& path) {
   TRY_ASSIGN(const base::UniqueFd fd, base::OpenPrivate(path));
-  struct stat facts{};
-  if (fstat(fd.get(), &facts) != 0) return Fail(Code::kUnavailable, "cannot be examined: errno", errno);
-  if (facts.st_size != static_cast<off_t>(Kek::kBytes)) {
-    return Fail(Code::kInvalidArgument, "a KEK file holds exactly 32 raw bytes, this one has another size",
-                facts.st_size);
+  TRY_ASSIGN(const off_t size, SizeOf(fd.get()));
+  if (size != static_cast<off_t>(Kek::kBytes)) {
+    return Fail(Code::kInvalidArgument, "a KEK file holds exactly 32 raw bytes, this one has another size", size);
   }
   TRY_ASSIGN(SecretValue value, SecretValue::Allocate(Kek::kBytes));
   if (!ReadExactly(fd.get(), value.Bytes(SecretAccess()))) {
     return Fail(Code::kUnavailable, "cannot be read: errno", errno);
   }
   return Kek::FromSecret(std::move(value));
+}
+
+Result<SecretValue> KekFile::ReadCredential(const std::string& path) {
+  TRY_ASSIGN(const base::UniqueFd fd, OpenCredential(path));
+  TRY_ASSIGN(const off_t size, SizeOf(fd.get()));
+  if (size != static_cast<off_t>(Kek::kBytes)) {
+    return Fail(Code::kInvalidArgument, "the credential is 32 raw bytes, this one has another size", size);
+  }
+  TRY_ASSIGN(SecretValue value, SecretValue::Allocate(Kek::kBytes));
+  if (!ReadExactly(fd.get(), value.Bytes(SecretAccess()))) {
+    return Fail(Code::kUnavailable, "cannot be read: errno", errno);
+  }
+  return value;
 }
 
 Result<Kek> KekFile::Create(const std::string& path) {
@@ -66,27 +94,33 @@ Result<Kek> KekFile::Create(const std::string& path) {
 
 Result<void> KekFile::Write(const std::string& path, const Kek& kek) {
   if (access(path.c_str(), F_OK) == 0) return Fail(Code::kAlreadyExists, "a KEK file is there already");
-  const std::string temporary = path + ".new";
   // One left by a crash was never anybody's KEK.
-  unlink(temporary.c_str());
-  base::UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the KEK file: errno", errno);
-  int problem = 0;
-  if (fchmod(fd.get(), 0600) != 0 || !WriteAll(fd.get(), kek.View().Bytes(SecretAccess())) ||
-      fsync(fd.get()) != 0 ||
-      renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
-    problem = errno;
+  const std::string temporary = path + ".new";
+  TRY(WriteOver(temporary, kek));
+  if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
+    const int problem = errno;
     unlink(temporary.c_str());
+    if (problem == EEXIST) return Fail(Code::kAlreadyExists, "a KEK file is there already");
+    return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
   }
-  if (problem == EEXIST) return Fail(Code::kAlreadyExists, "a KEK file is there already");
-  if (problem != 0) return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
   return base::SyncDirectory(Parent(path));
+}
+
+Result<void> KekFile::WriteOver(const std::string& path, const Kek& kek) {
+  unlink(path.c_str());
+  base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the KEK file: errno", errno);
+  if (fchmod(fd.get(), 0600) == 0 && WriteAll(fd.get(), kek.View().Bytes(SecretAccess())) && fsync(fd.get()) == 0) return {};
+  const int problem = errno;
+  unlink(path.c_str());
+  return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
 }
 
 Result<void> KekFile::Erase(const std::string& path) {
   const base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid() && errno == ENOENT) return {};
-  const Bytes zeros(Kek::kBytes);
+  const auto size = fd.valid() ? SizeOf(fd.get()) : Result<off_t>(0);
+  const Bytes zeros(static_cast<std::size_t>(size.value_or(0)));
   if (!fd.valid() || !WriteAll(fd.get(), zeros) || fsync(fd.get()) != 0 || unlink(path.c_str()) != 0) {
     return Fail(Code::kUnavailable, "cannot remove the KEK file: errno", errno);
   }

@@ -1,4 +1,4 @@
-// KekFile: a KEK as 32 raw bytes in a file only its owner may read.
+// KekFile: a KEK as 32 raw bytes in a file only its owner may read, and other files that are a secret.
 #pragma once
 
 #include <string>
@@ -19,6 +19,11 @@ class KekFile {
   static Result<Kek> Create(const std::string& path);
   // Write is Create for a KEK that is there already: one that comes back from its shares.
   static Result<void> Write(const std::string& path, const Kek& kek);
+  // WriteOver writes a KEK to a file of that name, durably; one that is there is replaced. After a crash it may be cut short.
+  static Result<void> WriteOver(const std::string& path, const Kek& kek);
+  // ReadCredential reads the 32 raw bytes that systemd hands over. It gives the file to the service's user by an ACL, so that
+  // root's group may seem to read it; otherwise as Read.
+  static Result<SecretValue> ReadCredential(const std::string& path);
   // Erase overwrites the file and takes it away, durably; one that is not there is as good. On a disk that remaps blocks,
   // and in every backup, the old bytes may live on.
   static Result<void> Erase(const std::string& path);

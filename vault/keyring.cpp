@@ -1,30 +1,18 @@
 #include "vault/keyring.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <utility>
 
 #include "vault/cipher.h"
+#include "vault/protector_file.h"
 
 namespace strongroom::vault {
 namespace {
 
 constexpr std::string_view kSecretDomain = "strongroom/secret/v1";
 constexpr std::string_view kAlgorithm = "AES-256-GCM";
-constexpr std::size_t kMostVersionDigits = 9;
 static_assert(Keyring::kNewestPossible == 999'999'999, "as many digits as a file's name may have");
-
-// The version in a name like "12.key", 0 for any other name ("012.key", "1.key.new", ".key").
-std::int64_t VersionOfName(std::string_view name) {
-  constexpr std::string_view kSuffix = ".key";
-  if (!name.ends_with(kSuffix)) return 0;
-  name.remove_suffix(kSuffix.size());
-  if (name.empty() || name.size() > kMostVersionDigits || name.front() == '0') return 0;
-  std::int64_t version = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), version);
-  return error == std::errc() && end == name.data() + name.size() && version > 0 ? version : 0;
-}
 
 Bytes SecretAad(std::string_view vault_id, std::string_view name, std::int64_t kek_version) {
   return base::ByteWriter()
@@ -53,8 +41,9 @@ std::expected<Keyring, KekProblem> Keyring::Load(const std::string& path, const 
   }
   fs::directory_iterator entry(path, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const std::int64_t version = VersionOfName(entry->path().filename().native());
-    if (version == 0 || (!wanted.empty() && !wanted.contains(version))) continue;
+    const std::string name = entry->path().filename().native();
+    const std::int64_t version = VersionOfFileName(name);
+    if (version == 0 || name != ProtectorFileName(version, ProtectorKind::kFile) || (!wanted.empty() && !wanted.contains(version))) continue;
     if (auto added = add(version, entry->path().native()); !added) {
       return std::unexpected(KekProblem{entry->path().native(), added.error()});
     }
@@ -73,7 +62,7 @@ Result<std::int64_t> Keyring::NewestFile(const std::string& directory) {
   std::error_code error;
   std::filesystem::directory_iterator entry(directory, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    newest = std::max(newest, VersionOfName(entry->path().filename().native()));
+    newest = std::max(newest, VersionOfFileName(entry->path().filename().native()));
   }
   if (error) return Fail(Code::kUnavailable, "the KEK directory cannot be listed: errno", error.value());
   return newest;

@@ -32,7 +32,7 @@ class Keyring {
 
   // The highest version whose file's name Load reads.
   static constexpr std::int64_t kNewestPossible = 999'999'999;
-  // NewestFile is the highest version that has a file in the directory, 0 for none.
+  // NewestFile is the highest version that has a file of any protector in the directory, 0 for none.
   static Result<std::int64_t> NewestFile(const std::string& directory);
 
   // Find is kNotFound where this version is not held.

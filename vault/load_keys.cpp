@@ -7,6 +7,7 @@
 #include "vault/kek_acts.h"
 #include "vault/kek_file.h"
 #include "vault/open_vault.h"
+#include "vault/opener.h"
 
 namespace strongroom::vault {
 namespace {
@@ -18,16 +19,40 @@ std::unexpected<KeysProblem> Problem(std::string text) { return std::unexpected(
 std::unexpected<KeysProblem> Missing(std::string text) { return std::unexpected(KeysProblem{std::move(text), true}); }
 
 // Only what the database wants is read: a stray or a retired file must not keep vaultd from starting.
-OrProblem<Keyring> LoadKeyring(const base::Config& config, const std::vector<KekRow>& rows) {
+OrProblem<Keyring> LoadKeyring(const base::Config& config, const std::vector<KekRow>& rows, std::string_view vault_id,
+                               const Keyring* offered) {
   std::set<std::int64_t> wanted;
   for (const KekRow& row : rows) {
     if (row.status != kKekRetired && row.status != kKekDestroyed) wanted.insert(row.version);
   }
-  auto keyring = Keyring::Load(config.vault.kek_path, wanted);
-  if (keyring) return std::move(*keyring);
-  const KekProblem& problem = keyring.error();
-  std::string text = "the KEK at " + problem.path + " was refused: " + problem.error.Message();
-  return problem.error.code() == Code::kNotFound ? Missing(std::move(text)) : Problem(std::move(text));
+  Keyring keyring;
+  if (auto files = Keyring::Load(config.vault.kek_path, wanted)) {
+    keyring = std::move(*files);
+  } else if (const KekProblem& problem = files.error(); problem.error.code() != Code::kNotFound) {
+    return Problem("the KEK at " + problem.path + " was refused: " + problem.error.Message());
+  }
+  Opener opener(config, std::string(vault_id));
+  for (const std::int64_t version : wanted) {
+    if (keyring.Find(version)) continue;
+    if (offered != nullptr) {
+      if (const auto held = offered->Find(version)) keyring.Add(version, *held);
+    } else if (auto opened = opener.OpenAny(version)) {
+      keyring.Add(version, std::move(*opened));
+    }
+  }
+  return keyring;
+}
+
+std::string MissingText(const base::Config& config, std::int64_t version) {
+  const KekDirectory directory(config.vault.kek_path);
+  const std::string name = "KEK version " + std::to_string(version);
+  std::string kinds;
+  for (const ProtectorKind kind : directory.KindsOf(version)) kinds += (kinds.empty() ? "" : ", ") + std::string(ProtectorName(kind));
+  if (!kinds.empty()) {
+    return name + " does not open by itself (it is under: " + kinds + "): run `keytool unseal`";
+  }
+  return name + " is missing at " + config.vault.kek_path + ": put " + std::to_string(version) +
+         ".key or another of its protectors back from your backup";
 }
 
 // CheckKeks demands every KEK that keys may be under, and that it is the one the database means: a wrong one would make
@@ -43,10 +68,7 @@ OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<
     const std::string version = std::to_string(row.version);
     const auto kek = keyring.Find(row.version);
     if (!kek && prepared) continue;
-    if (!kek) {
-      return Missing("KEK version " + version + " is missing at " + config.vault.kek_path + ": put " + version +
-                     ".key back from your backup");
-    }
+    if (!kek) return Missing(MissingText(config, row.version));
     const auto value = CheckValue(**kek);
     const bool right = value && Cipher::Equal(*value, row.check_value);
     if (!right && prepared) continue;
@@ -88,11 +110,12 @@ OrProblem<std::shared_ptr<const MacKey>> LoadSecret(const base::Config& config, 
 
 }  // namespace
 
-OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config, Store& store, std::string_view vault_id) {
+OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config, Store& store, std::string_view vault_id,
+                                                     const Keyring* offered) {
   const auto rows = store.ListKeks();
   if (!rows) return Problem(DatabaseName(config) + " cannot be read: " + rows.error().Message());
   auto keys = std::make_shared<VaultKeys>();
-  auto keyring = LoadKeyring(config, *rows);
+  auto keyring = LoadKeyring(config, *rows, vault_id, offered);
   if (!keyring) return std::unexpected(std::move(keyring.error()));
   keys->keyring = std::move(*keyring);
   const auto active = CheckKeks(config, *rows, keys->keyring);

@@ -1,4 +1,4 @@
-// LoadKeys: from the KEK files and the vault database to the keys that an unsealed vault holds.
+// LoadKeys: from the KEKs' protectors and the vault database to the keys that an unsealed vault holds.
 #pragma once
 
 #include <expected>
@@ -19,8 +19,10 @@ struct KeysProblem {
   bool missing = false;
 };
 
-// LoadKeys demands each KEK version that keys may be under, compares its check value, and opens the vault's own keys.
+// LoadKeys demands each KEK version that keys may be under, compares its check value, and opens the vault's own keys. A
+// version comes from its N.key or from `offered`; where none are offered, from another protector that opens by itself.
 std::expected<std::shared_ptr<const VaultKeys>, KeysProblem> LoadKeys(const base::Config& config, Store& store,
-                                                                      std::string_view vault_id);
+                                                                      std::string_view vault_id,
+                                                                      const Keyring* offered = nullptr);
 
 }  // namespace strongroom::vault

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "vault/backup.h"
 #include "vault/cipher.h"
+#include "vault/kek_directory.h"
 #include "vault/load_keys.h"
 #include "vault/store.h"
 
@@ -46,6 +47,9 @@ std::string KnownLogName(Store& store, std::string_view vault_id) {
 OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store& store) {
   const auto row = store.FindVault();
   if (!row) return Problem(DatabaseName(config) + " cannot be read: " + row.error().Message());
+  if (const auto tidied = KekDirectory(config.vault.kek_path).Tidy(); !tidied) {
+    base::LogError("kek_directory_not_tidied", tidied.error(), {{"path", config.vault.kek_path}});
+  }
   auto keys = LoadKeys(config, store, row->vault_id);
   if (!keys && !keys.error().missing) return Problem(keys.error().text);
   auto vault = std::make_unique<OpenVault>(config, row->vault_id);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "sql/database.h"
+#include "vault/anteroom.h"
 #include "vault/proofs.h"
 #include "vault/quarantine.h"
 #include "vault/service.h"
@@ -65,7 +66,8 @@ struct OpenVault {
   Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
-  std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
+  std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
+  Anteroom anteroom;                      // last: what is in it goes on to the log
 };
 
 // LoadVault opens the vault database and keys of a configuration and starts the trail's writer; nothing is recorded.

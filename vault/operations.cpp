@@ -14,10 +14,10 @@ constexpr std::uint8_t kAuditor = Bit(Role::kAuditor);
 constexpr std::uint8_t kAny = kAdmin | kWorker | kAuditor;
 
 constexpr bool kWhileSealed = true, kUnsealed = false;
-constexpr bool kKey = true, kNoKey = false;
+constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 27> kOperations{{
+constexpr std::array<OperationRow, 30> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -36,13 +36,16 @@ constexpr std::array<OperationRow, 27> kOperations{{
     {Operation::kMoveProfile, "move_profile", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveProfile},
     {Operation::kSetRate, "set_rate", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSetRate},
     {Operation::kKekStatus, "kek_status", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &KekStatus},
-    {Operation::kPrepareKek, "prepare_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePrepareKek},
+    {Operation::kPrepareKek, "prepare_kek", kAdmin, kUnsealed, kNoKey, Runs::kCeremony, &MakePrepareKek},
     {Operation::kActivateKek, "activate_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeActivateKek},
     {Operation::kRewrapKeys, "rewrap_keys", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRewrapKeys},
     {Operation::kRetireKek, "retire_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRetireKek},
     {Operation::kDestroyKek, "destroy_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDestroyKek},
     {Operation::kSeal, "seal", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSeal},
-    {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeUnseal},
+    {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kCeremony, &MakeUnseal},
+    {Operation::kAddProtector, "add_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeAddProtector},
+    {Operation::kRemoveProtector, "remove_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeRemoveProtector},
+    {Operation::kUnsealWith, "unseal", kAdmin, kWhileSealed, kKey, Runs::kCeremony, &MakeUnsealWith},
     {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
     {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},
     {Operation::kFinishRestore, "finish_restore", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeFinishRestore},

@@ -32,8 +32,13 @@ Refusal AsRefusal(const Error& error);
 class Act {
  public:
   virtual ~Act() = default;
+  // Prepare is called first, on the anteroom's thread, for Runs::kCeremony alone: it may take a second, and must not touch
+  // what the writer's thread has. Decide answers for what it found.
+  virtual void Prepare() {}
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
-  // Answer is called once, after the record of a successful Decide is durable.
+  // Effect is what a successful act does outside the database; its record is durable by then, and its error is answered.
+  virtual Result<void> Effect() { return {}; }
+  // Answer is called once, after the record of a successful Decide is durable and Effect has succeeded.
   virtual Reply Answer(const audit::Receipt& receipt) = 0;
   // new_epoch is set by a Decide that moved the epoch, and stops by one that also stopped keys.
   std::optional<std::int64_t> new_epoch;
@@ -49,7 +54,10 @@ using ActHandler = Result<std::unique_ptr<Act>> (*)(OpenVault& vault, ByteView b
 enum class Runs : std::uint8_t {
   kGrouped,  // reads only: shares a transaction with others
   kAlone,    // writes rows: has a transaction of its own
+  kCeremony, // kAlone, and prepared in the anteroom, one at a time
 };
+
+enum class Carries : std::uint8_t { kNoKey, kKey, kMayKey };
 
 // OperationRow: `action` is the name in the trail. Facts are recorded only where they are refused.
 struct OperationRow {
@@ -57,7 +65,7 @@ struct OperationRow {
   std::string_view action;
   std::uint8_t roles;
   bool while_sealed;
-  bool carries_key;
+  Carries carries;
   Runs runs;
   std::variant<FactHandler, ActHandler> handler;
 };
@@ -67,7 +75,7 @@ const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
-// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, recovery_acts.cpp.
+// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
@@ -97,5 +105,8 @@ MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> s
 MadeAct MakePutRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRemoveProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeUnsealWith(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 }  // namespace strongroom::vault

@@ -108,6 +108,7 @@ void Walk(auto& walk, Is<SetRateRequest> auto& m) {
   walk(m.reason);
 }
 void Walk(auto& walk, Is<KekRequest> auto& m) { walk(m.version, m.reason); }
+void Walk(auto& walk, Is<ProtectorRequest> auto& m) { walk(m.protector, m.with, m.reason); }
 void Walk(auto& walk, Is<RewrapRequest> auto& m) { walk(m.run, m.after, m.reason); }
 void Walk(auto& walk, Is<RewrapAnswer> auto& m) { walk(m.rewrapped, m.unopened, m.first_unopened, m.next); }
 void Walk(auto& walk, Is<PutRecoveryRequest> auto& m) {
@@ -223,6 +224,7 @@ STRONGROOM_CODEC(MoveRequest)
 STRONGROOM_CODEC(SetProfileRequest)
 STRONGROOM_CODEC(SetRateRequest)
 STRONGROOM_CODEC(KekRequest)
+STRONGROOM_CODEC(ProtectorRequest)
 STRONGROOM_CODEC(RewrapRequest)
 STRONGROOM_CODEC(RewrapAnswer)
 STRONGROOM_CODEC(PutRecoveryRequest)

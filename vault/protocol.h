@@ -61,7 +61,10 @@ enum class Operation : std::uint8_t {
   kRetireKek = 34,    // RETIRING → RETIRED, where nothing is left under it
   kDestroyKek = 35,   // RETIRED → DESTROYED, and its file erased
   kSeal = 36,         // no KEK in memory from then on
-  kUnseal = 37,       // the KEKs from their files again
+  kUnseal = 37,       // the KEKs again, from the protectors that open by themselves
+  kAddProtector = 40,     // every KEK version under one more protector; carries the passphrase, if any
+  kRemoveProtector = 41,  // carries what another protector opens with, where that does not open by itself
+  kUnsealWith = 42,       // Unseal, and carries the passphrase
   kPutRecovery = 50,   // a recovery key in force: every KEK sealed to it, the set before erased
   kNoteRecovery = 51,  // the trail is told what a ceremony beside vaultd did
   kFinishRestore = 52,  // a home that was put back from a backup releases keys again
@@ -118,8 +121,18 @@ enum class Refusal : std::uint16_t {
   kRecoveryMissing,
   kQuarantined,
   kNotQuarantined,
+  kPassphraseWanted,
+  kPassphraseWrong,
+  kPassphraseShort,
+  kProtectorExists,
+  kProtectorMissing,
+  kProtectorLast,
+  kProtectorTampered,
+  kProtectorUnfinished,
+  kCredentialMissing,
+  kKekOneFile,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kNotQuarantined);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kKekOneFile);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -254,6 +267,14 @@ struct KekRequest {
   std::string reason;
   Bytes Encode() const;
   static Result<KekRequest> Decode(ByteView body);
+};
+
+// ProtectorRequest names a protector ("file", "passphrase", "credential"): the one to add, to remove, or to unseal with. For
+// remove, `with` is another one whose secret comes with the frame, to prove that it opens; empty where none comes.
+struct ProtectorRequest {
+  std::string protector, with, reason;
+  Bytes Encode() const;
+  static Result<ProtectorRequest> Decode(ByteView body);
 };
 
 // RewrapRequest asks for the next chunk behind `after` (a KEY_REF, empty at first). `run` names the rotation that asks, so

@@ -22,8 +22,8 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "request refused: your user lacks the role it takes; an admin adds it under [roles] in strongroom.toml and sends "
      "vaultd SIGHUP"},
     {Refusal::kSealed, "SEALED", Code::kUnavailable,
-     "request refused: the vault is sealed, no KEK is in memory; put its file back where it is missing ('keytool kek status'), "
-     "then 'keytool unseal'"},
+     "request refused: the vault is sealed, no KEK is in memory; 'keytool unseal' opens it, where a KEK's protectors are there "
+     "('keytool kek status')"},
     {Refusal::kTrailUnavailable, "TRAIL_UNAVAILABLE", Code::kUnavailable,
      "no key left, and the act may not have been done: the audit record cannot be written or was not confirmed; look at "
      "free disk space and vaultd's log, then at 'keytool show', before asking again"},
@@ -103,14 +103,14 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "nothing was done: a KEK version is destroyed 7 days after it was retired at the earliest, so that a backup from "
      "before can still be opened"},
     {Refusal::kKekFile, "KEK_FILE", Code::kUnavailable,
-     "nothing was done: the KEK's file is missing, changed, or cannot be written or removed, or the KEK path names one file and "
-     "not a directory; vaultd's log has the reason; do not stop vaultd before the file is back"},
+     "nothing was done: a file of the KEK's protectors is missing, changed, or cannot be written or removed, or the KEK path "
+     "names one file and not a directory; vaultd's log has the reason; do not stop vaultd before the file is back"},
     {Refusal::kRewrapUnderWay, "REWRAP_UNDER_WAY", Code::kRefused,
      "nothing was done: another rotation is at work; let it finish, or ask again some seconds after it has stopped"},
     {Refusal::kNotSealed, "NOT_SEALED", Code::kRefused, "nothing was done: the vault is not sealed"},
     {Refusal::kUnsealFailed, "UNSEAL_FAILED", Code::kUnavailable,
-     "the vault stays sealed: a KEK is missing or is not this vault's; vaultd's log names it, put the right file back "
-     "from your backup"},
+     "the vault stays sealed: a KEK is missing, does not open, or is not this vault's; vaultd's log names it, put the right "
+     "file back from your backup, or give the passphrase with 'keytool unseal --with passphrase'"},
     {Refusal::kKeyNotStopped, "KEY_NOT_STOPPED", Code::kRefused,
      "nothing was done: only a key that is REVOKED or COMPROMISED is destroyed; 'keytool revoke' it first"},
     {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,
@@ -132,6 +132,32 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "restore --finish' stops them first"},
     {Refusal::kNotQuarantined, "NOT_QUARANTINED", Code::kRefused,
      "nothing was done: this home is not in quarantine after a restore"},
+    {Refusal::kPassphraseWanted, "PASSPHRASE_WANTED", Code::kRefused,
+     "nothing was done: no protector that is needed opens by itself; give the passphrase at the prompt or with "
+     "--passphrase-file"},
+    {Refusal::kPassphraseWrong, "PASSPHRASE_WRONG", Code::kDecryptFailed,
+     "nothing was done: the passphrase does not open the KEK"},
+    {Refusal::kPassphraseShort, "PASSPHRASE_SHORT", Code::kInvalidArgument,
+     "nothing was done: a passphrase is 12 to 1,024 bytes; five random words are a good one"},
+    {Refusal::kProtectorExists, "PROTECTOR_EXISTS", Code::kAlreadyExists,
+     "nothing was done: every KEK version has this protector already; to make it anew, remove it first"},
+    {Refusal::kProtectorMissing, "PROTECTOR_MISSING", Code::kNotFound,
+     "nothing was done: no KEK version has this protector; 'keytool kek status' shows what each has"},
+    {Refusal::kProtectorLast, "PROTECTOR_LAST", Code::kRefused,
+     "nothing was done: a KEK version has no other protector, and would be lost; add another with 'keytool kek "
+     "add-protector' first"},
+    {Refusal::kProtectorTampered, "PROTECTOR_TAMPERED", Code::kCorrupt,
+     "nothing was done: a protector's file is damaged, was changed outside vaultd, or does not open with what it was made "
+     "with; vaultd's log names it, put it back from your backup or use another protector"},
+    {Refusal::kProtectorUnfinished, "PROTECTOR_UNFINISHED", Code::kUnavailable,
+     "the act is on the trail, but a protector's file could not be put in its place or removed; vaultd's log names it, "
+     "'keytool kek status' shows what is there; then run the command again"},
+    {Refusal::kCredentialMissing, "CREDENTIAL_MISSING", Code::kUnavailable,
+     "nothing was done: systemd has not handed the credential over, or it is not 32 bytes; vaultd's unit needs "
+     "LoadCredential= or LoadCredentialEncrypted= with the name in [vault] credential"},
+    {Refusal::kKekOneFile, "KEK_ONE_FILE", Code::kRefused,
+     "nothing was done: the KEK path names one file (K3SAI_KEK_PATH), and no other protector can stand beside it; start "
+     "vaultd with a directory of KEK versions"},
 }};
 
 constexpr bool InOrder() {

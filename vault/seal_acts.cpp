@@ -1,10 +1,12 @@
-// Seal and unseal: the vault gives up its keys, and takes them from their files again. Sealed, it answers what needs no key,
+// Seal and unseal: the vault gives up its keys, and takes them from their protectors again. Sealed, it answers what needs no key,
 // and everything it refuses is recorded as ever.
 #include <utility>
 
 #include "base/log.h"
 #include "vault/field_rules.h"
+#include "vault/kek_acts.h"
 #include "vault/load_keys.h"
+#include "vault/opener.h"
 #include "vault/operations.h"
 
 namespace strongroom::vault {
@@ -27,13 +29,21 @@ class SealVault final : public Act {
   const std::string reason_;
 };
 
+// The KEKs are opened before the writer's turn, with what is offered or by themselves; only their files are read in it.
 class UnsealVault final : public Act {
  public:
   UnsealVault(OpenVault& vault, std::string reason) : vault_(vault), reason_(std::move(reason)) {}
+  UnsealVault(OpenVault& vault, ProtectorRequest request, SecretValue secret)
+      : vault_(vault), reason_(std::move(request.reason)), with_(std::move(request.protector)), secret_(std::move(secret)) {}
+  void Prepare() override {
+    if (vault_.sealed()) opened_ = Open();
+  }
   Result<void> Decide(Store& store, base::Micros, audit::Draft& record) override {
     TRY(TakeReason(reason_, record));
+    if (!with_.empty()) record.before = audit::Facts{{"with", with_}};
     if (!vault_.sealed()) return Refuse(Refusal::kNotSealed);
-    auto keys = LoadKeys(vault_.config, store, vault_.vault_id);
+    TRY(opened_);
+    auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &offered_);
     if (!keys) {
       base::Log(base::Level::kError, "unseal_failed", {{"why", keys.error().text}});
       return Refuse(Refusal::kUnsealFailed);
@@ -50,10 +60,35 @@ class UnsealVault final : public Act {
   }
 
  private:
+  Result<void> Open();
+
   OpenVault& vault_;
-  const std::string reason_;
+  const std::string reason_, with_;
+  std::optional<SecretValue> secret_;
+  Keyring offered_;
+  Result<void> opened_;
   std::shared_ptr<const VaultKeys> keys_;
 };
+
+// A refusal of what was offered is the act's; what does not open by itself is missed by LoadKeys, where it is needed.
+Result<void> UnsealVault::Open() {
+  const auto kind = ProtectorNamed(with_);
+  Opener opener(vault_.config, vault_.vault_id);
+  if (!with_.empty()) {
+    if (!kind || OpensByItself(vault_.config, *kind)) return Refuse(Refusal::kFieldInvalid);
+    opener.Offer(*kind, std::move(*secret_));
+  }
+  TRY_ASSIGN(const auto reader, OpenReader(vault_.config));
+  TRY_ASSIGN(const std::vector<KekRow> rows, Store(*reader).ListKeks());
+  for (const KekRow& row : rows) {
+    if (row.status == kKekRetired || row.status == kKekDestroyed) continue;
+    const bool by_offer = !with_.empty() && KekDirectory(vault_.config.vault.kek_path).Has(row.version, *kind);
+    auto kek = by_offer ? opener.Open(row.version, *kind) : opener.OpenAny(row.version);
+    if (kek) offered_.Add(row.version, std::move(*kek));
+    else if (by_offer) return std::unexpected(kek.error());
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -65,6 +100,12 @@ MadeAct MakeSeal(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
 MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
   TRY_ASSIGN(std::string reason, DecodeText(body));
   return std::make_unique<UnsealVault>(vault, std::move(reason));
+}
+
+MadeAct MakeUnsealWith(OpenVault& vault, ByteView body, std::optional<SecretValue> secret) {
+  TRY_ASSIGN(ProtectorRequest request, ProtectorRequest::Decode(body));
+  if (!secret || request.protector.empty() || !request.with.empty()) return Fail(Code::kInvalidArgument, "no such request");
+  return std::make_unique<UnsealVault>(vault, std::move(request), std::move(*secret));
 }
 
 }  // namespace strongroom::vault

@@ -82,7 +82,9 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
     if (row) vault.epoch.Publish(row->epoch);
     // It may have been a rotation's step as well.
     if (!vault.sealed()) {
-      if (auto keys = LoadKeys(vault.config, store, vault.vault_id)) vault.held.Put(std::move(*keys));
+      const auto held = vault.held.Get();
+      const Keyring offered = held ? held->keyring : Keyring();
+      if (auto keys = LoadKeys(vault.config, store, vault.vault_id, &offered)) vault.held.Put(std::move(*keys));
     }
     if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }
@@ -111,19 +113,39 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
     if (!noted) return done(Refuse(Refusal::kStopsUnavailable));
   }
   if (refusal) return done(Refuse(*refusal));
+  if (const auto effect = act->Effect(); !effect) return done(Refuse(AsRefusal(effect.error())));
   done(act->Answer(*receipt));
 }
 
-void RunAct(OpenVault& vault, const Peer& peer, audit::Draft record, std::unique_ptr<Act> act, bool alone,
+void RunAct(OpenVault& vault, std::uint64_t turn, audit::Draft record, std::unique_ptr<Act> act, bool alone,
             Done done) {
   const auto hearing =
       std::make_shared<Hearing>(vault, std::move(act), std::move(record), alone, std::move(done));
   audit::Job job;
-  job.turn = peer.uid;
+  job.turn = turn;
   job.alone = alone;
   job.decide = [hearing](sql::Database& database, base::Micros now) { return hearing->Decide(database, now); };
   job.done = [hearing](const Result<audit::Receipt>& receipt) { hearing->Finish(receipt); };
   if (!vault.log->Submit(std::move(job))) hearing->done(Refuse(NotTaken(vault)));
+}
+
+// RunCeremony prepares an act in the anteroom and then runs it; whoever finds somebody there is refused.
+void RunCeremony(OpenVault& vault, std::uint64_t turn, audit::Draft record, std::unique_ptr<Act> act, Done done) {
+  struct Ceremony {
+    std::unique_ptr<Act> act;
+    audit::Draft record;
+    Done done;
+  };
+  const auto ceremony = std::make_shared<Ceremony>(std::move(act), std::move(record), std::move(done));
+  const bool entered = vault.anteroom.Enter([&vault, turn, ceremony] {
+    ceremony->act->Prepare();
+    RunAct(vault, turn, std::move(ceremony->record), std::move(ceremony->act), true,
+           [&vault, answer = std::move(ceremony->done)](Result<Reply> reply) {
+             vault.anteroom.Leave();
+             answer(std::move(reply));
+           });
+  });
+  if (!entered) RefuseOnRecord(vault, turn, std::move(ceremony->record), Refusal::kBusy, std::move(ceremony->done));
 }
 
 // RoleFor is the role under which a peer may do it, empty for none.
@@ -195,6 +217,7 @@ std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::
 }
 
 Service::~Service() {
+  state_->vault->anteroom.Close();  // its record comes before that of the stop
   audit::Draft record;
   record.action = "vaultd_stop";
   record.actor = SystemActor();
@@ -222,7 +245,8 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
   };
   if (role.empty()) return refuse(Refusal::kNoRole);
   if (vault.sealed() && !row->while_sealed) return refuse(Refusal::kSealed);
-  if (secret.has_value() != row->carries_key) return refuse(Refusal::kMalformed);
+  const bool fits = row->carries == Carries::kMayKey || secret.has_value() == (row->carries == Carries::kKey);
+  if (!fits) return refuse(Refusal::kMalformed);
   if (const auto* fact = std::get_if<FactHandler>(&row->handler)) {
     auto answer = AnswerFact(vault, *fact, body);
     // That a name an admin looks up is not there is an answer; everything else that is refused is recorded.
@@ -232,7 +256,10 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
   }
   auto act = std::get<ActHandler>(row->handler)(vault, body, std::move(secret));
   if (!act) return refuse(Refusal::kMalformed);
-  RunAct(vault, peer, std::move(record), std::move(*act), row->runs == Runs::kAlone, std::move(done));
+  if (row->runs == Runs::kCeremony) {
+    return RunCeremony(vault, peer.uid, std::move(record), std::move(*act), std::move(done));
+  }
+  RunAct(vault, peer.uid, std::move(record), std::move(*act), row->runs == Runs::kAlone, std::move(done));
 }
 
 void Service::RecordStrangers(std::int64_t count, const Peer& latest) {

@@ -71,6 +71,12 @@ int unlink(const char* path) noexcept {
   return real(path);
 }
 
+int rename(const char* old_path, const char* new_path) noexcept {
+  static auto* const real = Real<int(const char*, const char*)>("rename");
+  Count();
+  return real(old_path, new_path);
+}
+
 int renameat2(int from, const char* old_path, int to, const char* new_path, unsigned int flags) noexcept {
   static auto* const real = Real<int(int, const char*, int, const char*, unsigned int)>("renameat2");
   Count();

@@ -58,7 +58,8 @@ constexpr Check kChecks[] = {Header,
                              Message<RewrapRequest>,
                              Message<RewrapAnswer>,
                              Message<PutRecoveryRequest>,
-                             Message<NoteRecoveryRequest>};
+                             Message<NoteRecoveryRequest>,
+                             Message<ProtectorRequest>};
 
 }  // namespace
 

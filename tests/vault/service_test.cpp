@@ -64,7 +64,7 @@ TEST_CASE("each operation asks for a role, and refuses rubbish", "[service]") {
       CHECK(house.Last().draft.action == row.action);
     }
     std::optional<SecretValue> secret;
-    if (row.carries_key) secret = SecretProbe::Of(kAcmeKey);
+    if (row.carries == Carries::kKey) secret = SecretProbe::Of(kAcmeKey);
     const auto rubbish = house.Ask(row.operation, Bytes{0xff, 0xff, 0xff}, 7, std::move(secret));
     REQUIRE_FALSE(rubbish.has_value());
     CHECK(RefusalOf(rubbish.error()) == Refusal::kMalformed);

@@ -1,0 +1,48 @@
+// Opener: from a KEK version's protectors to the KEK, with what somebody offers or with what is there by itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/config.h"
+#include "base/result.h"
+#include "vault/kek_directory.h"
+#include "vault/protocol.h"
+#include "vault/secret.h"
+
+namespace strongroom::vault {
+
+// An Opener lasts for one start or one ceremony: what it has opened once (a passphrase's key pair) it keeps for the next
+// version. A passphrase blocks for about a second: never on a thread that serves.
+class Opener {
+ public:
+  Opener(const base::Config& config, std::string vault_id);
+
+  // Offer gives the secret of a protector that does not open by itself.
+  void Offer(ProtectorKind kind, SecretValue secret);
+  bool offers(ProtectorKind kind) const { return offered_ && offered_->first == kind; }
+
+  // Open is kNotFound where the version has no such protector, else the refusal; the reason in full is in vaultd's log.
+  Result<Kek> Open(std::int64_t version, ProtectorKind kind);
+  // OpenAny tries one protector after another, what needs a secret only where that is offered. The refusal is that of the
+  // last one that refused; kNotFound where there was none to try.
+  Result<Kek> OpenAny(std::int64_t version);
+
+ private:
+  Result<Kek> OpenLocked(std::int64_t version, ProtectorKind kind);
+  Result<void> OpenPair(const PassphraseLock& lock);
+
+  const base::Config& config_;
+  const std::string vault_id_;
+  const KekDirectory directory_;
+  std::optional<std::pair<ProtectorKind, SecretValue>> offered_;
+  std::optional<std::pair<PassphraseLock, SecretValue>> pair_;
+};
+
+// OpensByItself is whether a protector needs nobody, as things are configured.
+bool OpensByItself(const base::Config& config, ProtectorKind kind);
+
+}  // namespace strongroom::vault
