@@ -96,6 +96,8 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     vault.Text("credential", config.vault.credential);
     vault.Text("user", config.vault.user);
     vault.Flag("single_user", config.vault.single_user);
+    vault.Number("keys_per_minute", config.vault.keys_per_minute, 1, 1'000'000);
+    vault.Number("releases_per_minute", config.vault.releases_per_minute, 0, 1'000'000'000);
   }
   {
     Reader roles(file, top.Table("roles"), "roles", problem);
@@ -247,6 +249,8 @@ database = "sqlite:vault.db"                  # 0600, vaultd's alone
 kek = "file:kek/"                             # KEK versions (32 raw bytes each); back it up apart from vault.db
 user = ")" + user + R"("                               # the user vaultd must run as
 single_user = true                            # one user may be admin and worker; false where roles have users of their own
+keys_per_minute = 1000                        # different keys a minute that one worker's user is given
+releases_per_minute = 0                       # of a key with a profile without --rpm; 0: no ceiling
 
 [roles]                                       # user names, uids or "@group"
 admin = [")" + user + R"("]

@@ -24,6 +24,8 @@ struct Config {
     std::string credential_path;                // where it was handed over ($CREDENTIALS_DIRECTORY); empty: it was not
     std::string user;  // the uid or name vaultd must run as
     bool single_user = false;
+    std::int64_t keys_per_minute = 1000;   // different keys a minute that one uid is given
+    std::int64_t releases_per_minute = 0;  // of a key that has a profile without RPM; 0: no ceiling
   } vault;
   struct Roles {
     std::vector<std::string> admin, worker, auditor;  // user names, uids or "@group"

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "keytool/approvals.h"
 #include "keytool/backup.h"
 #include "keytool/init.h"
 #include "keytool/kek.h"
@@ -233,6 +234,31 @@ void AddBackup(CLI::App& app, Choice& choice) {
   recover->callback([&choice] { choice.action = &ListLost; });
 }
 
+void AddVerdict(CLI::App& group, Choice& choice, const std::string& name, const std::string& help,
+                Outcome<void> (*act)(const Context&, const std::string&, const std::string&)) {
+  CLI::App* command = AddCommand(group, choice, name, help);
+  const auto id = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  command->add_option("ID", *id, "the approval, as `approvals list` names it")->required();
+  command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  command->callback([id, why, act, &choice] {
+    choice.action = [id, why, act](const Context& context) { return act(context, *id, *why); };
+  });
+}
+
+void AddApprovals(CLI::App& app, Choice& choice) {
+  CLI::App& group = AddGroup(app, choice, "approvals", "acts that need two people: destroy, resume, kek remove-protector, leaving this mode");
+  AddPlain(group, choice, "list", "what was proposed, and what became of it", &ListApprovals);
+  AddVerdict(group, choice, "approve", "allow what another admin has proposed; its author then does it", &ApproveAct);
+  AddVerdict(group, choice, "deny", "refuse it, or take back what was approved and not yet done", &DenyAct);
+  CLI::App* require = AddCommand(group, choice, "require", "demand a second person, or (needs two people) no longer");
+  const auto state = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  require->add_option("STATE", *state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+  require->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  require->callback([state, why, &choice] {
+    choice.action = [state, why](const Context& context) { return RequireTwoPeople(context, *state == "on", *why); };
+  });
+}
+
 void AddUsage(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "usage", "what was called and what it cost");
   const auto customer = std::make_shared<std::string>();
@@ -254,6 +280,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddKeks(app, choice);
   AddSeal(app, choice);
   AddBackup(app, choice);
+  AddApprovals(app, choice);
   AddUsage(app, choice);
 }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "keytool/document.h"
 #include "vault/client.h"
 
 namespace strongroom::keytool {
@@ -44,9 +45,26 @@ Outcome<Bytes> Session::Ask(vault::Operation operation, Bytes body, const std::s
   if (!options) {
     return FailedBy(options.error(), config_.home + "/strongroom.toml: vault.user \"" + config_.vault.user + "\"");
   }
-  auto answer = vault::AskOnce(*options, operation, std::move(body), kPatience, std::move(secret));
-  if (!answer) return std::unexpected(Explain(answer.error(), about));
-  return std::move(answer->body);
+  auto answer = vault::AskOnce(*options, operation, body, kPatience, std::move(secret));
+  if (answer) return std::move(answer->body);
+  const Error& error = answer.error();
+  const bool two_people = error.refusal() != 0 && vault::RefusalOf(error) == vault::Refusal::kTwoPeople;
+  return std::unexpected(two_people ? Propose(operation, body, about) : Explain(error, about));
+}
+
+Problem Session::Propose(vault::Operation operation, ByteView body, const std::string& about) const {
+  vault::ProposeRequest request;
+  request.operation = static_cast<std::int64_t>(operation);
+  request.body = base::Hex(body);
+  auto proposed = AskText(vault::Operation::kProposeAct, request.Encode(), about);
+  if (!proposed) return std::move(proposed.error());
+  const std::string id = ReadMember(*proposed, "approval");
+  Problem problem;
+  problem.name = vault::RefusalName(vault::Refusal::kTwoPeople);
+  problem.text = ReadMember(*proposed, "act") + " waits for a second person: " + id + ", expires " +
+                 ReadMember(*proposed, "expires_at") + "; another admin runs `keytool approvals approve " + id +
+                 "`, then run this again, with the same reason";
+  return problem;
 }
 
 Outcome<std::string> Session::AskText(vault::Operation operation, Bytes body, const std::string& about,

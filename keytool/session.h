@@ -35,6 +35,8 @@ class Session {
   const Context& context() const { return context_; }
 
  private:
+  // Propose is what becomes of an act that needs two people: the second one is waited for.
+  Problem Propose(vault::Operation operation, ByteView body, const std::string& about) const;
   Session(Context context, base::Config config) : context_(std::move(context)), config_(std::move(config)) {}
   Problem Explain(const Error& error, const std::string& about) const;
 

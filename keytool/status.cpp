@@ -9,12 +9,27 @@
 namespace strongroom::keytool {
 namespace {
 
+bool Is(const Facts& facts, std::string_view name, std::string_view value) {
+  return std::any_of(facts.begin(), facts.end(),
+                     [&](const auto& fact) { return fact.first == name && fact.second == value; });
+}
+
+void WarnOfOnePerson(const Facts& facts) {
+  const bool alone = Is(facts, "two people demanded", "no");
+  if (Is(facts, "single user", "yes")) {
+    Warn(std::string("single_user = true: one user may be admin and worker at once") +
+         (alone ? ", and no act needs a second person" : "") + "; give the roles users of their own in production");
+  } else if (alone) {
+    Warn("no act needs a second person: `keytool approvals require on` where there are two admins besides root");
+  }
+  if (Is(facts, "two people demanded", "") && !Is(facts, "sealed", "yes")) {
+    Warn("the row of TWO_PEOPLE was changed outside vaultd: what needs two people is refused to everybody");
+  }
+}
+
 // What an admin has to know of that status alone does not shout.
 void WarnOf(const std::string& document, const Facts& facts) {
-  const auto is = [&](std::string_view name, std::string_view value) {
-    return std::any_of(facts.begin(), facts.end(),
-                       [&](const auto& fact) { return fact.first == name && fact.second == value; });
-  };
+  const auto is = [&](std::string_view name, std::string_view value) { return Is(facts, name, value); };
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
   if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
   if (is("stops database older", "yes")) {
@@ -31,10 +46,12 @@ void WarnOf(const std::string& document, const Facts& facts) {
     Warn("the recovery key, or a KEK sealed to it, was changed outside vaultd: make a new set with `keytool kek backup`");
   }
   if (is("sealed", "yes")) Warn("the vault is sealed: no key leaves; `keytool unseal`, once a protector of each KEK is in place");
-  if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");
-  if (is("single user", "yes")) {
-    Warn("single_user = true: one user may be admin and worker at once; give the roles users of their own in production");
+  if (!is("ceilings denied attempts", "0") || !is("ceilings denied users", "0")) {
+    Warn("a worker asked twice for one release, or for more keys than keys_per_minute: `auditlog search --action resolve "
+         "--outcome denied` says which; if it is not yours, stop it and rotate what it was given");
   }
+  if (ReadMember(document, "protection").starts_with("none")) Warn("keys in vaultd's memory are not locked");
+  WarnOfOnePerson(facts);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& 
   TRY(store.InsertVault(vault));
   TRY_ASSIGN(const Bytes check_value, CheckValue(kek));
   TRY(store.InsertKek({1, check_value, "ACTIVE", vault.created_at, vault.created_at}));
-  for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret}) {
+  for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret, kApprovalMacSecret}) {
     TRY_ASSIGN(const MacKey key, MacKey::Generate());
     TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(kek, 1, vault.vault_id, name, key));
     TRY(store.InsertSecret(name, wrapped));

@@ -17,6 +17,7 @@
 #include "vault/profile_mac.h"
 #include "vault/proven_key.h"
 #include "vault/recovery.h"
+#include "vault/two_people.h"
 
 namespace strongroom::vault {
 namespace {
@@ -191,6 +192,15 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
     const Manifest& backup = *vault.quarantine->backup();
     json["quarantine"] = {{"backup_made_at", base::FormatTime(backup.made_at)}, {"epoch", backup.epoch}, {"record", backup.record}};
   }
+  const Denials& denials = vault.releases.denials();
+  const std::int64_t releases = vault.releases.releases_per_minute();
+  json["ceilings"] = {{"keys_per_minute", vault.releases.keys_per_minute()},
+                      {"releases_per_minute", releases > 0 ? Json(releases) : Json(nullptr)},
+                      {"denied_attempts", denials.attempts.load()},
+                      {"denied_keys", denials.keys.load()},
+                      {"denied_users", denials.users.load()}};
+  const auto demanded = TwoPeopleDemanded(vault, store);
+  json["two_people"] = {{"demanded", demanded ? Json(*demanded) : Json(nullptr)}};  // null: the row was changed, or sealed
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
   json["keys"] = Json::object();

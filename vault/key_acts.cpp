@@ -185,6 +185,13 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
 
 }  // namespace
 
+// A key is SUSPENDED by an admin only: to resume it is to undo what somebody had a reason for.
+std::optional<SensitiveAct> EndsOrResumesKey(ByteView body) {
+  auto request = MoveRequest::Decode(body);
+  if (!request || (request->move != "destroy" && request->move != "resume")) return std::nullopt;
+  return SensitiveAct{request->move + " " + request->ref, std::move(request->reason)};
+}
+
 MadeAct MakeRotateKey(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
   TRY_ASSIGN(RotateKeyRequest request, RotateKeyRequest::Decode(body));
   return std::make_unique<RotateKey>(vault, std::move(request));

@@ -127,6 +127,9 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   auto fingerprint = LoadSecret(config, store, keys->keyring, vault_id, kFingerprintSecret);
   if (!fingerprint) return std::unexpected(fingerprint.error());
   keys->fingerprint_key = std::move(*fingerprint);
+  auto approval = LoadSecret(config, store, keys->keyring, vault_id, kApprovalMacSecret);
+  if (!approval) return std::unexpected(approval.error());
+  keys->approval_key = std::move(*approval);
   return keys;
 }
 

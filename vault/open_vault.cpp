@@ -118,6 +118,9 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   if (const auto caught_up = CatchUp(**vault, store, (*vault)->epoch.value()); !caught_up) {
     return Problem("cannot bring " + path + " up to " + DatabaseName(config) + ": " + caught_up.error().Message());
   }
+  if (const auto read = (*vault)->releases.ReadBack(store); !read) {
+    return Problem("the trail in " + DatabaseName(config) + " cannot be read: " + read.error().Message());
+  }
   auto checkpointer = OpenDatabase(config, writing);
   if (!checkpointer) return std::unexpected(checkpointer.error());
   auto reader = OpenReader(config);

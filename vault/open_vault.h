@@ -15,6 +15,7 @@
 #include "vault/anteroom.h"
 #include "vault/proofs.h"
 #include "vault/quarantine.h"
+#include "vault/releases.h"
 #include "vault/service.h"
 #include "vault/stops.h"
 #include "vault/vault_keys.h"
@@ -24,6 +25,7 @@ namespace strongroom::vault {
 // The names of the vault's own keys in VAULT_SECRET.
 inline constexpr std::string_view kProfileMacSecret = "profile-mac";
 inline constexpr std::string_view kFingerprintSecret = "fingerprint";
+inline constexpr std::string_view kApprovalMacSecret = "approval-mac";
 
 // KeptEpoch is the epoch as this process last saw it committed. Thread-safe.
 class KeptEpoch {
@@ -65,6 +67,7 @@ struct OpenVault {
   std::unique_ptr<Quarantine> quarantine;  // as well
   Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
+  Releases releases{config.vault};        // the same, but for what it denied
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
   Anteroom anteroom;                      // last: what is in it goes on to the log

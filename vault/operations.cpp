@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 30> kOperations{{
+constexpr std::array<OperationRow, 35> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -28,7 +28,8 @@ constexpr std::array<OperationRow, 30> kOperations{{
     {Operation::kAddKey, "add_key", kAdmin, kUnsealed, kKey, Runs::kAlone, &MakeAddKey},
     {Operation::kActivateKey, "activate_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeActivateKey},
     {Operation::kRotateKey, "rotate_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRotateKey},
-    {Operation::kMoveKey, "move_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveKey},
+    {Operation::kMoveKey, "move_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveKey,
+     &EndsOrResumesKey},
     {Operation::kListProfiles, "list_profiles", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped,
      &ListProfiles},
     {Operation::kShowProfile, "show_profile", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ShowProfile},
@@ -44,11 +45,19 @@ constexpr std::array<OperationRow, 30> kOperations{{
     {Operation::kSeal, "seal", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSeal},
     {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kCeremony, &MakeUnseal},
     {Operation::kAddProtector, "add_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeAddProtector},
-    {Operation::kRemoveProtector, "remove_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeRemoveProtector},
+    {Operation::kRemoveProtector, "remove_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeRemoveProtector,
+     &RemovesProtector},
     {Operation::kUnsealWith, "unseal", kAdmin, kWhileSealed, kKey, Runs::kCeremony, &MakeUnsealWith},
     {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
     {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},
     {Operation::kFinishRestore, "finish_restore", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeFinishRestore},
+    {Operation::kProposeAct, "propose_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeProposeAct},
+    {Operation::kApproveAct, "approve_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeApproveAct},
+    {Operation::kDenyAct, "deny_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDenyAct},
+    {Operation::kListApprovals, "list_approvals", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped,
+     &ListApprovals},
+    {Operation::kRequireTwoPeople, "require_two_people", kAdmin, kUnsealed, kNoKey, Runs::kAlone,
+     &MakeRequireTwoPeople, &LeavesTwoPeople},
 }};
 
 }  // namespace

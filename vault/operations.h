@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "vault/approval.h"
 #include "vault/open_vault.h"
 #include "vault/protocol.h"
 #include "vault/secret.h"
@@ -40,9 +41,14 @@ class Act {
   virtual Result<void> Effect() { return {}; }
   // Answer is called once, after the record of a successful Decide is durable and Effect has succeeded.
   virtual Reply Answer(const audit::Receipt& receipt) = 0;
+  // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable. On the
+  // writer's thread, before any other act decides; also where Decide has not run.
+  virtual void Undo() {}
   // new_epoch is set by a Decide that moved the epoch, and stops by one that also stopped keys.
   std::optional<std::int64_t> new_epoch;
   std::vector<Stop> stops;
+  // two_people is set, beside new_epoch, by the act that turned the demand for two people on or off.
+  std::optional<bool> two_people;
 };
 
 // A fact is answered at once, from the read connection, on the thread that calls Service::Handle.
@@ -68,6 +74,7 @@ struct OperationRow {
   Carries carries;
   Runs runs;
   std::variant<FactHandler, ActHandler> handler;
+  TwoPeople two_people = nullptr;  // which of these need a second person; nullptr: none. Not of kGrouped
 };
 
 // FindOperation is nullptr for a number that is not in the table: denied.
@@ -75,7 +82,7 @@ const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
-// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp.
+// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
@@ -84,6 +91,7 @@ Result<Bytes> ListKeys(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListProfiles(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ShowProfile(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ListApprovals(OpenVault& vault, Store& store, ByteView body);
 
 using MadeAct = Result<std::unique_ptr<Act>>;
 MadeAct MakeResolve(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
@@ -108,5 +116,14 @@ MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretV
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRemoveProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeUnsealWith(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeProposeAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeApproveAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeDenyAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+
+// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp.
+std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);
+std::optional<SensitiveAct> RemovesProtector(ByteView body);
+std::optional<SensitiveAct> LeavesTwoPeople(ByteView body);
 
 }  // namespace strongroom::vault

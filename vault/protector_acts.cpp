@@ -220,6 +220,12 @@ MadeAct MakeProtectorAct(OpenVault& vault, ByteView body, std::optional<SecretVa
 
 }  // namespace
 
+std::optional<SensitiveAct> RemovesProtector(ByteView body) {
+  auto request = ProtectorRequest::Decode(body);
+  if (!request) return std::nullopt;
+  return SensitiveAct{"remove protector " + request->protector, std::move(request->reason)};
+}
+
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret) {
   return MakeProtectorAct<AddProtector>(vault, body, std::move(secret));
 }

@@ -117,6 +117,9 @@ void Walk(auto& walk, Is<PutRecoveryRequest> auto& m) {
   walk(m.custodians, m.reason);
 }
 void Walk(auto& walk, Is<NoteRecoveryRequest> auto& m) { walk(m.act, m.facts, m.reason); }
+void Walk(auto& walk, Is<ProposeRequest> auto& m) { walk(m.operation, m.body); }
+void Walk(auto& walk, Is<VerdictRequest> auto& m) { walk(m.approval_id, m.reason); }
+void Walk(auto& walk, Is<RequireRequest> auto& m) { walk(m.on, m.reason); }
 void Walk(auto& walk, Is<ListRequest> auto& m) { walk(m.customer, m.status, m.after); }
 void Walk(auto& walk, Is<ListAnswer> auto& m) {
   walk.Many(m.rows);
@@ -229,6 +232,9 @@ STRONGROOM_CODEC(RewrapRequest)
 STRONGROOM_CODEC(RewrapAnswer)
 STRONGROOM_CODEC(PutRecoveryRequest)
 STRONGROOM_CODEC(NoteRecoveryRequest)
+STRONGROOM_CODEC(ProposeRequest)
+STRONGROOM_CODEC(VerdictRequest)
+STRONGROOM_CODEC(RequireRequest)
 STRONGROOM_CODEC(ListRequest)
 STRONGROOM_CODEC(ListAnswer)
 STRONGROOM_CODEC(ProbeAnswer)

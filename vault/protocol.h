@@ -68,6 +68,11 @@ enum class Operation : std::uint8_t {
   kPutRecovery = 50,   // a recovery key in force: every KEK sealed to it, the set before erased
   kNoteRecovery = 51,  // the trail is told what a ceremony beside vaultd did
   kFinishRestore = 52,  // a home that was put back from a backup releases keys again
+  kProposeAct = 60,   // an act that needs two people, by its author
+  kApproveAct = 61,
+  kDenyAct = 62,
+  kListApprovals = 63,
+  kRequireTwoPeople = 64,  // on or off
 };
 
 // Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
@@ -131,8 +136,21 @@ enum class Refusal : std::uint16_t {
   kProtectorUnfinished,
   kCredentialMissing,
   kKekOneFile,
+  kAttemptSpent,
+  kKeyCeiling,
+  kUserCeiling,
+  kTwoPeople,
+  kTwoPeopleOff,
+  kSingleUser,
+  kRootExcluded,
+  kApprovalUnknown,
+  kApprovalOwn,
+  kApprovalDenied,
+  kApprovalClosed,
+  kApprovalExpired,
+  kApprovalTampered,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kKekOneFile);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kApprovalTampered);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -151,6 +169,7 @@ Result<std::int64_t> DecodeNumber(ByteView body);
 // --- Requests and answers. Each has Encode and Decode; Decode is kCorrupt unless the fields are exactly these, text
 // is UTF-8 without a zero byte, and every flag is 0 or 1. ---
 
+// ResolveRequest: `attempt` is the number of this ask, 1 to kMostAttempts; a key is released for each number once.
 struct ResolveRequest {
   std::string request_id;
   std::int64_t attempt = 1;
@@ -310,6 +329,27 @@ struct NoteRecoveryRequest {
   std::string act, facts, reason;
   Bytes Encode() const;
   static Result<NoteRecoveryRequest> Decode(ByteView body);
+};
+
+// ProposeRequest is a request that needs two people, for the second one: its operation's number, and its body in
+// hexadecimal. The answer is one text field, a JSON object with approval, status, act and expires_at.
+struct ProposeRequest {
+  std::int64_t operation = 0;
+  std::string body;
+  Bytes Encode() const;
+  static Result<ProposeRequest> Decode(ByteView body);
+};
+// VerdictRequest is ApproveAct and DenyAct. The answer is one text field, the act.
+struct VerdictRequest {
+  std::string approval_id, reason;
+  Bytes Encode() const;
+  static Result<VerdictRequest> Decode(ByteView body);
+};
+struct RequireRequest {
+  bool on = false;
+  std::string reason;
+  Bytes Encode() const;
+  static Result<RequireRequest> Decode(ByteView body);
 };
 
 // ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,

@@ -158,6 +158,35 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kKekOneFile, "KEK_ONE_FILE", Code::kRefused,
      "nothing was done: the KEK path names one file (K3SAI_KEK_PATH), and no other protector can stand beside it; start "
      "vaultd with a directory of KEK versions"},
+    {Refusal::kAttemptSpent, "ATTEMPT_SPENT", Code::kRefused,
+     "key withheld: one was released for this request and attempt before; each ask carries the next attempt's number"},
+    {Refusal::kKeyCeiling, "KEY_CEILING", Code::kResourceExhausted,
+     "key withheld: it was released as often within a minute as the RPM of its profiles allows; wait, or raise --rpm"},
+    {Refusal::kUserCeiling, "USER_CEILING", Code::kResourceExhausted,
+     "key withheld: this user was given as many different keys within a minute as keys_per_minute in strongroom.toml "
+     "allows; wait, and find out why it asks for so many"},
+    {Refusal::kTwoPeople, "TWO_PEOPLE", Code::kRefused,
+     "nothing was done: this needs a second person's approval, of exactly this act and reason; propose it, have it "
+     "approved, then ask again"},
+    {Refusal::kTwoPeopleOff, "TWO_PEOPLE_OFF", Code::kRefused,
+     "nothing was proposed: no second person is demanded at present; do the act itself"},
+    {Refusal::kSingleUser, "SINGLE_USER", Code::kRefused,
+     "nothing was done: two people are not to be had under single_user = true; give the roles users of their own first"},
+    {Refusal::kRootExcluded, "ROOT_EXCLUDED", Code::kRefused,
+     "nothing was done: root can be any user, so it neither proposes nor approves what two people must do; use an "
+     "admin's own account"},
+    {Refusal::kApprovalUnknown, "APPROVAL_UNKNOWN", Code::kNotFound,
+     "there is no such approval; 'keytool approvals list' names them"},
+    {Refusal::kApprovalOwn, "APPROVAL_OWN", Code::kRefused,
+     "nothing was approved: an act is approved by another person than the one who proposed it"},
+    {Refusal::kApprovalDenied, "APPROVAL_DENIED", Code::kRefused,
+     "nothing was done: the second person denied this act; it can be proposed again a day after it was"},
+    {Refusal::kApprovalClosed, "APPROVAL_CLOSED", Code::kRefused,
+     "nothing was decided: this approval was decided, used or ended before; 'keytool approvals list' says which"},
+    {Refusal::kApprovalExpired, "APPROVAL_EXPIRED", Code::kRefused,
+     "nothing was decided: this approval was not given and used within a day; have the act proposed again"},
+    {Refusal::kApprovalTampered, "APPROVAL_TAMPERED", Code::kCorrupt,
+     "nothing was done: the approval, or the row that says whether two people are demanded, was changed outside vaultd"},
 }};
 
 constexpr bool InOrder() {

@@ -11,8 +11,8 @@ namespace {
 
 // The contract counts characters, IsText bytes of UTF-8: up to four a character.
 constexpr std::size_t kMostRequestId = 36 * 4, kMostCustomer = 10 * 4, kMostProfileRef = 40 * 4;
-// Far above any max_attempts a worker may be set to: this only keeps rubbish out of the trail.
-constexpr std::int64_t kMostAttempts = 1000;
+// Far above what a worker counts (PROTOCOL.md): this only keeps rubbish out of the trail.
+constexpr std::int64_t kMostAttempts = 1'000'000;
 
 // Decided is a key as it was proved, the record that stands for it, and the epoch at which both were true.
 struct Decided {
@@ -77,14 +77,21 @@ class Resolve final : public Act {
   Resolve(OpenVault& vault, ResolveRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Reply Answer(const audit::Receipt& receipt) override;
+  void Undo() override;
 
  private:
+  Result<void> Take(Store& store, const audit::Draft& record);
+  ReleaseAsk AsRelease(const std::string& key_ref) const {
+    return {uid_, request_.customer, request_.request_id, request_.attempt, key_ref};
+  }
   Result<std::shared_ptr<const ProvenProfile>> FindProfile(Store& store, audit::Draft& record) const;
   Result<std::shared_ptr<const ProvenKey>> FindKey(Store& store, std::string_view key_ref) const;
 
   OpenVault& vault_;
   const ResolveRequest request_;
   Decided decided_;
+  std::int64_t uid_ = -1;
+  std::string taken_;  // the key whose release was counted, empty where none was
 };
 
 // Both rows are read anew each time: an edit of the database, or an act, counts from the next resolve on.
@@ -123,8 +130,23 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
   if (!(profile->origin() == key->context().origin)) return Refuse(Refusal::kOriginMismatch);
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
   if (!profile->origin().is_https()) return Refuse(Refusal::kOriginNotTls);
+  TRY(Take(store, record));
   decided_ = Keep(vault_, std::move(key), record);
   return {};
+}
+
+// Last of all, so that nothing is counted that is refused for another reason.
+Result<void> Resolve::Take(Store& store, const audit::Draft& record) {
+  uid_ = record.actor.uid;
+  const std::string& key_ref = *record.key_ref;
+  TRY(vault_.releases.Take(store, vault_.epoch.value(), AsRelease(key_ref), base::MonoMicros()));
+  taken_ = key_ref;
+  return {};
+}
+
+void Resolve::Undo() {
+  if (!taken_.empty()) vault_.releases.GiveBack(AsRelease(taken_));
+  taken_.clear();
 }
 
 Reply Resolve::Answer(const audit::Receipt& receipt) {

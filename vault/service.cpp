@@ -6,6 +6,7 @@
 #include "vault/load_keys.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
+#include "vault/two_people.h"
 
 namespace strongroom::vault {
 namespace {
@@ -41,12 +42,16 @@ void RefuseOnRecord(OpenVault& vault, std::uint64_t turn, audit::Draft record, R
 
 // Hearing is one act on its way through the trail's writer, shared by the two halves of its job.
 struct Hearing {
-  Hearing(OpenVault& open, std::unique_ptr<Act> asked, audit::Draft draft, bool is_alone, Done answer)
-      : vault(open), act(std::move(asked)), record(std::move(draft)), alone(is_alone), done(std::move(answer)) {}
+  Hearing(OpenVault& open, const OperationRow& row, std::unique_ptr<Act> asked, audit::Draft draft, Done answer)
+      : vault(open), operation(row), act(std::move(asked)), record(std::move(draft)), alone(row.runs != Runs::kGrouped),
+        done(std::move(answer)) {}
   OpenVault& vault;
+  const OperationRow& operation;
   std::unique_ptr<Act> act;
   const audit::Draft record;
   const bool alone;
+  std::optional<Bytes> digest;  // of an act that needs two people where they are demanded, and what it does
+  std::string deed;
   Done done;
   std::optional<Refusal> refusal;
 
@@ -55,7 +60,10 @@ struct Hearing {
 
  private:
   Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
+  Result<void> DecideByTwo(Store& store, base::Micros now, audit::Draft& draft);
   void ForgetOutcome() {
+    act->Undo();
+    act->two_people.reset();
     act->new_epoch.reset();
     act->stops.clear();
   }
@@ -67,11 +75,24 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   ForgetOutcome();
   Stops& stops = *vault.stops;
   if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
-  auto decided = act->Decide(store, now, draft);
+  auto decided = digest ? DecideByTwo(store, now, draft) : act->Decide(store, now, draft);
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
   if (stops.older()) return Refuse(Refusal::kDatabaseOlder);
   return decided;
+}
+
+// The approval is used in the transaction of the act: both are done, or neither.
+Result<void> Hearing::DecideByTwo(Store& store, base::Micros now, audit::Draft& draft) {
+  TRY_ASSIGN(const bool demanded, TwoPeopleDemanded(vault, store));
+  if (!demanded) return act->Decide(store, now, draft);
+  auto approval = FindApproved(vault, store, operation, *digest, draft.actor.uid, now);
+  if (!approval) {
+    draft.before = audit::Facts{{"act", deed}, {"digest", base::Hex(*digest)}};
+    return std::unexpected(approval.error());
+  }
+  TRY(act->Decide(store, now, draft));
+  return UseApproval(vault, store, std::move(*approval), draft);
 }
 
 audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
@@ -104,11 +125,12 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
 
 void Hearing::Finish(const Result<audit::Receipt>& receipt) {
   if (!receipt) {
+    act->Undo();
     if (alone) vault.epoch.Doubt();
     return done(Refuse(Refusal::kTrailUnavailable));
   }
   if (act->new_epoch) {
-    const auto noted = vault.stops->Note(*act->new_epoch, act->stops);
+    const auto noted = vault.stops->Note(*act->new_epoch, act->stops, act->two_people);
     vault.epoch.Publish(*act->new_epoch);
     if (!noted) return done(Refuse(Refusal::kStopsUnavailable));
   }
@@ -117,35 +139,30 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
   done(act->Answer(*receipt));
 }
 
-void RunAct(OpenVault& vault, std::uint64_t turn, audit::Draft record, std::unique_ptr<Act> act, bool alone,
-            Done done) {
-  const auto hearing =
-      std::make_shared<Hearing>(vault, std::move(act), std::move(record), alone, std::move(done));
+void RunAct(const std::shared_ptr<Hearing>& hearing) {
+  OpenVault& vault = hearing->vault;
   audit::Job job;
-  job.turn = turn;
-  job.alone = alone;
+  job.turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
+  job.alone = hearing->alone;
   job.decide = [hearing](sql::Database& database, base::Micros now) { return hearing->Decide(database, now); };
   job.done = [hearing](const Result<audit::Receipt>& receipt) { hearing->Finish(receipt); };
   if (!vault.log->Submit(std::move(job))) hearing->done(Refuse(NotTaken(vault)));
 }
 
 // RunCeremony prepares an act in the anteroom and then runs it; whoever finds somebody there is refused.
-void RunCeremony(OpenVault& vault, std::uint64_t turn, audit::Draft record, std::unique_ptr<Act> act, Done done) {
-  struct Ceremony {
-    std::unique_ptr<Act> act;
-    audit::Draft record;
-    Done done;
-  };
-  const auto ceremony = std::make_shared<Ceremony>(std::move(act), std::move(record), std::move(done));
-  const bool entered = vault.anteroom.Enter([&vault, turn, ceremony] {
-    ceremony->act->Prepare();
-    RunAct(vault, turn, std::move(ceremony->record), std::move(ceremony->act), true,
-           [&vault, answer = std::move(ceremony->done)](Result<Reply> reply) {
-             vault.anteroom.Leave();
-             answer(std::move(reply));
-           });
+void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
+  OpenVault& vault = hearing->vault;
+  const bool entered = vault.anteroom.Enter([&vault, hearing] {
+    hearing->act->Prepare();
+    hearing->done = [&vault, answer = std::move(hearing->done)](Result<Reply> reply) {
+      vault.anteroom.Leave();
+      answer(std::move(reply));
+    };
+    RunAct(hearing);
   });
-  if (!entered) RefuseOnRecord(vault, turn, std::move(ceremony->record), Refusal::kBusy, std::move(ceremony->done));
+  if (entered) return;
+  const auto turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
+  RefuseOnRecord(vault, turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
 }
 
 // RoleFor is the role under which a peer may do it, empty for none.
@@ -256,10 +273,15 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
   }
   auto act = std::get<ActHandler>(row->handler)(vault, body, std::move(secret));
   if (!act) return refuse(Refusal::kMalformed);
-  if (row->runs == Runs::kCeremony) {
-    return RunCeremony(vault, peer.uid, std::move(record), std::move(*act), std::move(done));
+  const auto hearing = std::make_shared<Hearing>(vault, *row, std::move(*act), std::move(record), std::move(done));
+  if (row->two_people != nullptr) {
+    if (auto sensitive = row->two_people(body)) {
+      hearing->digest = ActDigest(row->operation, body);
+      hearing->deed = std::move(sensitive->act);
+    }
   }
-  RunAct(vault, peer.uid, std::move(record), std::move(*act), row->runs == Runs::kAlone, std::move(done));
+  if (row->runs == Runs::kCeremony) return RunCeremony(hearing);
+  RunAct(hearing);
 }
 
 void Service::RecordStrangers(std::int64_t count, const Peer& latest) {

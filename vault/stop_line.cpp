@@ -7,6 +7,8 @@
 namespace strongroom::vault {
 namespace {
 
+constexpr std::string_view kTwoPeopleOn = " TWO_PEOPLE ON", kTwoPeopleOff = " TWO_PEOPLE OFF";
+
 // TakeNumber reads a whole number from 1 up, as it is written, off the front of a line.
 bool TakeNumber(std::string_view& line, std::int64_t& number) {
   if (line.empty() || line.front() < '1' || line.front() > '9') return false;
@@ -36,6 +38,7 @@ bool IsRecordable(const Stop& stop) {
 
 std::string PrintStopLine(const StopLine& line) {
   std::string text = std::to_string(line.epoch);
+  if (line.two_people) return text + std::string(*line.two_people ? kTwoPeopleOn : kTwoPeopleOff);
   if (!line.stop) return text;
   text += ' ' + std::to_string(line.stop->row_version) + ' ';
   text += StateName(line.stop->state);
@@ -46,6 +49,10 @@ std::optional<StopLine> ParseStopLine(std::string_view text) {
   StopLine line;
   if (!TakeNumber(text, line.epoch)) return std::nullopt;
   if (text.empty()) return line;
+  if (text == kTwoPeopleOn || text == kTwoPeopleOff) {
+    line.two_people = text == kTwoPeopleOn;
+    return line;
+  }
   Stop& stop = line.stop.emplace();
   if (!TakeSpace(text) || !TakeNumber(text, stop.row_version) || !TakeSpace(text)) return std::nullopt;
   const std::string_view word = text.substr(0, text.find(' '));

@@ -18,9 +18,11 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
+// StopLine tells of an act's epoch, and of a key it stopped or of the demand for two people it turned on or off.
 struct StopLine {
   std::int64_t epoch = 0;
   std::optional<Stop> stop;
+  std::optional<bool> two_people;  // never with a stop
   bool operator==(const StopLine&) const = default;
 };
 

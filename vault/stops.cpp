@@ -56,6 +56,7 @@ bool Stops::Take(std::string_view text) {
   if (!line || line->epoch < epoch_.load()) return false;
   epoch_ = line->epoch;
   if (line->stop) Keep(*line->stop);
+  if (line->two_people) two_people_ = *line->two_people ? 1 : 0;
   return true;
 }
 
@@ -66,17 +67,18 @@ void Stops::Keep(const Stop& stop) {
   last.final = last.final || IsFinal(stop.state);
 }
 
-Result<void> Stops::Note(std::int64_t epoch, std::span<const Stop> stops) {
+Result<void> Stops::Note(std::int64_t epoch, std::span<const Stop> stops, std::optional<bool> two_people) {
   epoch = std::max(epoch, epoch_.load());
   epoch_ = epoch;
   bool told = false;
   for (const Stop& stop : stops) {
     if (!IsRecordable(stop)) continue;
     Keep(stop);
-    waiting_ += PrintStopLine({epoch, stop}) + '\n';
+    waiting_ += PrintStopLine({epoch, stop, {}}) + '\n';
     told = true;
   }
-  if (!told) waiting_ += PrintStopLine({epoch, {}}) + '\n';
+  if (two_people) two_people_ = *two_people ? 1 : 0;
+  if (two_people || !told) waiting_ += PrintStopLine({epoch, {}, two_people}) + '\n';
   auto written = Write();
   if (written) {
     if (!healthy_.exchange(true)) base::Log(base::Level::kInfo, "stops_write_recovered");
@@ -157,8 +159,12 @@ Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch) {
                                KeyState::kDestroyed}) {
     TRY(FindUnnoted(vault, store, state, found));
   }
-  if (found.empty() && epoch == vault.stops->epoch()) return {};
-  return vault.stops->Note(epoch, found);
+  // Yes is believed without a proof; no is not carried over: who said it is told by the file, or by nobody.
+  TRY_ASSIGN(const std::optional<SwitchRow> demand, store.FindSwitch());
+  std::optional<bool> two_people;
+  if (demand && demand->on && vault.stops->two_people() != true) two_people = true;
+  if (found.empty() && !two_people && epoch == vault.stops->epoch()) return {};
+  return vault.stops->Note(epoch, found, two_people);
 }
 
 }  // namespace strongroom::vault

@@ -12,6 +12,7 @@
 // - A database whose epoch is below the file's newest is an older one: nothing is released and no act is done
 //   (DATABASE_OLDER), lest its epoch grow past the file's. The epoch itself is a plain number in the database: who sets it
 //   by hand passes this test, and not the two above.
+// - Once two people were demanded, they are until a line says that two people ended it, whatever the database says.
 // What the file cannot tell: that it was itself put back or taken away. It is vaultd's own (0600), as the KEK is; a missing
 // one is made anew from what the database says is stopped.
 //
@@ -23,6 +24,7 @@
 #include <expected>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,7 +50,7 @@ class Stops {
 
   // Note adds what an act did; it is durable on return. Where it fails (kUnavailable) it counts in this process all the
   // same, and is written with the next. The writer's thread alone, or before that one runs.
-  Result<void> Note(std::int64_t epoch, std::span<const Stop> stops);
+  Result<void> Note(std::int64_t epoch, std::span<const Stop> stops, std::optional<bool> two_people = std::nullopt);
 
   // Allows is false for a row that is older than its key's last stop. Any thread.
   bool Allows(const KeyRow& row) const;
@@ -61,6 +63,11 @@ class Stops {
   // older is true once the database was found to be behind the file, until vaultd stops.
   bool older() const { return older_.load(); }
   void MarkOlder() { older_.store(true); }
+  // two_people is the last word on whether two people are demanded (vault/two_people.h); nullopt where none was said.
+  std::optional<bool> two_people() const {
+    const int said = two_people_.load();
+    return said < 0 ? std::nullopt : std::optional(said == 1);
+  }
   // healthy is false from the first failed write until the next good one.
   bool healthy() const { return healthy_.load(); }
 
@@ -80,6 +87,7 @@ class Stops {
   std::string waiting_;    // lines behind that
   std::atomic<std::int64_t> epoch_{0};
   std::atomic<bool> older_{false};
+  std::atomic<int> two_people_{-1};
   std::atomic<bool> healthy_{true};
   mutable std::mutex mutex_;  // guards last_
   std::unordered_map<std::string, Last> last_;

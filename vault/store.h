@@ -90,6 +90,29 @@ struct SealedKekRow {
   Bytes sealed, vault_mac;
 };
 
+// ApprovalRow is APPROVAL as stored: nothing in it may be believed before VerifyApproval has (vault/approval.h).
+struct ApprovalRow {
+  std::string approval_id;
+  std::int64_t operation = 0;
+  Bytes digest;
+  std::string act, reason;
+  std::int64_t author_uid = 0;
+  std::string author;
+  base::Micros proposed_at = 0, expires_at = 0;
+  std::string status;
+  std::optional<std::int64_t> decider_uid;  // with it: decider and decided_at
+  std::string decider;
+  base::Micros decided_at = 0;
+  Bytes mac;
+};
+
+// SwitchRow is TWO_PEOPLE: the last word on whether two people are demanded.
+struct SwitchRow {
+  bool on = false;
+  base::Micros changed_at = 0;
+  Bytes mac;
+};
+
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
 class Store {
  public:
@@ -115,6 +138,8 @@ class Store {
   Result<std::int64_t> CountOutside(std::int64_t active);
   // LastUsed is when the trail last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
+  // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
+  Result<void> EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
   // CountKeysByKek leaves out what is destroyed: it has no wrap.
   Result<std::map<std::int64_t, std::int64_t>> CountKeysByKek();
@@ -125,6 +150,8 @@ class Store {
   Result<std::vector<ProfileRow>> ListProfiles(std::string_view customer, std::string_view status,
                                                std::string_view after, std::int64_t most);
   Result<std::vector<ProfileRow>> ProfilesOfKey(std::string_view key_ref);
+  // RpmOfKey is the sum of RPM over the ACTIVE profiles of a key; nullopt where there is none, or one without RPM.
+  Result<std::optional<std::int64_t>> RpmOfKey(std::string_view key_ref);
   Result<void> InsertProfile(const ProfileRow& row);
   Result<void> UpdateProfile(const ProfileRow& row);
   Result<std::int64_t> CountProfiles();
@@ -160,6 +187,21 @@ class Store {
   // most `most` after the one that `after` names.
   Result<std::vector<Rate>> CurrentRates(base::Micros now, const RatesRequest& after = {}, std::int64_t most = INT64_MAX);
   Result<void> InsertRate(const Rate& rate);
+
+  // Approvals. FindApprovalOf is an author's newest of an act that is not over and not used. UpdateApproval writes STATUS
+  // and who decided, where STATUS is still `from`; kConflict where it is not.
+  Result<std::optional<ApprovalRow>> FindApproval(std::string_view approval_id);
+  Result<std::optional<ApprovalRow>> FindApprovalOf(ByteView digest, std::int64_t author_uid, base::Micros now);
+  Result<std::vector<ApprovalRow>> ListApprovals(std::int64_t most);
+  Result<std::vector<ApprovalRow>> OverdueApprovals(base::Micros now);
+  Result<std::int64_t> CountOpenApprovals(base::Micros now);
+  Result<void> InsertApproval(const ApprovalRow& row);
+  Result<void> UpdateApproval(const ApprovalRow& row, std::string_view from);
+  Result<void> DropApprovals(base::Micros expired_before);
+  Result<std::optional<SwitchRow>> FindSwitch();
+  Result<void> PutSwitch(const SwitchRow& row);
+  // EachAct hands over the records since then of acts of this name that were done; not for resolve.
+  Result<void> EachAct(std::string_view action, base::Micros since, const std::function<void(std::string_view record)>& take);
 
  private:
   sql::Database& database_;

@@ -159,6 +159,19 @@ Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
   return at;
 }
 
+Result<void> Store::EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ > (SELECT MAX(SEQ) FROM AUDIT_LOG) - ?1 "
+                             "AND ACTION = 'resolve' AND OUTCOME = 'ok' ORDER BY SEQ",
+                             {most}));
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return {};
+    const Bytes record = rows->Blob(0);
+    take(base::AsText(record));
+  }
+}
+
 Result<std::map<std::string, std::int64_t>> Store::CountKeysByStatus() {
   TRY_ASSIGN(sql::Statement * rows, database_.Query("SELECT STATUS, COUNT(*) FROM KEY_VAULT GROUP BY STATUS"));
   std::map<std::string, std::int64_t> counts;

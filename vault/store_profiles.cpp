@@ -85,6 +85,18 @@ Result<std::vector<ProfileRow>> Store::ProfilesOfKey(std::string_view key_ref) {
   return ReadAll(*rows);
 }
 
+Result<std::optional<std::int64_t>> Store::RpmOfKey(std::string_view key_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT COUNT(*), COUNT(RATE_LIMIT_RPM), CAST(SUM(RATE_LIMIT_RPM) AS BIGINT) "
+                                "FROM AI_PROFILE WHERE KEY_REF = ?1 AND STATUS = 'ACTIVE'",
+                                {key_ref}));
+  if (row == nullptr) return std::nullopt;
+  const bool all = row->Int64(0) > 0 && row->Int64(0) == row->Int64(1);
+  const std::optional<std::int64_t> sum = all ? row->OptionalInt64(2) : std::nullopt;
+  row->Reset();
+  return sum;
+}
+
 Result<void> Store::InsertProfile(const ProfileRow& row) {
   TRY(database_.Execute(
       "INSERT INTO AI_PROFILE (" PROFILE_COLUMNS

@@ -16,7 +16,7 @@ namespace strongroom::vault {
 struct VaultKeys {
   Keyring keyring;
   std::int64_t wrap_version = 0;  // the ACTIVE KEK: every new wrap is under it
-  std::shared_ptr<const MacKey> profile_key, fingerprint_key;
+  std::shared_ptr<const MacKey> profile_key, fingerprint_key, approval_key;
 };
 
 // HeldKeys is the set in force; none while the vault is sealed. Thread-safe.

@@ -16,6 +16,8 @@ namespace {
 
 // A message claimed this often without its call ever beginning is what kills workers: answer it, do not try again.
 constexpr std::int64_t kMostClaims = 5;
+// Each ask for a key carries a number of its own (vault/PROTOCOL.md). A claim has room for an hour of asks, two a second.
+constexpr std::int64_t kAsksPerClaim = 10'000;
 constexpr base::Micros kDatabasePause = 500 * base::kMicrosPerMilli;
 // Calls in flight are hundreds, and each holds its prompt twice: what no model takes anyway is refused.
 constexpr std::size_t kMostPromptBytes = 8U << 20;
@@ -199,14 +201,20 @@ asio::awaitable<void> Exchange::LeaveToFirst(Admission admission) {
   }
 }
 
-asio::awaitable<std::expected<KeyToSend, Failure>> Exchange::ResolveKey() {
+// What became of an ask without an answer nobody knows: its key may have been released. So none is made twice.
+std::optional<Bytes> Exchange::NextAsk() {
+  if (++asks_ >= kAsksPerClaim) return std::nullopt;
   vault::ResolveRequest ask;
   ask.request_id = request_.request_id;
-  ask.attempt = attempt_;
+  ask.attempt = (claimed_.claims - 1) * kAsksPerClaim + asks_;
   ask.customer = request_.customer;
   ask.profile_ref = request_.profile_ref;
-  const Bytes body = ask.Encode();
-  Result<vault::Answer> answer = co_await AskPatiently(tools_.client, vault::Operation::kResolve, body, deadline_);
+  return ask.Encode();
+}
+
+asio::awaitable<std::expected<KeyToSend, Failure>> Exchange::ResolveKey() {
+  const NextBody next = [this] { return NextAsk(); };
+  Result<vault::Answer> answer = co_await AskPatiently(tools_.client, vault::Operation::kResolve, next, deadline_);
   if (!answer) {
     base::Log(base::Level::kWarning, "key_refused",
               {{"request_id", request_.request_id},

@@ -56,6 +56,7 @@ class Exchange {
   asio::awaitable<void> LeaveToFirst(Admission admission);
   asio::awaitable<void> RefuseUncalled(Failure failure);
   asio::awaitable<std::expected<KeyToSend, Failure>> ResolveKey();
+  std::optional<Bytes> NextAsk();
   // CallOnce makes one attempt; nullopt means "again", after whatever pause it has taken.
   asio::awaitable<std::optional<Verdict>> CallOnce();
   asio::awaitable<std::optional<Verdict>> Judge(std::expected<HttpAnswer, TransportFailure> answer);
@@ -86,6 +87,7 @@ class Exchange {
   std::set<std::string> dropped_;      // by this exchange's own resends
   std::vector<std::string> left_out_;  // what was set but not sent in the last call: the reply's `dropped`
   std::int64_t attempt_ = 0;       // the number of the call under way, or of the last one
+  std::int64_t asks_ = 0;          // for a key, under this claim
   base::Micros deadline_ = 0;       // MonoMicros
   base::Micros deadline_wall_ = 0;  // the same moment, as the row keeps it
   base::Micros begun_ = 0;          // MonoMicros at the start of this exchange

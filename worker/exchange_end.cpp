@@ -33,6 +33,7 @@ Failure Exchange::OfRefusal(const Error& error) const {
   if (error.code() == Code::kDeadlineExceeded) {
     return MakeFailure(ErrorCode::kTimeout, "the vault could not answer within the request's deadline");
   }
+  if (IsCeiling(error)) return MakeFailure(ErrorCode::kRateLimited, error.Message());
   // What vaultd could not do for the time being was waited for until the deadline.
   if (error.code() == Code::kUnavailable || error.code() == Code::kResourceExhausted) {
     return MakeFailure(ErrorCode::kTimeout, error.Message());

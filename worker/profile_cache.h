@@ -3,6 +3,7 @@
 
 #include <asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,9 +38,16 @@ class ProfileCache {
   std::int64_t generation_ = 0;  // moves with Forget, so that an answer asked for before it is not kept after it
 };
 
-// AskPatiently is Client::Ask, asked again while vaultd is away or busy, until `deadline`. For requests that may be asked
-// twice without harm. Past the deadline the error is the last reason vaultd gave, kDeadlineExceeded where it gave none.
-asio::awaitable<Result<vault::Answer>> AskPatiently(vault::Client& client, vault::Operation operation,
-                                                    const Bytes& body, base::Micros deadline);
+// IsCeiling is true of a refusal for having asked too often, or for too many keys, within a minute.
+bool IsCeiling(const Error& error);
+
+// NextBody makes the body of the next ask; nullopt ends the asking.
+using NextBody = std::function<std::optional<Bytes>()>;
+
+// AskPatiently is Client::Ask, asked again while vaultd is away, busy or at a ceiling, until `deadline`; each time with a
+// body of its own, so that an ask that must not be repeated is another one. Past the deadline the error is the last
+// reason vaultd gave, kDeadlineExceeded where it gave none.
+asio::awaitable<Result<vault::Answer>> AskPatiently(vault::Client& client, vault::Operation operation, NextBody next,
+                                                    base::Micros deadline);
 
 }  // namespace strongroom::worker

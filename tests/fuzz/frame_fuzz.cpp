@@ -59,7 +59,10 @@ constexpr Check kChecks[] = {Header,
                              Message<RewrapAnswer>,
                              Message<PutRecoveryRequest>,
                              Message<NoteRecoveryRequest>,
-                             Message<ProtectorRequest>};
+                             Message<ProtectorRequest>,
+                             Message<ProposeRequest>,
+                             Message<VerdictRequest>,
+                             Message<RequireRequest>};
 
 }  // namespace
 

@@ -67,6 +67,9 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(MoveRequest{"k", "revoke", "why"});
   Sound(SetProfileRequest{SomeFields(), "why"});
   Sound(SetRateRequest{Rate{"m", "p", 1, 2, 3}, "why"});
+  Sound(ProposeRequest{15, "00ff"});
+  Sound(VerdictRequest{"0123456789ab", "why"});
+  Sound(RequireRequest{true, "why"});
   Sound(ListRequest{"ACME", "", "ACME/x/y/1"});
   Sound(ListAnswer{{R"({"key_ref":"ACME/x/y/1"})", "{}"}, "ACME/x/y/1"});
   Sound(ProbeAnswer{"k", "p", "https://x:443", 3});

@@ -50,7 +50,7 @@ TEST_CASE("only workers resolve, and only well-formed requests", "[resolve]") {
   CHECK(house.RefusalFor(Operation::kResolve, Bytes{1, 2, 3}) == Refusal::kMalformed);
   CHECK(house.Last().draft.action == "resolve");
   for (const auto& [id, attempt] : {std::pair<std::string, int>{"", 1}, {"a\nb", 1}, {std::string(145, 'x'), 1},
-                                    {"ok", 0}, {"ok", 1001}}) {
+                                    {"ok", 0}, {"ok", 1'000'001}}) {
     ResolveRequest request = Ask1("ACME", "ACME_DEFAULT");
     request.request_id = id;
     request.attempt = attempt;

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <future>
 
+#include "base/files.h"
+
 namespace strongroom::vault {
 
 Home::Home() {
@@ -37,10 +39,26 @@ void ServiceHouse::Start() {
   service_ = std::move(*service);
 }
 
+void ServiceHouse::Configure(const std::string& key, const std::string& value) {
+  const std::string path = home_.path + "/strongroom.toml";
+  std::string text = base::ReadFile(path, 1 << 20).value();
+  const std::size_t at = text.find("\n" + key + " = ");
+  REQUIRE(at != std::string::npos);
+  text.replace(at + 1, text.find('\n', at + 1) - at - 1, key + " = " + value);
+  REQUIRE(base::WriteFileAtomic(path, text, 0600).has_value());
+  Stop();
+  Start();
+}
+
 Result<Reply> ServiceHouse::Ask(Operation operation, Bytes body, std::uint8_t roles,
                                 std::optional<SecretValue> secret) {
+  return AskAs(geteuid(), operation, std::move(body), roles, std::move(secret));
+}
+
+Result<Reply> ServiceHouse::AskAs(uid_t uid, Operation operation, Bytes body, std::uint8_t roles,
+                                  std::optional<SecretValue> secret) {
   Peer peer;
-  peer.uid = geteuid();
+  peer.uid = uid;
   peer.gid = getegid();
   peer.pid = getpid();
   peer.name = "tester";
@@ -92,7 +110,9 @@ ResolveRequest Ask1(const std::string& customer, const std::string& profile) {
 }
 
 Result<Reply> ServiceHouse::Resolve(const std::string& customer, const std::string& profile) {
-  return Ask(Operation::kResolve, Ask1(customer, profile).Encode());
+  ResolveRequest request = Ask1(customer, profile);
+  request.attempt = ++resolves_;
+  return Ask(Operation::kResolve, request.Encode());
 }
 
 Result<std::string> ServiceHouse::Opened(const std::string& customer, const std::string& profile) {

@@ -37,11 +37,16 @@ class ServiceHouse {
   void Stop() { service_.reset(); }
   Service& service() { return *service_; }
   const std::string& home() const { return home_.path; }
+  // Configure puts `key = value` in the place of the line of strongroom.toml that begins so, and starts vaultd anew.
+  void Configure(const std::string& key, const std::string& value);
   base::Config config() const;
 
   // Ask runs one request to its answer, under the roles given.
   Result<Reply> Ask(Operation operation, Bytes body, std::uint8_t roles = 7,
                     std::optional<SecretValue> secret = std::nullopt);
+  // AskAs is Ask by somebody of another uid.
+  Result<Reply> AskAs(uid_t uid, Operation operation, Bytes body, std::uint8_t roles,
+                      std::optional<SecretValue> secret = std::nullopt);
   // RefusalFor is Ask's refusal; the test fails where it was answered.
   Refusal RefusalFor(Operation operation, Bytes body, std::uint8_t roles = 7);
 
@@ -66,6 +71,7 @@ class ServiceHouse {
  private:
   Home home_;
   std::unique_ptr<Service> service_;
+  std::int64_t resolves_ = 0;  // each asks under a number of its own
 };
 
 ResolveRequest Ask1(const std::string& customer, const std::string& profile);
