@@ -32,7 +32,7 @@ class LogWriter {
 
   // Start reads the tail of the trail (kCorrupt where its last record does not parse, stands at another seq than its
   // own, or belongs to another log, and where there is no record in a log that is not new), and starts the threads. `database` is the writer's own connection (opened with checkpoint_elsewhere), `checkpointer`
-  // a second one for WAL checkpoints; both are owned from here on. `log` is the log's id, `boot` this process's.
+  // a second one for WAL checkpoints, nullptr where the engine needs none; both are owned from here on. `log` is the log's id, `boot` this process's.
   static Result<std::unique_ptr<LogWriter>> Start(std::unique_ptr<sql::Database> database,
                                                   std::unique_ptr<sql::Database> checkpointer, std::string log,
                                                   std::string boot, Options options);

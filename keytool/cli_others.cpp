@@ -220,7 +220,12 @@ void AddUsage(CLI::App& app, Choice& choice) {
 }  // namespace
 
 void AddOtherCommands(CLI::App& app, Choice& choice) {
-  AddPlain(app, choice, "init", "make a new home: configuration, first KEK, databases, trail", &Init);
+  CLI::App* init = AddCommand(app, choice, "init", "make a new home: configuration, first KEK, databases, trail");
+  const auto url = std::make_shared<std::string>();
+  init->add_option("--vault-database", *url, "an empty PostgreSQL database (odbc:Driver=...) in place of vault.db");
+  init->callback([url, &choice] {
+    choice.action = [url](const Context& context) { return Init(context, *url); };
+  });
   AddPlain(app, choice, "status", "how the vault is; exit 0 exactly when vaultd answers", &ShowStatus);
   AddProfiles(app, choice);
   AddRates(app, choice);

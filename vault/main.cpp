@@ -32,12 +32,14 @@ int main(int argc, char** argv) {
   bool foreground = true;
   bool init = false;
   strongroom::vault::CeremonyCommand ceremony;
+  std::string vault_database;
   CLI::App app("Holds the keys of a Strongroom home and releases them on its Unix socket.", "vaultd");
   app.set_version_flag("--version", "vaultd " STRONGROOM_VERSION);
   app.add_option("--home", home, "the home directory (STRONGROOM_HOME, else /var/lib/strongroom)");
   app.add_flag("--foreground", foreground, "stay in the foreground, as vaultd always does");
   app.add_flag("--init", init, "make a new home and exit; keytool init runs this");
   strongroom::vault::AddCeremonyFlags(app, ceremony);
+  app.add_option("--vault-database", vault_database, "with --init: an empty PostgreSQL database in place of vault.db");
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
@@ -47,7 +49,7 @@ int main(int argc, char** argv) {
   }
   home = strongroom::base::FindHome(home);
   if (init) {
-    const auto made = strongroom::vault::InitVault(home);
+    const auto made = strongroom::vault::InitVault(home, vault_database);
     if (!made) return Refuse(made.error().text);
     if (!made->empty()) std::printf("%s\n", made->c_str());
     return 0;

@@ -67,6 +67,7 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   ForgetOutcome();
   Stops& stops = *vault.stops;
   if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  if (alone) TRY(store.LockVault());
   auto decided = act->Decide(store, now, draft);
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
@@ -146,7 +147,7 @@ Result<Reply> AnswerFact(OpenVault& vault, FactHandler handler, ByteView body) {
   auto answer = handler(vault, store, body);
   // A connection that broke does not mend by itself: ask once more on a new one.
   if (!answer && answer.error().refusal() == 0 && answer.error().code() == Code::kUnavailable) {
-    auto reader = OpenReader(vault.config);
+    auto reader = OpenReader(vault.config, vault.node_id);
     if (!reader) return Refuse(AsRefusal(reader.error()));
     vault.reader = std::move(*reader);
     Store again(*vault.reader);

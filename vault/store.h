@@ -90,6 +90,17 @@ struct SealedKekRow {
   Bytes sealed, vault_mac;
 };
 
+// NodeRow is one vaultd that serves this vault, as registered. What `boot` holds is its lease (vault/lease.h).
+struct NodeRow {
+  std::string node_id, host;
+  std::string status;  // JOINING, MEMBER, REMOVED
+  std::string boot;
+  std::int64_t renewals = 0, acknowledged_epoch = 0;
+  base::Micros seen_at = 0;
+  Bytes public_key;
+};
+inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
+
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
 class Store {
  public:
@@ -113,7 +124,7 @@ class Store {
   // CountOutside is the census: every wrap, of keys and of the vault's own secrets, that is not under the ACTIVE version.
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
-  // LastUsed is when the trail last saw the key go out.
+  // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
   // CountKeysByKek leaves out what is destroyed: it has no wrap.
@@ -132,6 +143,9 @@ class Store {
   // The vault itself. FindVault is kCorrupt where there is not exactly one row.
   Result<VaultRow> FindVault();
   Result<void> InsertVault(const VaultRow& row);
+  // LockVault makes the acts of all nodes follow one another: until this transaction ends no other gets past it. (On SQLite
+  // each writing transaction is alone as it is.)
+  Result<void> LockVault();
   // MoveEpoch adds one, and returns the new epoch.
   Result<std::int64_t> MoveEpoch();
   Result<std::vector<KekRow>> ListKeks();
@@ -151,10 +165,14 @@ class Store {
   Result<void> InsertSealedKek(const SealedKekRow& row);
   Result<void> EraseSealedKeks(std::int64_t but_of_set);
   Result<void> EraseSealedKek(std::int64_t kek_version);
-  // FirstRecord is the bytes of the trail's record 0.
+  // FirstRecord is the bytes of record 0 of this node's log.
   Result<std::optional<std::string>> FirstRecord();
   // NewestRecord is the number of its last.
   Result<std::int64_t> NewestRecord();
+
+  // Nodes, by their ids.
+  Result<std::vector<NodeRow>> ListNodes();
+  Result<void> InsertNode(const NodeRow& row);
 
   // Rates. CurrentRates is the newest row of each model and provider that is in force at `now`: by model and provider, at
   // most `most` after the one that `after` names.

@@ -5,6 +5,8 @@
   "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, "           \
   "GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT"
 
+#define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe') ORDER BY AT DESC LIMIT 1"
+
 namespace strongroom::vault {
 namespace {
 
@@ -149,9 +151,9 @@ Result<std::int64_t> Store::CountOutside(std::int64_t active) {
 }
 
 Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
   TRY_ASSIGN(sql::Statement * row,
-             database_.QueryOne("SELECT AT FROM AUDIT_LOG WHERE KEY_REF = ?1 AND OUTCOME = 'ok' "
-                                "AND ACTION IN ('resolve', 'probe') ORDER BY AT DESC LIMIT 1",
+             database_.QueryOne(one_log ? sql::Sql("SELECT AT FROM AUDIT_LOG " LAST_USED) : sql::Sql("SELECT AT FROM AUDIT_TRAIL " LAST_USED),
                                 {key_ref}));
   if (row == nullptr) return std::nullopt;
   const base::Micros at = row->Int64(0);

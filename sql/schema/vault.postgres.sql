@@ -47,12 +47,25 @@ CREATE TABLE KEK_RECOVERY (
   PRIMARY KEY (SET_NUMBER, KEK_VERSION)
 );
 
+-- The vaultds that serve this vault, each from a home of its own.
 CREATE TABLE NODE (
-  NODE_ID TEXT PRIMARY KEY,
+  NODE_ID TEXT PRIMARY KEY,                     -- 16 hexadecimal digits, random: HOME/node
   HOST TEXT NOT NULL,
-  BOOT TEXT NOT NULL,
+  STATUS TEXT NOT NULL,                         -- JOINING, MEMBER, REMOVED
+  BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
+  RENEWALS BIGINT NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH BIGINT NOT NULL,
-  SEEN_AT BIGINT NOT NULL
+  SEEN_AT BIGINT NOT NULL,                     -- the node's clock at its last renewal, for people
+  PUBLIC_KEY BYTEA NOT NULL                     -- X25519: what KEKs are sealed to on their way to it
+);
+
+-- KEKs on their way to a node, each sealed to its PUBLIC_KEY.
+CREATE TABLE NODE_KEK (
+  NODE_ID TEXT NOT NULL REFERENCES NODE(NODE_ID),
+  KEK_VERSION BIGINT NOT NULL REFERENCES KEK(KEK_VERSION),
+  SEALED BYTEA NOT NULL,
+  TAKEN_AT BIGINT,                             -- when the node held it, in its file and in memory
+  PRIMARY KEY (NODE_ID, KEK_VERSION)
 );
 
 CREATE TABLE KEY_VAULT (
@@ -116,9 +129,10 @@ CREATE TABLE RATE_CARD (
   PRIMARY KEY (MODEL, PROVIDER, EFFECTIVE_FROM)
 );
 
--- The trail. RECORD holds the exact bytes that are hashed; the other columns only help to find them.
-CREATE TABLE AUDIT_LOG (
-  SEQ BIGINT PRIMARY KEY,
+-- The trail: one log a node. RECORD holds the exact bytes that are hashed; the other columns only help to find them.
+CREATE TABLE AUDIT_TRAIL (
+  NODE_ID TEXT NOT NULL DEFAULT current_setting('strongroom.node'),
+  SEQ BIGINT NOT NULL,
   RECORD BYTEA NOT NULL,
   AT BIGINT NOT NULL,
   ACTION TEXT NOT NULL,
@@ -126,8 +140,14 @@ CREATE TABLE AUDIT_LOG (
   ACTOR TEXT NOT NULL,
   CUSTOMER TEXT,
   KEY_REF TEXT,
-  REQUEST_ID TEXT
+  REQUEST_ID TEXT,
+  PRIMARY KEY (NODE_ID, SEQ)
 );
-CREATE INDEX AUDIT_LOG_KEY ON AUDIT_LOG (KEY_REF, AT) WHERE KEY_REF IS NOT NULL;
-CREATE INDEX AUDIT_LOG_CUSTOMER ON AUDIT_LOG (CUSTOMER, AT) WHERE CUSTOMER IS NOT NULL;
-CREATE INDEX AUDIT_LOG_NOT_OK ON AUDIT_LOG (OUTCOME, AT) WHERE OUTCOME <> 'ok';
+CREATE INDEX AUDIT_TRAIL_KEY ON AUDIT_TRAIL (KEY_REF, AT) WHERE KEY_REF IS NOT NULL;
+CREATE INDEX AUDIT_TRAIL_CUSTOMER ON AUDIT_TRAIL (CUSTOMER, AT) WHERE CUSTOMER IS NOT NULL;
+CREATE INDEX AUDIT_TRAIL_NOT_OK ON AUDIT_TRAIL (OUTCOME, AT) WHERE OUTCOME <> 'ok';
+
+-- The log of the node that the connection has said it is about (SET strongroom.node), with SQLite's name and columns.
+CREATE VIEW AUDIT_LOG AS
+  SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID
+  FROM AUDIT_TRAIL WHERE NODE_ID = current_setting('strongroom.node');

@@ -52,7 +52,7 @@ void TryAll(Kept& house, const std::vector<ColumnEdit>& edits) {
   house.Serve();
 }
 
-TEST_CASE("proofs: after a resolve, an edit of any column of the key's row is refused as before one", "[proofs]") {
+TEST_CASE("proofs: after a resolve, an edit of any column of the key's row is refused as before one", "[proofs][sqlite]") {
   using enum Refusal;
   const std::vector<ColumnEdit> edits{
       {"KEY_REF", "UPDATE KEY_VAULT SET KEY_REF = 'ACME/anthropic/default/2'", kKeyUnknown},
