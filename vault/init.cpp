@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "sql/database.h"
 #include "vault/fresh_home.h"
@@ -64,20 +65,33 @@ Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& 
   return {};
 }
 
-// So short a trail needs no checkpointer.
-Result<void> RecordInit(const std::string& url, const VaultRow& vault, const std::string& node) {
-  TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
+// BeginLog writes the first record of a node's log, and what `also` writes in the same transaction. So short a trail needs no
+// checkpointer.
+Result<void> BeginLog(std::unique_ptr<sql::Database> database, const VaultRow& vault, const std::string& node,
+                      std::string_view action, audit::Facts facts, std::function<void(sql::Database&)> also = nullptr) {
   audit::LogWriter::Options beginning;
   beginning.new_log = true;
   TRY_ASSIGN(const auto log, audit::LogWriter::Start(std::move(database), nullptr, LogName(vault.vault_id, node), BootName(),
                                                      beginning));
   audit::Draft record;
-  record.action = "init";
+  record.action = action;
   record.actor = SystemActor();
   record.epoch = vault.epoch;
-  record.after = audit::Facts{{"vault_id", vault.vault_id}, {"kek_version", "1"}};
-  TRY(log->Append(std::move(record)));
+  record.after = std::move(facts);
+  TRY(log->Append(std::move(record), std::move(also)));
   return {};
+}
+
+Result<void> EnterVault(const std::string& url, const std::string& node) {
+  TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
+  TRY(sql::CheckSchema(*database, sql::Schema::kVault));
+  TRY_ASSIGN(const VaultRow vault, Store(*database).FindVault());
+  // A row that cannot be written fails the transaction.
+  const audit::Facts facts{{"vault_id", vault.vault_id}, {"node", node}};
+  return BeginLog(std::move(database), vault, node, "join", facts, [&node](sql::Database& inside) {
+    const auto entered = Store(inside).InsertNode(ThisNode(node, kNodeJoining));
+    if (!entered) base::LogError("join_failed", entered.error());
+  });
 }
 
 Result<void> MakeWorkDatabase(const std::string& url) {
@@ -97,7 +111,8 @@ Result<void> MakeVault(const std::string& url, const Kek& kek, const std::string
     TRY(sql::CreateSchema(*database, sql::Schema::kVault,
                           [&](sql::Database& inside) { return FillVault(inside, kek, vault, node); }));
   }
-  return RecordInit(url, vault, node);
+  TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
+  return BeginLog(std::move(database), vault, node, "init", {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}});
 }
 
 // A server's database is somebody else's to make, and is only filled; what of a vault is in it already is not ours.
@@ -113,6 +128,26 @@ Outcome MakeFileVault(const std::string& home, const Kek& kek, const std::string
   made.AddDatabase(path);
   const auto vault = MakeVault("sqlite:" + path, kek, node);
   if (!vault) return Problem("cannot make " + path + ": " + vault.error().Message());
+  return {};
+}
+
+// MakeRest is what every home has beside its KEKs and its vault; it returns the node's id.
+std::expected<std::string, VaultProblem> MakeRest(const std::string& home, Made& made) {
+  made.Add(home + "/node");
+  auto node = MakeNodeId(home);
+  if (!node) return Problem("cannot make " + home + "/node: " + node.error().Message());
+  made.AddDatabase(home + "/strongroom.db");
+  const auto work = MakeWorkDatabase("sqlite:" + home + "/strongroom.db");
+  if (!work) return Problem("cannot make " + home + "/strongroom.db: " + work.error().Message());
+  return std::move(*node);
+}
+
+// Last, because a home is a home by this file: what was interrupted before it is not mistaken for one.
+Outcome WriteConfig(const std::string& home, const std::string& vault_database) {
+  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database);
+  if (const auto written = base::WriteFileAtomic(home + "/strongroom.toml", text, 0640); !written) {
+    return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
+  }
   return {};
 }
 
@@ -136,21 +171,32 @@ std::expected<std::string, VaultProblem> InitVault(const std::string& home, cons
   if (!there) return there;
   const auto kek = MakeKek(home, made);
   if (!kek) return std::unexpected(kek.error());
-  made.Add(home + "/node");
-  const auto node = MakeNodeId(home);
-  if (!node) return Problem("cannot make " + home + "/node: " + node.error().Message());
-  made.AddDatabase(home + "/strongroom.db");
-  const auto work = MakeWorkDatabase("sqlite:" + home + "/strongroom.db");
-  if (!work) return Problem("cannot make " + home + "/strongroom.db: " + work.error().Message());
+  const auto node = MakeRest(home, made);
+  if (!node) return std::unexpected(node.error());
   const auto vault = vault_database.empty() ? MakeFileVault(home, *kek, *node, made) : MakeServerVault(vault_database, *kek, *node);
   if (!vault) return std::unexpected(vault.error());
-  // Last, because a home is a home by this file: what was interrupted before it is not mistaken for one.
-  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database);
-  if (const auto written = base::WriteFileAtomic(home + "/strongroom.toml", text, 0640); !written) {
-    return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
-  }
+  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
   made.Keep();
   return *there;
+}
+
+std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database) {
+  if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
+  if (const auto fresh = RefuseOldHome(home); !fresh) return std::unexpected(fresh.error());
+  Made made;
+  if (const auto there = MakeHome(home, made); !there) return there;
+  if (const auto kek = base::CreateDirectory(home + "/kek", 0700); !kek) {
+    return Problem("cannot make " + home + "/kek: " + kek.error().Message());
+  }
+  made.Add(home + "/kek");
+  const auto node = MakeRest(home, made);
+  if (!node) return std::unexpected(node.error());
+  if (const auto entered = EnterVault(vault_database, *node); !entered) {
+    return Problem("cannot join the vault in that database: " + entered.error().Message());
+  }
+  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
+  made.Keep();
+  return *node;
 }
 
 }  // namespace strongroom::vault

@@ -65,12 +65,26 @@ OrProblem<void> CheckNode(const base::Config& config, const std::string& node, S
   if (!nodes) return Problem(DatabaseName(config) + " cannot be read: " + nodes.error().Message());
   for (const NodeRow& row : *nodes) {
     if (row.node_id == node && row.status == kNodeMember) return {};
+    if (row.node_id == node && row.status == kNodeJoining) {
+      return Problem("node " + node + " is not a member yet: an admin on one that serves runs 'keytool node confirm " + node + "'");
+    }
     if (row.node_id == node) return Problem("node " + node + " is " + row.status + " in " + DatabaseName(config));
   }
   if (!IsInFile(config)) return Problem("node " + node + " of this home is not registered in " + DatabaseName(config));
   const auto entered = store.InsertNode(ThisNode(node, kNodeMember));
   if (!entered) return Problem(DatabaseName(config) + " cannot be written: " + entered.error().Message());
   return {};
+}
+
+// EnterNode takes this node's lease; the trail's writer keeps it.
+Result<void> EnterNode(OpenVault& vault, sql::Database& database, const std::string& boot, audit::LogWriter::Options& keeping) {
+  if (IsInFile(vault.config)) {
+    vault.lease.HoldForGood();
+    return {};
+  }
+  vault.nodes = std::make_unique<Nodes>(vault, boot);
+  keeping.tick = [&nodes = *vault.nodes](sql::Database* open) { return nodes.Tick(open); };
+  return vault.nodes->Enter(database);
 }
 
 // A vault whose KEK is not there opens sealed: its trail, its lists and its status are at hand, and unseal brings the rest.
@@ -174,7 +188,12 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   if (!reader) return Problem("cannot open " + DatabaseName(config) + ": " + reader.error().Message());
   (*vault)->reader = std::move(*reader);
   const std::string name = KnownLogName(store, (*vault)->vault_id, *node);
-  auto log = audit::LogWriter::Start(std::move(*writer), std::move(checkpointer), name, BootName(), {});
+  const std::string boot = BootName();
+  audit::LogWriter::Options keeping;
+  if (const auto entered = EnterNode(**vault, **writer, boot, keeping); !entered) {
+    return Problem("node " + *node + " cannot serve " + DatabaseName(config) + ": " + entered.error().Message());
+  }
+  auto log = audit::LogWriter::Start(std::move(*writer), std::move(checkpointer), name, boot, std::move(keeping));
   if (!log) return Problem("the trail in " + DatabaseName(config) + " cannot be continued: " + log.error().Message());
   (*vault)->log = std::move(*log);
   return vault;

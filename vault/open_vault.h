@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "sql/database.h"
+#include "vault/lease.h"
+#include "vault/nodes.h"
 #include "vault/proofs.h"
 #include "vault/quarantine.h"
 #include "vault/service.h"
@@ -65,9 +67,11 @@ struct OpenVault {
   KeptEpoch epoch;
   std::unique_ptr<Stops> stops;            // there from LoadVault on
   std::unique_ptr<Quarantine> quarantine;  // as well
+  Lease lease;
   Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
+  std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
 };
 

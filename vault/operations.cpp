@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr bool kKey = true, kNoKey = false;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 27> kOperations{{
+constexpr std::array<OperationRow, 30> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -42,6 +42,9 @@ constexpr std::array<OperationRow, 27> kOperations{{
     {Operation::kRetireKek, "retire_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRetireKek},
     {Operation::kDestroyKek, "destroy_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDestroyKek},
     {Operation::kSeal, "seal", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSeal},
+    {Operation::kListNodes, "list_nodes", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ListNodes},
+    {Operation::kConfirmNode, "confirm_node", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeConfirmNode},
+    {Operation::kRemoveNode, "remove_node", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeRemoveNode},
     {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeUnseal},
     {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
     {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},

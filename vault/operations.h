@@ -35,6 +35,8 @@ class Act {
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
   // Answer is called once, after the record of a successful Decide is durable.
   virtual Reply Answer(const audit::Receipt& receipt) = 0;
+  // fenced: it is answered once no vaultd releases what it stopped, with a StoppedAnswer in place of Answer's.
+  virtual bool fenced() const { return false; }
   // new_epoch is set by a Decide that moved the epoch, and stops by one that also stopped keys.
   std::optional<std::int64_t> new_epoch;
   std::vector<Stop> stops;
@@ -67,9 +69,10 @@ const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
-// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, recovery_acts.cpp.
+// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, recovery_acts.cpp, node_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetRates(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListKeys(OpenVault& vault, Store& store, ByteView body);
@@ -97,5 +100,7 @@ MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> s
 MadeAct MakePutRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeConfirmNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRemoveNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 }  // namespace strongroom::vault

@@ -65,6 +65,9 @@ enum class Operation : std::uint8_t {
   kPutRecovery = 50,   // a recovery key in force: every KEK sealed to it, the set before erased
   kNoteRecovery = 51,  // the trail is told what a ceremony beside vaultd did
   kFinishRestore = 52,  // a home that was put back from a backup releases keys again
+  kListNodes = 70,
+  kConfirmNode = 71,  // JOINING → MEMBER
+  kRemoveNode = 72,   // MEMBER → REMOVED
 };
 
 // Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
@@ -118,8 +121,11 @@ enum class Refusal : std::uint16_t {
   kRecoveryMissing,
   kQuarantined,
   kNotQuarantined,
+  kLeaseOver,
+  kNodeUnknown,
+  kNodeLacksKek,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kNotQuarantined);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kNodeLacksKek);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -289,6 +295,22 @@ struct NoteRecoveryRequest {
   std::string act, facts, reason;
   Bytes Encode() const;
   static Result<NoteRecoveryRequest> Decode(ByteView body);
+};
+
+// StoppedAnswer: how long it took until no vaultd could release what the act has stopped, and the nodes that had not
+// acknowledged it when their leases had certainly run out ("NODE_ID (HOST)").
+struct StoppedAnswer {
+  std::int64_t took = 0;
+  std::vector<std::string> unheard;
+  Bytes Encode() const;
+  static Result<StoppedAnswer> Decode(ByteView body);
+};
+
+// NodeRequest names a node by its id. The answer to ListNodes is one text field, a JSON array.
+struct NodeRequest {
+  std::string node_id, reason;
+  Bytes Encode() const;
+  static Result<NodeRequest> Decode(ByteView body);
 };
 
 // ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,

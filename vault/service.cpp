@@ -14,7 +14,7 @@ namespace {
 // `reason` is the refusal's name ("KEY_REVOKED") where the outcome is not ok.
 void MarkRefused(audit::Draft& record, Refusal refusal) {
   using enum Refusal;
-  const bool our_fault = refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
+  const bool our_fault = refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
                          refusal == kSealed || refusal == kBusy ||
                          refusal == kDatabaseOlder || refusal == kQuarantined;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;
@@ -40,13 +40,14 @@ void RefuseOnRecord(OpenVault& vault, std::uint64_t turn, audit::Draft record, R
 }
 
 // Hearing is one act on its way through the trail's writer, shared by the two halves of its job.
-struct Hearing {
+struct Hearing : std::enable_shared_from_this<Hearing> {
   Hearing(OpenVault& open, std::unique_ptr<Act> asked, audit::Draft draft, bool is_alone, Done answer)
       : vault(open), act(std::move(asked)), record(std::move(draft)), alone(is_alone), done(std::move(answer)) {}
   OpenVault& vault;
   std::unique_ptr<Act> act;
   const audit::Draft record;
   const bool alone;
+  const base::Micros begun = base::MonoMicros();
   Done done;
   std::optional<Refusal> refusal;
 
@@ -54,6 +55,7 @@ struct Hearing {
   void Finish(const Result<audit::Receipt>& receipt);
 
  private:
+  void AnswerFenced();
   Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
   void ForgetOutcome() {
     act->new_epoch.reset();
@@ -107,12 +109,27 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
     return done(Refuse(Refusal::kTrailUnavailable));
   }
   if (act->new_epoch) {
+    // Another node's act came in between, and may have stopped keys too.
+    if (*act->new_epoch != vault.epoch.value() + 1) vault.epoch.Doubt();
     const auto noted = vault.stops->Note(*act->new_epoch, act->stops);
     vault.epoch.Publish(*act->new_epoch);
     if (!noted) return done(Refuse(Refusal::kStopsUnavailable));
   }
   if (refusal) return done(Refuse(*refusal));
+  if (act->fenced()) return AnswerFenced();
   done(act->Answer(*receipt));
+}
+
+void Hearing::AnswerFenced() {
+  const auto answer = [self = shared_from_this()](Result<std::vector<std::string>> unheard) {
+    if (!unheard) return self->done(std::unexpected(unheard.error()));
+    StoppedAnswer stopped;
+    stopped.took = base::MonoMicros() - self->begun;
+    stopped.unheard = std::move(*unheard);
+    self->done(Reply(stopped.Encode()));
+  };
+  if (vault.nodes == nullptr) return answer(std::vector<std::string>());
+  vault.nodes->Fence(*act->new_epoch, answer);
 }
 
 void RunAct(OpenVault& vault, const Peer& peer, audit::Draft record, std::unique_ptr<Act> act, bool alone,
@@ -200,7 +217,14 @@ Service::~Service() {
   record.action = "vaultd_stop";
   record.actor = SystemActor();
   record.epoch = epoch();
-  const auto receipt = state_->vault->log->Append(std::move(record));
+  std::function<void(sql::Database&)> leave;
+  if (state_->vault->nodes != nullptr) {
+    leave = [&nodes = *state_->vault->nodes](sql::Database& database) {
+      Store store(database);
+      if (const auto left = nodes.Leave(store); !left) base::LogError("lease_not_left", left.error());
+    };
+  }
+  const auto receipt = state_->vault->log->Append(std::move(record), leave);
   if (!receipt) base::LogError("vaultd_stop_not_recorded", receipt.error());
   // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
   // pages, such as the DEK of a key that was destroyed.

@@ -82,4 +82,8 @@ class Service {
 // place. The result is a line for a person, empty where there is nothing to say.
 std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database = "");
 
+// JoinVault makes a home whose vaultd is to serve the vault in a server's database, beside those that do: like InitVault, but
+// its node is JOINING until an admin confirms it on another, and kek/ is empty. The result is the node's id.
+std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database);
+
 }  // namespace strongroom::vault

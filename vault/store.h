@@ -97,7 +97,6 @@ struct NodeRow {
   std::string boot;
   std::int64_t renewals = 0, acknowledged_epoch = 0;
   base::Micros seen_at = 0;
-  Bytes public_key;
 };
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
@@ -111,6 +110,8 @@ class Store {
   // ListKeys is at most `most` rows after the KEY_REF `after`, in its order; an empty customer or status is any.
   Result<std::vector<KeyRow>> ListKeys(std::string_view customer, std::string_view status, std::string_view after,
                                        std::int64_t most);
+  // KeysChanged is a page like it of those whose state is neither PENDING nor ACTIVE and changed at `since` or later.
+  Result<std::vector<KeyRow>> KeysChanged(base::Micros since, std::string_view after, std::int64_t most);
   Result<std::int64_t> NewestVersion(std::string_view customer, std::string_view provider, std::string_view label);
   Result<void> InsertKey(const KeyRow& row);
   // UpdateKey writes what may change of a row, where it still has ROW_VERSION `expected`; kConflict where it has not.
@@ -173,6 +174,17 @@ class Store {
   // Nodes, by their ids.
   Result<std::vector<NodeRow>> ListNodes();
   Result<void> InsertNode(const NodeRow& row);
+  // MoveNode sets STATUS where it was `from`; kConflict where it was not.
+  Result<void> MoveNode(std::string_view node, std::string_view from, std::string_view to);
+  // NoteKek says that a node holds a KEK version; NodesWithout is the members that have not said so.
+  Result<void> NoteKek(std::string_view node, std::int64_t version);
+  Result<std::vector<std::string>> NodesWithout(std::int64_t version);
+  Result<std::map<std::string, std::vector<std::int64_t>>> ListNodeKeks();
+  // Leases (PostgreSQL: vault/lease.h). Each is false where the row is no longer as stated, or the vault's epoch is another
+  // one than `epoch`; an act of another node that is under way is waited for. TakeLease is for a new `boot`.
+  Result<bool> TakeLease(const NodeRow& before, std::string_view boot, std::int64_t epoch, base::Micros now);
+  Result<bool> RenewLease(std::string_view node, std::string_view boot, std::int64_t epoch, base::Micros now);
+  Result<void> LeaveLease(std::string_view node, std::string_view boot);
 
   // Rates. CurrentRates is the newest row of each model and provider that is in force at `now`: by model and provider, at
   // most `most` after the one that `after` names.

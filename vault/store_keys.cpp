@@ -36,6 +36,15 @@ KeyRow ReadKey(const sql::Statement& row) {
   return key;
 }
 
+Result<std::vector<KeyRow>> ReadKeys(sql::Statement& rows) {
+  std::vector<KeyRow> keys;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows.Next());
+    if (!more) return keys;
+    keys.push_back(ReadKey(rows));
+  }
+}
+
 std::string_view View(const std::string& text) { return text; }
 
 }  // namespace
@@ -55,12 +64,15 @@ Result<std::vector<KeyRow>> Store::ListKeys(std::string_view customer, std::stri
              database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE (?1 = '' OR CUSTOMER = ?1) "
                              "AND (?2 = '' OR STATUS = ?2) AND KEY_REF > ?3 ORDER BY KEY_REF LIMIT ?4",
                              {customer, status, after, most}));
-  std::vector<KeyRow> keys;
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return keys;
-    keys.push_back(ReadKey(*rows));
-  }
+  return ReadKeys(*rows);
+}
+
+Result<std::vector<KeyRow>> Store::KeysChanged(base::Micros since, std::string_view after, std::int64_t most) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE STATE_CHANGED_AT >= ?1 AND KEY_REF > ?2 AND "
+                             "STATUS IN ('ROTATED', 'SUSPENDED', 'REVOKED', 'COMPROMISED', 'DESTROYED') ORDER BY KEY_REF LIMIT ?3",
+                             {since, after, most}));
+  return ReadKeys(*rows);
 }
 
 Result<std::int64_t> Store::NewestVersion(std::string_view customer, std::string_view provider,

@@ -55,16 +55,13 @@ CREATE TABLE NODE (
   BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
   RENEWALS BIGINT NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH BIGINT NOT NULL,
-  SEEN_AT BIGINT NOT NULL,                     -- the node's clock at its last renewal, for people
-  PUBLIC_KEY BYTEA NOT NULL                     -- X25519: what KEKs are sealed to on their way to it
+  SEEN_AT BIGINT NOT NULL                      -- the node's clock at its last renewal, for people
 );
 
--- KEKs on their way to a node, each sealed to its PUBLIC_KEY.
+-- Which KEK versions a node holds, in its file and in memory.
 CREATE TABLE NODE_KEK (
   NODE_ID TEXT NOT NULL REFERENCES NODE(NODE_ID),
   KEK_VERSION BIGINT NOT NULL REFERENCES KEK(KEK_VERSION),
-  SEALED BYTEA NOT NULL,
-  TAKEN_AT BIGINT,                             -- when the node held it, in its file and in memory
   PRIMARY KEY (NODE_ID, KEK_VERSION)
 );
 
@@ -92,6 +89,7 @@ CREATE TABLE KEY_VAULT (
 );
 CREATE INDEX KEY_VAULT_CUSTOMER ON KEY_VAULT (CUSTOMER, STATUS);
 CREATE INDEX KEY_VAULT_KEK ON KEY_VAULT (KEK_VERSION, KEY_REF);
+CREATE INDEX KEY_VAULT_CHANGED ON KEY_VAULT (STATE_CHANGED_AT);
 CREATE INDEX KEY_VAULT_FINGERPRINT ON KEY_VAULT (FINGERPRINT);
 
 CREATE TABLE AI_PROFILE (

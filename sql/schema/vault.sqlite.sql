@@ -55,16 +55,13 @@ CREATE TABLE NODE (
   BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
   RENEWALS INTEGER NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH INTEGER NOT NULL,
-  SEEN_AT INTEGER NOT NULL,                     -- the node's clock at its last renewal, for people
-  PUBLIC_KEY BLOB NOT NULL                     -- X25519: what KEKs are sealed to on their way to it
+  SEEN_AT INTEGER NOT NULL                      -- the node's clock at its last renewal, for people
 );
 
--- KEKs on their way to a node, each sealed to its PUBLIC_KEY.
+-- Which KEK versions a node holds, in its file and in memory.
 CREATE TABLE NODE_KEK (
   NODE_ID TEXT NOT NULL REFERENCES NODE(NODE_ID),
   KEK_VERSION INTEGER NOT NULL REFERENCES KEK(KEK_VERSION),
-  SEALED BLOB NOT NULL,
-  TAKEN_AT INTEGER,                             -- when the node held it, in its file and in memory
   PRIMARY KEY (NODE_ID, KEK_VERSION)
 );
 

@@ -58,7 +58,9 @@ constexpr Check kChecks[] = {Header,
                              Message<RewrapRequest>,
                              Message<RewrapAnswer>,
                              Message<PutRecoveryRequest>,
-                             Message<NoteRecoveryRequest>};
+                             Message<NoteRecoveryRequest>,
+                             Message<NodeRequest>,
+                             Message<StoppedAnswer>};
 
 }  // namespace
 

@@ -188,7 +188,7 @@ TEST_CASE("stops: a file that vaultd did not write so is refused with its line",
   CHECK(house.Text() == text + line + "\n");
 }
 
-TEST_CASE("stops: another vault's file, or one that others may write, is refused", "[stops]") {
+TEST_CASE("stops: another vault's file, or one that others may write, is refused", "[stops][sqlite]") {
   Remembering house;
   house.Stop();
   SECTION("another vault's") {
