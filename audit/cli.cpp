@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <expected>
 #include <filesystem>
@@ -22,7 +23,7 @@ constexpr int kUsage = base::kExitUsage;  // or could not check
 
 // What the command line said.
 struct Arguments {
-  std::string home, database;
+  std::string home, database, node;
   std::optional<std::string> since, until;
   bool json = false;
   Filter filter;
@@ -34,25 +35,54 @@ void Complain(std::string_view problem) {
   std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str());
 }
 
-// OpenTrail opens the trail named by --db, else the home's, read-only. The error is a line for a person.
-std::expected<std::unique_ptr<sql::Database>, std::string> OpenTrail(const Arguments& arguments) {
-  std::string url;
-  if (arguments.database.empty()) {
-    const auto config = base::LoadConfig(base::FindHome(arguments.home));
-    if (!config) return std::unexpected(config.error().text);
-    url = config->vault.database;
-  } else if (arguments.database.starts_with("sqlite:") || arguments.database.starts_with("odbc:")) {
-    url = arguments.database;
-  } else {
-    url = "sqlite:" + std::filesystem::absolute(arguments.database).string();
-  }
+template <typename T>
+using OrProblem = std::expected<T, std::string>;
+
+// FindUrl is the database named by --db, else the home's.
+OrProblem<std::string> FindUrl(const Arguments& arguments) {
+  const std::string& named = arguments.database;
+  if (named.starts_with("sqlite:") || named.starts_with("odbc:")) return named;
+  if (!named.empty()) return "sqlite:" + std::filesystem::absolute(named).string();
+  const auto config = base::LoadConfig(base::FindHome(arguments.home));
+  if (!config) return std::unexpected(config.error().text);
+  return config->vault.database;
+}
+
+// OpenTrail opens it read-only; `node` is whose log is read.
+OrProblem<std::unique_ptr<sql::Database>> OpenTrail(const std::string& url, const std::string& node) {
   sql::OpenOptions options;
   options.access = sql::Access::kReadOnly;
+  options.node = node;
   auto database = sql::Open(url, options);
   if (!database) return std::unexpected("cannot open the trail: " + database.error().Message());
   const auto schema = sql::CheckSchema(**database, sql::Schema::kVault);
   if (!schema) return std::unexpected("this is no vault database: " + schema.error().Message());
   return std::move(*database);
+}
+
+// Log is one node's log; the only one of a vault in a file has no name.
+struct Log {
+  std::string node;
+  std::unique_ptr<sql::Database> database;
+};
+
+// OpenLogs opens the log that --node names, else all there are.
+OrProblem<std::vector<Log>> OpenLogs(const Arguments& arguments) {
+  const auto url = FindUrl(arguments);
+  if (!url) return std::unexpected(url.error());
+  auto first = OpenTrail(*url, "");
+  if (!first) return std::unexpected(first.error());
+  const auto nodes = ListLogs(**first);
+  if (!nodes) return std::unexpected("cannot read the trail: " + nodes.error().Message());
+  std::vector<Log> logs;
+  for (const std::string& node : *nodes) {
+    if (!arguments.node.empty() && arguments.node != node) continue;
+    auto database = OpenTrail(*url, node);
+    if (!database) return std::unexpected(database.error());
+    logs.push_back({node, std::move(*database)});
+  }
+  if (logs.empty()) return std::unexpected("there is no log of a node " + arguments.node);
+  return logs;
 }
 
 int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
@@ -65,8 +95,9 @@ int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
   return kUsage;
 }
 
-std::string VerdictJson(const Verdict& verdict) {
+std::string VerdictJson(const std::string& node, const Verdict& verdict) {
   std::string out = verdict.fault ? R"({"verdict":"tampered")" : R"({"verdict":"verified")";
+  if (!node.empty()) out += R"(,"node":")" + node + '"';
   out += R"(,"records":)" + std::to_string(verdict.records) + R"(,"head":")" + verdict.head + '"';
   if (verdict.first_time) out += R"(,"first_time":")" + base::FormatTime(*verdict.first_time) + '"';
   if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
@@ -78,12 +109,13 @@ std::string VerdictJson(const Verdict& verdict) {
   return out + "}\n";
 }
 
-std::string VerdictText(const Verdict& verdict) {
+std::string VerdictText(const std::string& node, const Verdict& verdict) {
+  const std::string whose = node.empty() ? "" : "node      " + node + "\n";
   if (verdict.fault) {
-    return "DOES NOT VERIFY\nfirst bad seq  " + std::to_string(verdict.fault->seq) + "\nkind           " +
+    return whose + "DOES NOT VERIFY\nfirst bad seq  " + std::to_string(verdict.fault->seq) + "\nkind           " +
            verdict.fault->kind + "\ndetail         " + verdict.fault->detail + "\n";
   }
-  std::string out = "verified  " + std::to_string(verdict.records) + " records\n";
+  std::string out = whose + "verified  " + std::to_string(verdict.records) + " records\n";
   if (verdict.first_time && verdict.last_time) {
     out += "from      " + base::FormatTime(*verdict.first_time) + "\nto        " + base::FormatTime(*verdict.last_time) +
            "\n";
@@ -91,19 +123,23 @@ std::string VerdictText(const Verdict& verdict) {
   return out + "head      " + verdict.head + "\n";
 }
 
+// One document, or one a line for each of several logs.
 int RunVerify(const Arguments& arguments) {
-  const auto database = OpenTrail(arguments);
-  if (!database) return CouldNotCheck(arguments, database.error());
+  const auto logs = OpenLogs(arguments);
+  if (!logs) return CouldNotCheck(arguments, logs.error());
   std::function<void(std::int64_t)> progress;
   if (isatty(STDERR_FILENO) == 1) {
     progress = [](std::int64_t records) { std::fprintf(stderr, "\r%lld records ", static_cast<long long>(records)); };
   }
-  const auto verdict = Verify(**database, progress);
-  if (progress) std::fputs("\r\x1b[K", stderr);
-  if (!verdict) return CouldNotCheck(arguments, "cannot read the trail: " + verdict.error().Message());
-  Print(arguments.json ? VerdictJson(*verdict) : VerdictText(*verdict));
-  if (std::fflush(stdout) != 0) return kUsage;
-  return verdict->fault ? kBad : kDone;
+  int code = kDone;
+  for (const Log& log : *logs) {
+    const auto verdict = Verify(*log.database, progress);
+    if (progress) std::fputs("\r\x1b[K", stderr);
+    if (!verdict) return CouldNotCheck(arguments, "cannot read the trail: " + verdict.error().Message());
+    Print(arguments.json ? VerdictJson(log.node, *verdict) : VerdictText(log.node, *verdict));
+    if (verdict->fault) code = kBad;
+  }
+  return std::fflush(stdout) == 0 ? code : kUsage;
 }
 
 // Why shows a refusal's name and what the caller gave for asking: "KEY_REVOKED: attempt 1 profile ACME_DEFAULT".
@@ -112,10 +148,12 @@ std::string Why(const Draft& draft) {
   return draft.purpose ? *draft.reason + ": " + *draft.purpose : *draft.reason;
 }
 
-base::Row Cells(const Entry& entry) {
+// Where there are several logs, a record's number is that of its own: the log's id ends in its node.
+base::Row Cells(const Entry& entry, bool several) {
   const Draft& draft = entry.draft;
+  const std::string& log = entry.place.log;
   return {base::FormatTime(entry.place.time),
-          std::to_string(entry.place.seq),
+          (several ? log.substr(log.rfind('/') + 1) + "/" : "") + std::to_string(entry.place.seq),
           draft.actor.name,
           draft.action,
           std::string(OutcomeName(draft.outcome)),
@@ -123,16 +161,30 @@ base::Row Cells(const Entry& entry) {
           Why(draft)};
 }
 
+// SearchAll is Search over all logs: of one as it reads on, of several by the time of their records.
+Result<std::int64_t> SearchAll(const std::vector<Log>& logs, const Filter& filter,
+                               const std::function<void(const Entry&)>& each) {
+  if (logs.size() == 1) return Search(*logs.front().database, filter, each);
+  std::vector<Entry> entries;
+  for (const Log& log : logs) {
+    TRY(Search(*log.database, filter, [&entries](const Entry& entry) { entries.push_back(entry); }));
+  }
+  std::ranges::stable_sort(entries, {}, [](const Entry& entry) { return entry.place.time; });
+  const std::int64_t found = std::min(filter.limit, std::ssize(entries));
+  for (std::int64_t i = 0; i < found; ++i) each(entries[static_cast<std::size_t>(i)]);
+  return found;
+}
+
 int RunSearch(const Arguments& arguments) {
-  const auto database = OpenTrail(arguments);
-  if (!database) {
-    Complain(database.error());
+  const auto logs = OpenLogs(arguments);
+  if (!logs) {
+    Complain(logs.error());
     return kBad;
   }
   std::vector<base::Row> rows;
-  const auto found = Search(**database, arguments.filter, [&](const Entry& entry) {
+  const auto found = SearchAll(*logs, arguments.filter, [&](const Entry& entry) {
     if (arguments.json) return Print(entry.bytes + '\n');
-    rows.push_back(Cells(entry));
+    rows.push_back(Cells(entry, logs->size() > 1));
   });
   if (!arguments.json) {
     Print(base::FormatTable(
@@ -186,7 +238,8 @@ int RunAuditlog(int argc, const char* const* argv) {
   DescribeSearch(*search, arguments);
   for (auto* place : {&app, verify, search}) {  // before the subcommand and after it
     place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
-    place->add_flag("--json", arguments.json, "verify: one JSON object; search: each record's exact bytes, one a line");
+    place->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
+    place->add_flag("--json", arguments.json, "verify: one JSON object a log; search: each record's exact bytes, one a line");
   }
   try {
     app.parse(argc, argv);

@@ -70,12 +70,16 @@ Result<void> LogWriter::Submit(Job job) {
   return {};
 }
 
-Result<Receipt> LogWriter::Append(Draft record) {
+Result<Receipt> LogWriter::Append(Draft record, std::function<void(sql::Database&)> also) {
   CHECK(std::this_thread::get_id() != thread_.get_id());
   const auto promise = std::make_shared<std::promise<Result<Receipt>>>();
   auto receipt = promise->get_future();
   Job job;
-  job.decide = [record = std::move(record)](sql::Database&, base::Micros) { return Decision{record, false}; };
+  job.alone = also != nullptr;
+  job.decide = [record = std::move(record), also = std::move(also)](sql::Database& database, base::Micros) {
+    if (also) also(database);
+    return Decision{record, false};
+  };
   job.done = [promise](Result<Receipt> result) { promise->set_value(std::move(result)); };
   TRY(Submit(std::move(job)));
   return receipt.get();
@@ -104,20 +108,42 @@ Result<LogWriter::Tail> LogWriter::ReadTail() {
   return tail;
 }
 
+// NextGroup waits for jobs, or until the tick is due: it is then empty.
+std::vector<Job> LogWriter::NextGroup() {
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return stopping_ || !waiting_.empty(); };
+  if (options_.tick) {
+    const base::Micros left = std::max<base::Micros>(tick_at_ - base::MonoMicros(), 0);
+    wake_.wait_for(lock, std::chrono::microseconds(left), ready);
+  } else {
+    wake_.wait(lock, ready);
+  }
+  return waiting_.Take(options_.most_group);
+}
+
 void LogWriter::Run() {
   while (true) {
-    std::vector<Job> group;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      group = waiting_.Take(options_.most_group);
+    std::vector<Job> group = NextGroup();
+    if (group.empty()) {
+      const std::lock_guard lock(mutex_);
+      if (stopping_ && waiting_.empty()) return;
+    } else {
+      const auto receipts = Write(group);
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        group[i].done(receipts ? Result<Receipt>((*receipts)[i]) : Fail(WriteError(receipts.error())));
+      }
+      if (group.front().alone) tick_at_ = 0;
     }
-    const auto receipts = Write(group);
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      group[i].done(receipts ? Result<Receipt>((*receipts)[i]) : Fail(WriteError(receipts.error())));
-    }
+    if (options_.tick && base::MonoMicros() >= tick_at_) RunTick();
   }
+}
+
+void LogWriter::RunTick() {
+  const auto there = broken_ ? Recover() : Result<void>();
+  const auto next = options_.tick(there ? database_.get() : nullptr);
+  if (there && broken_ && next) Succeeded(tail_);
+  if (!next) Failed(next.error());
+  tick_at_ = next ? *next : base::MonoMicros() + kFirstBackoff;
 }
 
 Result<std::vector<Receipt>> LogWriter::Write(std::vector<Job>& group) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,16 +24,21 @@ namespace strongroom::audit {
 
 class LogWriter {
  public:
+  // Tick is called on the writer's thread, outside a transaction, whenever the time comes (MonoMicros) that it returned, and
+  // behind each job that ran alone. `database` is nullptr while it is away; an error is one of the database's.
+  using Tick = std::function<Result<base::Micros>(sql::Database* database)>;
+
   struct Options {
     std::size_t most_group = 256;     // records a transaction
     std::size_t most_waiting = 16384; // jobs in the queue; past that Submit is kUnavailable
     bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
     base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
+    Tick tick = {};
   };
 
   // Start reads the tail of the trail (kCorrupt where its last record does not parse, stands at another seq than its
   // own, or belongs to another log, and where there is no record in a log that is not new), and starts the threads. `database` is the writer's own connection (opened with checkpoint_elsewhere), `checkpointer`
-  // a second one for WAL checkpoints; both are owned from here on. `log` is the log's id, `boot` this process's.
+  // a second one for WAL checkpoints, nullptr where the engine needs none; both are owned from here on. `log` is the log's id, `boot` this process's.
   static Result<std::unique_ptr<LogWriter>> Start(std::unique_ptr<sql::Database> database,
                                                   std::unique_ptr<sql::Database> checkpointer, std::string log,
                                                   std::string boot, Options options);
@@ -44,8 +50,9 @@ class LogWriter {
 
   // Submit queues a job from any thread. Where it returns an error, `done` is not called.
   Result<void> Submit(Job job);
-  // Append is Submit for a bare record, waiting for it to be durable. Not from the writer's thread.
-  Result<Receipt> Append(Draft record);
+  // Append is Submit for a bare record, waiting for it to be durable; `also` writes rows in the same transaction. Not from
+  // the writer's thread.
+  Result<Receipt> Append(Draft record, std::function<void(sql::Database&)> also = nullptr);
 
   // healthy is false from the first failed commit until the next good one.
   bool healthy() const { return healthy_.load(); }
@@ -65,6 +72,8 @@ class LogWriter {
             std::string boot, Options options);
   Result<Tail> ReadTail();
   void Run();
+  std::vector<Job> NextGroup();
+  void RunTick();
   Result<std::vector<Receipt>> Write(std::vector<Job>& group);
   Result<std::vector<Receipt>> WriteTransaction(std::vector<Job>& group, Tail& tail);
   Result<std::size_t> Insert(Draft record, base::Micros now, Tail& tail);
@@ -88,6 +97,7 @@ class LogWriter {
   base::Micros backoff_ = 0;
   base::Micros retry_at_ = 0;
   bool tried_last_ = false;
+  base::Micros tick_at_ = 0;
 
   std::atomic<bool> healthy_{true};
   std::atomic<base::Micros> last_time_{0};

@@ -86,6 +86,21 @@ bool Matches(const Filter& filter, const Entry& entry) {
 
 }  // namespace
 
+Result<std::vector<std::string>> ListLogs(sql::Database& database) {
+  std::vector<std::string> nodes;
+  if (database.engine() == sql::Engine::kSqlite) return std::vector<std::string>{""};
+  // One step along the primary key a log, however long they are.
+  TRY_ASSIGN(sql::Statement * rows,
+             database.Query("WITH RECURSIVE L(N) AS (SELECT MIN(NODE_ID) FROM AUDIT_TRAIL UNION ALL SELECT (SELECT MIN(NODE_ID) "
+                            "FROM AUDIT_TRAIL WHERE NODE_ID > L.N) FROM L WHERE L.N IS NOT NULL) "
+                            "SELECT N FROM L WHERE N IS NOT NULL UNION SELECT NODE_ID FROM NODE ORDER BY 1"));
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return nodes;
+    nodes.push_back(rows->Text(0));
+  }
+}
+
 Result<std::int64_t> Search(sql::Database& database, const Filter& filter,
                             const std::function<void(const Entry&)>& each) {
   const Way way = ChooseWay(filter);

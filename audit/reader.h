@@ -13,6 +13,10 @@
 
 namespace strongroom::audit {
 
+// ListLogs is the nodes that have a log in this database, or must have: each is read over a connection of its own
+// (sql::OpenOptions::node). In a file there is one log, without a name.
+Result<std::vector<std::string>> ListLogs(sql::Database& database);
+
 // Fault is the first thing wrong with a trail.
 struct Fault {
   std::int64_t seq = 0;

@@ -8,7 +8,9 @@
 namespace strongroom::audit {
 
 WalKeeper::WalKeeper(std::unique_ptr<sql::Database> database, base::Micros every)
-    : database_(std::move(database)), every_(every), thread_([this] { Run(); }) {}
+    : database_(std::move(database)), every_(every) {
+  if (database_ != nullptr) thread_ = std::thread([this] { Run(); });
+}
 
 WalKeeper::~WalKeeper() {
   {
@@ -16,10 +18,11 @@ WalKeeper::~WalKeeper() {
     stopping_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void WalKeeper::Committed(std::size_t bytes) {
+  if (database_ == nullptr) return;
   bool first = false;
   {
     const std::lock_guard lock(mutex_);

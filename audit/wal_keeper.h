@@ -12,7 +12,7 @@
 
 namespace strongroom::audit {
 
-// WalKeeper checkpoints every `every` µs while something is written. A checkpoint beside a busy writer never reaches
+// WalKeeper checkpoints every `every` µs while something is written; without a database it has nothing to do. A checkpoint beside a busy writer never reaches
 // the log's end, and only at its end does SQLite start the log anew: so after kMostBusyBytes the writer is held up for
 // the last stretch of one, and the log stays bounded under any load.
 class WalKeeper {

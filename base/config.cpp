@@ -198,6 +198,22 @@ bool Resolve(Config& config, const std::string& file, std::optional<ConfigProble
   return true;
 }
 
+// A TOML basic string. toml.io, v1.0.0: Basic strings.
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += std::string("\\u00") + kHex[byte >> 4U] + kHex[byte & 15U];
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 }  // namespace
 
 std::string FindHome(const std::string& flag) {
@@ -239,13 +255,15 @@ std::expected<Config, ConfigProblem> LoadConfig(const std::string& home) {
   return config;
 }
 
-std::string DefaultConfigText(const std::string& user) {
-  return R"(database = "sqlite:strongroom.db"             # the work database; or "odbc:Driver=PostgreSQL Unicode;..."
+std::string DefaultConfigText(const std::string& user, const std::string& vault_database) {
+  const std::string vault = vault_database.empty() ? "\"sqlite:vault.db\"                  # 0600, vaultd's alone"
+                                                   : Quoted(vault_database) + "  # vaultd's alone";
+  return std::string(R"(database = "sqlite:strongroom.db"             # the work database; or "odbc:Driver=PostgreSQL Unicode;..."
 queue    = "database"                         # the work database
 
 [vault]
 socket = "vaultd.sock"                        # relative paths are relative to the home
-database = "sqlite:vault.db"                  # 0600, vaultd's alone
+)") + "database = " + vault + R"(
 kek = "file:kek/"                             # KEK versions (32 raw bytes each); back it up apart from vault.db
 user = ")" + user + R"("                               # the user vaultd must run as
 single_user = true                            # one user may be admin and worker; false where roles have users of their own

@@ -60,7 +60,8 @@ std::string FindHome(const std::string& flag);
 // LoadConfig reads HOME/strongroom.toml. Unknown keys, wrong types and out-of-range numbers are refused.
 std::expected<Config, ConfigProblem> LoadConfig(const std::string& home);
 
-// DefaultConfigText is the file that `keytool init` writes; `user` is the name of the user running it.
-std::string DefaultConfigText(const std::string& user);
+// DefaultConfigText is the file that `keytool init` writes; `user` is the name of the user running it, `vault_database` the
+// URL of a vault that is not in vault.db.
+std::string DefaultConfigText(const std::string& user, const std::string& vault_database = "");
 
 }  // namespace strongroom::base

@@ -6,6 +6,7 @@
 #include "keytool/backup.h"
 #include "keytool/init.h"
 #include "keytool/kek.h"
+#include "keytool/nodes.h"
 #include "keytool/profiles.h"
 #include "keytool/protectors.h"
 #include "keytool/rates.h"
@@ -192,6 +193,30 @@ void AddKeks(CLI::App& app, Choice& choice) {
   AddKekRecovery(group, choice);
 }
 
+void AddNodeAct(CLI::App& group, Choice& choice, const std::string& name, const std::string& help,
+                Outcome<void> (*act)(const Context&, const std::string&, const std::string&)) {
+  CLI::App* command = AddCommand(group, choice, name, help);
+  const auto node = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  command->add_option("NODE", *node, "its id, as node list shows it")->required();
+  command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  command->callback([node, why, act, &choice] {
+    choice.action = [node, why, act](const Context& context) { return act(context, *node, *why); };
+  });
+}
+
+void AddNodes(CLI::App& app, Choice& choice) {
+  CLI::App& group = AddGroup(app, choice, "node", "the vaultds that share a vault in PostgreSQL, each with a home of its own");
+  AddPlain(group, choice, "list", "the nodes, and whether they serve and have heard of the last act", &ListNodes);
+  CLI::App* join = AddCommand(group, choice, "join", "make a home here that serves an existing vault too");
+  const auto url = std::make_shared<std::string>();
+  join->add_option("--vault-database", *url, "the vault's database (odbc:Driver=...)")->required();
+  join->callback([url, &choice] {
+    choice.action = [url](const Context& context) { return JoinNode(context, *url); };
+  });
+  AddNodeAct(group, choice, "confirm", "let a node that has joined serve", &ConfirmNode);
+  AddNodeAct(group, choice, "remove", "end a node's membership; returns once its lease has run out", &RemoveNode);
+}
+
 void AddSeal(CLI::App& app, Choice& choice) {
   CLI::App* seal = AddCommand(app, choice, "seal", "have vaultd give up its KEKs: no key leaves until unseal");
   const auto why = std::make_shared<std::string>();
@@ -273,11 +298,17 @@ void AddUsage(CLI::App& app, Choice& choice) {
 }  // namespace
 
 void AddOtherCommands(CLI::App& app, Choice& choice) {
-  AddPlain(app, choice, "init", "make a new home: configuration, first KEK, databases, trail", &Init);
+  CLI::App* init = AddCommand(app, choice, "init", "make a new home: configuration, first KEK, databases, trail");
+  const auto url = std::make_shared<std::string>();
+  init->add_option("--vault-database", *url, "an empty PostgreSQL database (odbc:Driver=...) in place of vault.db");
+  init->callback([url, &choice] {
+    choice.action = [url](const Context& context) { return Init(context, *url); };
+  });
   AddPlain(app, choice, "status", "how the vault is; exit 0 exactly when vaultd answers", &ShowStatus);
   AddProfiles(app, choice);
   AddRates(app, choice);
   AddKeks(app, choice);
+  AddNodes(app, choice);
   AddSeal(app, choice);
   AddBackup(app, choice);
   AddApprovals(app, choice);

@@ -96,8 +96,24 @@ class Rotation {
       if (!version) return Unreadable();
       prepared = *version;
     }
-    TRY(Ask(vault::Operation::kActivateKek, prepared));
-    return {};
+    auto activated = Ask(vault::Operation::kActivateKek, prepared);
+    if (activated) return {};
+    if (activated.error().name == "NODE_LACKS_KEK") activated.error().text += NodesWithout(prepared);
+    return std::unexpected(std::move(activated.error()));
+  }
+
+  // NodesWithout names the nodes that do not hold a version.
+  std::string NodesWithout(std::int64_t version) const {
+    const auto document = session_.AskText(vault::Operation::kListNodes, {}, "");
+    if (!document) return "";
+    const auto rows = ReadRows(*document, {"status", "node", "host", "kek_versions"});
+    if (!rows) return "";
+    std::string names;
+    for (const base::Row& row : *rows) {
+      const bool holds = ("," + row[3] + ",").find("," + std::to_string(version) + ",") != std::string::npos;
+      if (row[0] == "MEMBER" && !holds) names += "; missing at node " + row[1] + " (" + row[2] + ")";
+    }
+    return names;
   }
 
   Outcome<void> Rewrap() {

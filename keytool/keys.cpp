@@ -10,6 +10,7 @@
 #include "keytool/probe.h"
 #include "keytool/reason.h"
 #include "keytool/session.h"
+#include "keytool/stopped.h"
 
 namespace strongroom::keytool {
 namespace {
@@ -103,7 +104,8 @@ Outcome<void> MoveKey(const Context& context, const std::string& move, const std
   request.ref = key_ref;
   request.move = move;
   TRY_ASSIGN(request.reason, AskReason(reason));
-  if (auto moved = session.Ask(vault::Operation::kMoveKey, request.Encode(), key_ref); !moved) {
+  auto moved = session.Ask(vault::Operation::kMoveKey, request.Encode(), key_ref);
+  if (!moved) {
     Problem problem = std::move(moved.error());
     if (problem.name == vault::RefusalName(vault::Refusal::kKeyTooSoon)) {
       const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
@@ -112,17 +114,14 @@ Outcome<void> MoveKey(const Context& context, const std::string& move, const std
     }
     return std::unexpected(std::move(problem));
   }
+  TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(*moved));
   std::string status;
   if (const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref)) {
     status = ReadMember(*shown, "status");
   }
-  if (context.json) {
-    Print(JsonLine().Text("key_ref", key_ref).Text("move", move).OptionalText("status", status).Str() + "\n");
-  } else {
-    Print(key_ref + " is " + (status.empty() ? "changed" : status) +
-          (move == "destroy" ? "; copies of vault.db in backups still hold it: destroy those too, and the key at its provider\n"
-                             : "\n"));
-  }
+  const bool destroyed = move == "destroy";
+  ReportMove(context.json, JsonLine().Text("key_ref", key_ref).Text("move", move), key_ref, status, stopped,
+             destroyed ? "; copies of vault.db in backups still hold it: destroy those too, and the key at its provider" : "");
   return {};
 }
 

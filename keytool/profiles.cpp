@@ -8,6 +8,7 @@
 #include "keytool/output.h"
 #include "keytool/reason.h"
 #include "keytool/session.h"
+#include "keytool/stopped.h"
 
 namespace strongroom::keytool {
 namespace {
@@ -117,14 +118,11 @@ Outcome<void> MoveProfile(const Context& context, const std::string& move, const
   request.ref = profile_ref;
   request.move = move;
   TRY_ASSIGN(request.reason, AskReason(reason));
-  TRY(session.Ask(vault::Operation::kMoveProfile, request.Encode(), profile_ref));
+  TRY_ASSIGN(const Bytes moved, session.Ask(vault::Operation::kMoveProfile, request.Encode(), profile_ref));
+  TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(moved));
   std::string status;
   if (const auto shown = ProfileDocument(session, profile_ref)) status = ReadMember(*shown, "status");
-  if (context.json) {
-    Print(JsonLine().Text("profile_ref", profile_ref).Text("move", move).OptionalText("status", status).Str() + "\n");
-  } else {
-    Print(profile_ref + " is " + (status.empty() ? "changed" : status) + "\n");
-  }
+  ReportMove(context.json, JsonLine().Text("profile_ref", profile_ref).Text("move", move), profile_ref, status, stopped);
   return {};
 }
 

@@ -85,9 +85,12 @@ Result<void> CopyDatabase(Database& database, const std::string& path) {
   return {};
 }
 
-Result<void> CreateSchema(Database& database, Schema schema) {
+bool HoldsPassword(const std::string& url) { return url.starts_with("odbc:") && OdbcHoldsPassword(url.substr(5)); }
+
+Result<void> CreateSchema(Database& database, Schema schema, const std::function<Result<void>(Database&)>& fill) {
   TRY_ASSIGN(Transaction transaction, Transaction::Start(database));
   TRY(CreateTables(database, schema));
+  if (fill) TRY(fill(database));
   return transaction.Commit();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -127,13 +128,16 @@ enum class Access : std::uint8_t { kReadWrite, kCreate, kReadOnly };
 // a lock (PostgreSQL). A created SQLite file gets `mode`, and its -wal and -shm with it; inline checkpoints are off
 // where `checkpoint_elsewhere` (the owner calls Checkpoint from a thread). With `erase_freed` SQLite writes zeros over what is
 // deleted or replaced, so that it does not stay in free parts of the file; its write-ahead log keeps older pages until they
-// are written over.
+// are written over. PostgreSQL: `node` is whose trail the view AUDIT_LOG shows on this connection, and `durable` refuses
+// (kRefused) a server that may lose commits in a crash, at every connect anew; a SQLite file has one trail and loses none.
 struct OpenOptions {
   Access access = Access::kReadWrite;
   std::int64_t busy_ms = 10'000;
   unsigned mode = 0600;
   bool checkpoint_elsewhere = false;
   bool erase_freed = false;
+  std::string node = {};
+  bool durable = false;
 };
 
 // Open connects to "sqlite:/path" (WAL, synchronous=FULL, foreign keys on) or "odbc:Driver=…;…" (PostgreSQL;
@@ -144,14 +148,19 @@ Result<std::unique_ptr<Database>> Open(const std::string& url, const OpenOptions
 // is not there before, and not durable yet on return. kRefused on engines that have backup tools of their own.
 Result<void> CopyDatabase(Database& database, const std::string& path);
 
+// HoldsPassword is whether somebody wrote a password into a database URL.
+bool HoldsPassword(const std::string& url);
+
 // Which schema a database holds: the vault's tables, or the work tables.
 enum class Schema : std::uint8_t { kVault, kWork };
 
 // SchemaScript is the CREATE script of sql/schema/ for an engine.
 std::string_view SchemaScript(Schema schema, Engine engine);
 
-// CreateSchema runs the script in one transaction and records its version. kAlreadyExists where it is there.
-Result<void> CreateSchema(Database& database, Schema schema);
+// CreateSchema runs the script, and `fill` behind it, in one transaction and records its version. kAlreadyExists where it is
+// there.
+Result<void> CreateSchema(Database& database, Schema schema,
+                          const std::function<Result<void>(Database&)>& fill = nullptr);
 // CheckSchema is kCorrupt unless the database holds exactly this version of the schema.
 Result<void> CheckSchema(Database& database, Schema schema);
 

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/log.h"
 #include "sql/odbc_connection.h"
@@ -13,6 +14,8 @@ namespace strongroom::sql {
 namespace {
 
 constexpr long kLoginSeconds = 10;
+// A process that is stopped inside a transaction must not keep its locks: the server ends its connection.
+constexpr std::string_view kMostIdle = "SET idle_in_transaction_session_timeout = 2000";
 
 struct Setting {
   std::string_view name;
@@ -85,14 +88,32 @@ OdbcDatabase::OdbcDatabase(std::string connection, const OpenOptions& options)
 
 Result<void> OdbcDatabase::Connect() {
   auto result = AllocateAndConnect();
-  if (result) {
-    const std::int64_t busy = std::clamp<std::int64_t>(options_.busy_ms, 1, INT32_MAX);
-    result = Command("SET lock_timeout = " + std::to_string(busy));
-  }
-  if (result && options_.access == Access::kReadOnly)
-    result = Command("SET default_transaction_read_only = on");
+  if (result) result = SetUp();
   if (!result) Close();
   return result;
+}
+
+Result<void> OdbcDatabase::SetUp() {
+  const std::int64_t busy = std::clamp<std::int64_t>(options_.busy_ms, 1, INT32_MAX);
+  TRY(Command("SET lock_timeout = " + std::to_string(busy)));
+  TRY(Command(std::string(kMostIdle)));
+  if (options_.access == Access::kReadOnly) TRY(Command("SET default_transaction_read_only = on"));
+  if (options_.durable) TRY(CheckDurable());
+  if (options_.node.empty()) return {};
+  if (!std::ranges::all_of(options_.node, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); })) {
+    return Fail(Code::kInvalidArgument, "a node's id is of hexadecimal digits");
+  }
+  return Command("SET strongroom.node = '" + options_.node + "'");
+}
+
+Result<void> OdbcDatabase::CheckDurable() {
+  TRY_ASSIGN(Statement * row, QueryOne("SELECT CASE WHEN current_setting('fsync') = 'on' AND "
+                                       "current_setting('full_page_writes') = 'on' AND "
+                                       "current_setting('synchronous_commit') <> 'off' THEN 1 ELSE 0 END"));
+  const bool durable = row != nullptr && row->Int64(0) == 1;
+  if (row != nullptr) row->Reset();
+  if (durable) return {};
+  return Fail(Code::kRefused, "the server may lose commits in a crash: set fsync, full_page_writes and synchronous_commit to on");
 }
 
 Result<void> OdbcDatabase::AllocateAndConnect() {
@@ -150,7 +171,8 @@ bool OdbcDatabase::IsDead() const {
 Error OdbcDatabase::Failed(void* statement, std::string_view text) {
   const Diagnosis diagnosis = Diagnose(SQL_HANDLE_STMT, statement);
   Error error = SqlstateError(diagnosis.sqlstate);
-  const bool server_left = diagnosis.sqlstate.starts_with("57P0") || diagnosis.sqlstate.starts_with("08");
+  const bool server_left = diagnosis.sqlstate.starts_with("57P0") || diagnosis.sqlstate.starts_with("08") ||
+                           diagnosis.sqlstate == "25P03";
   if (server_left || IsDead()) {
     lost_ = true;
     error = Error(Code::kUnavailable, "the connection to the database is lost");
@@ -221,6 +243,13 @@ Result<void> OdbcDatabase::RunScript(std::string_view script) {
     TRY(Command(statement));
   }
   return {};
+}
+
+bool OdbcHoldsPassword(std::string_view connection) {
+  std::string lower(connection);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  // The last is a word of libpq's own, inside pqopt={…}.
+  return HasSetting(lower, "pwd") || HasSetting(lower, "password") || lower.find("password=") != std::string::npos;
 }
 
 Result<std::unique_ptr<Database>> OpenOdbc(const std::string& connection, const OpenOptions& options) {

@@ -3,10 +3,14 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "sql/database.h"
 
 namespace strongroom::sql {
+
+// OdbcHoldsPassword is whether a connection string has a password in it.
+bool OdbcHoldsPassword(std::string_view connection);
 
 // OpenOdbc connects with a DSN-less connection string; settings that exactness depends on are added where
 // missing.

@@ -97,6 +97,8 @@ class OdbcDatabase final : public Database {
  private:
   void Close();
   Result<void> AllocateAndConnect();
+  Result<void> SetUp();
+  Result<void> CheckDurable();
   Result<void> Command(const std::string& text);
   bool IsDead() const;
 

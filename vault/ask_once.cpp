@@ -6,6 +6,7 @@
 
 #include "vault/client.h"
 #include "vault/frame_io.h"
+#include "vault/lease.h"
 #include "vault/unix_socket.h"
 
 namespace strongroom::vault {
@@ -43,7 +44,7 @@ Result<Frame> NextFrame(FrameIo& io, int fd, base::Micros deadline) {
 Result<Answer> AskOnce(const ClientOptions& options, Operation operation, Bytes body, base::Micros patience,
                        std::optional<SecretValue> secret) {
   if (body.size() > kMostRequestBytes) return Fail(Code::kInvalidArgument, "the request is too long for vaultd");
-  const base::Micros deadline = base::MonoMicros() + patience;
+  const base::Micros asked = base::MonoMicros(), deadline = asked + patience;
   TRY_ASSIGN(const base::UniqueFd fd, ConnectTo(options.socket_path, options.server_uid));
   FrameIo io(kMostBodyBytes);
   constexpr std::uint64_t kCall = 1;
@@ -57,6 +58,7 @@ Result<Answer> AskOnce(const ClientOptions& options, Operation operation, Bytes 
     TRY_ASSIGN(Frame frame, NextFrame(io, fd.get(), deadline));
     if (frame.call != kCall) continue;  // an epoch notice
     if (frame.kind == kAnswerRefused) return std::unexpected(DecodeRefusal(frame.body));
+    if (frame.secret && base::MonoMicros() - asked >= Lease::kLength) return LateKey();
     if (frame.kind != kAnswerDone) return Fail(Code::kCorrupt, "vaultd sent an answer of an unknown kind");
     return Answer(std::move(frame.body), std::move(frame.secret));
   }

@@ -203,7 +203,7 @@ std::string Recovery::Report(std::string_view act) const {
 
 CeremonyOutcome Perform(const base::Config& config, const CeremonyOptions& options, bool restore) {
   if (const std::string wrong = WrongUser(config, "this"); !wrong.empty()) return Problem(wrong);
-  const auto database = OpenReader(config);
+  const auto database = OpenReader(config, "");
   if (!database) return Problem("cannot open " + DatabaseName(config) + ": " + database.error().Message());
   if (const auto schema = sql::CheckSchema(**database, sql::Schema::kVault); !schema) {
     return Problem(DatabaseName(config) + " is refused: " + schema.error().Message());

@@ -14,6 +14,7 @@
 
 #include "base/process.h"
 #include "vault/frame_io.h"
+#include "vault/lease.h"
 #include "vault/unix_socket.h"
 
 namespace strongroom::vault {
@@ -38,6 +39,7 @@ struct Waiter {
   }
   asio::steady_timer timer;
   std::optional<Result<Answer>> result;
+  base::Micros asked = base::MonoMicros();  // or when vaultd was there to be asked
 };
 
 }  // namespace
@@ -105,6 +107,7 @@ Result<void> Client::State::Connect() {
   socket.assign(asio::local::stream_protocol(), fd.get(), error);
   if (error) return Fail(Code::kUnavailable, "the event loop refuses the socket; errno", error.value());
   fd.Release();
+  for (const auto& [call, waiter] : asking) waiter->asked = base::MonoMicros();
   for (Waiter* waiter : std::exchange(connecting, {})) waiter->Finish(Answer({}, std::nullopt));
   return {};
 }
@@ -144,7 +147,9 @@ void Client::State::Take(Frame frame) {
   if (found == asking.end()) return;  // its caller gave up: the frame's secret is wiped here
   Waiter* waiter = found->second;
   asking.erase(found);
-  if (frame.kind == kAnswerDone) {
+  if (frame.kind == kAnswerDone && frame.secret && base::MonoMicros() - waiter->asked >= Lease::kLength) {
+    waiter->Finish(LateKey());
+  } else if (frame.kind == kAnswerDone) {
     waiter->Finish(Answer(std::move(frame.body), std::move(frame.secret)));
   } else if (frame.kind == kAnswerRefused) {
     waiter->Finish(std::unexpected(DecodeRefusal(frame.body)));
@@ -282,6 +287,10 @@ asio::awaitable<Result<void>> Client::Connected(base::Micros deadline) {
   const Result<Answer> answer = co_await WaitFor(waiter, deadline);
   if (!answer) co_return std::unexpected(answer.error());
   co_return Result<void>();
+}
+
+std::unexpected<Error> LateKey() {
+  return Fail(Code::kUnavailable, "the key came later after it was asked for than a lease lasts, and was not taken");
 }
 
 Result<ClientOptions> ClientOptionsFrom(const base::Config& config) {

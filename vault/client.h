@@ -68,6 +68,9 @@ class Client {
   std::shared_ptr<State> state_;
 };
 
+// LateKey is the error where a key came later than one may be used (vault/lease.h): it is wiped, and may be asked for again.
+std::unexpected<Error> LateKey();
+
 // AskOnce connects, asks, and returns the answer: the blocking way, for command lines. It does not wait for a vaultd
 // that is away: kUnavailable names the socket's errno at once.
 Result<Answer> AskOnce(const ClientOptions& options, Operation operation, Bytes body, base::Micros patience,

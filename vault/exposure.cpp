@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "sql/database.h"
+
 namespace strongroom::vault {
 namespace {
 
@@ -23,6 +25,7 @@ std::vector<Exposed> FindExposed(const base::Config& config) {
     const std::string file = config.vault.database.substr(kSqlite.size());
     for (const char* suffix : {"", "-wal"}) Look(file + suffix, 0077, 0600, found);
   }
+  if (sql::HoldsPassword(config.vault.database)) Look(config.home + "/strongroom.toml", 0077, 0600, found);
   std::error_code ignored;
   const std::filesystem::path kek = config.vault.kek_path;
   if (std::filesystem::is_directory(kek, ignored)) {

@@ -6,10 +6,12 @@
 
 #include "base/config.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "sql/database.h"
 #include "vault/fresh_home.h"
 #include "vault/kek_file.h"
+#include "vault/node_id.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
 #include "vault/rate_seed.h"
@@ -22,7 +24,7 @@ using Outcome = std::expected<void, VaultProblem>;
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
-constexpr std::array<const char*, 4> kNames = {"strongroom.toml", "kek", "vault.db", "strongroom.db"};
+constexpr std::array<const char*, 5> kNames = {"strongroom.toml", "kek", "node", "vault.db", "strongroom.db"};
 
 Outcome RefuseOldHome(const std::string& home) {
   if (IsThere(home + "/strongroom.toml")) return Problem("this home already has a vault: " + home);
@@ -48,10 +50,10 @@ std::expected<Kek, VaultProblem> MakeKek(const std::string& home, Made& made) {
   return std::move(*kek);
 }
 
-Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& vault) {
+Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& vault, const std::string& node) {
   Store store(database);
-  TRY_ASSIGN(sql::Transaction transaction, sql::Transaction::Start(database));
   TRY(store.InsertVault(vault));
+  TRY(store.InsertNode(ThisNode(node, kNodeMember)));
   TRY_ASSIGN(const Bytes check_value, CheckValue(kek));
   TRY(store.InsertKek({1, check_value, "ACTIVE", vault.created_at, vault.created_at}));
   for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret, kApprovalMacSecret}) {
@@ -60,69 +62,141 @@ Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& 
     TRY(store.InsertSecret(name, wrapped));
   }
   for (const Rate& rate : SeededRates()) TRY(store.InsertRate(rate));
-  return transaction.Commit();
-}
-
-Result<void> RecordInit(const std::string& url, const VaultRow& vault) {
-  sql::OpenOptions options;
-  options.checkpoint_elsewhere = true;
-  TRY_ASSIGN(auto database, sql::Open(url, options));
-  TRY_ASSIGN(auto checkpointer, sql::Open(url, options));
-  audit::LogWriter::Options beginning;
-  beginning.new_log = true;
-  TRY_ASSIGN(const auto log, audit::LogWriter::Start(std::move(database), std::move(checkpointer),
-                                                     LogName(vault.vault_id), BootName(), beginning));
-  audit::Draft record;
-  record.action = "init";
-  record.actor = SystemActor();
-  record.epoch = vault.epoch;
-  record.after = audit::Facts{{"vault_id", vault.vault_id}, {"kek_version", "1"}};
-  TRY(log->Append(std::move(record)));
   return {};
 }
 
-Result<void> MakeDatabase(const std::string& url, sql::Schema schema, unsigned mode) {
-  sql::OpenOptions options;
-  options.access = sql::Access::kCreate;
-  options.mode = mode;
-  TRY_ASSIGN(const auto database, sql::Open(url, options));
-  return sql::CreateSchema(*database, schema);
+// BeginLog writes the first record of a node's log, and what `also` writes in the same transaction. So short a trail needs no
+// checkpointer.
+Result<void> BeginLog(std::unique_ptr<sql::Database> database, const VaultRow& vault, const std::string& node,
+                      std::string_view action, audit::Facts facts, std::function<void(sql::Database&)> also = nullptr) {
+  audit::LogWriter::Options beginning;
+  beginning.new_log = true;
+  TRY_ASSIGN(const auto log, audit::LogWriter::Start(std::move(database), nullptr, LogName(vault.vault_id, node), BootName(),
+                                                     beginning));
+  audit::Draft record;
+  record.action = action;
+  record.actor = SystemActor();
+  record.epoch = vault.epoch;
+  record.after = std::move(facts);
+  TRY(log->Append(std::move(record), std::move(also)));
+  return {};
 }
 
-Result<void> MakeVault(const std::string& path, const Kek& kek) {
-  const std::string url = "sqlite:" + path;
-  TRY(MakeDatabase(url, sql::Schema::kVault, 0600));
+Result<void> EnterVault(const std::string& url, const std::string& node) {
+  TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
+  TRY(sql::CheckSchema(*database, sql::Schema::kVault));
+  TRY_ASSIGN(const VaultRow vault, Store(*database).FindVault());
+  // A row that cannot be written fails the transaction.
+  const audit::Facts facts{{"vault_id", vault.vault_id}, {"node", node}};
+  return BeginLog(std::move(database), vault, node, "join", facts, [&node](sql::Database& inside) {
+    const auto entered = Store(inside).InsertNode(ThisNode(node, kNodeJoining));
+    if (!entered) base::LogError("join_failed", entered.error());
+  });
+}
+
+Result<void> MakeWorkDatabase(const std::string& url) {
+  sql::OpenOptions options;
+  options.access = sql::Access::kCreate;
+  options.mode = 0660;
+  TRY_ASSIGN(const auto database, sql::Open(url, options));
+  return sql::CreateSchema(*database, sql::Schema::kWork);
+}
+
+Result<void> MakeVault(const std::string& url, const Kek& kek, const std::string& node) {
+  sql::OpenOptions options = WritingOptions(node);
+  options.access = sql::Access::kCreate;
   const VaultRow vault{BootName(), 1, base::WallMicros()};
   {
-    TRY_ASSIGN(const auto database, sql::Open(url, {}));
-    TRY(FillVault(*database, kek, vault));
+    TRY_ASSIGN(const auto database, sql::Open(url, options));
+    TRY(sql::CreateSchema(*database, sql::Schema::kVault,
+                          [&](sql::Database& inside) { return FillVault(inside, kek, vault, node); }));
   }
-  return RecordInit(url, vault);
+  TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
+  return BeginLog(std::move(database), vault, node, "init", {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}});
+}
+
+// A server's database is somebody else's to make, and is only filled; what of a vault is in it already is not ours.
+Outcome MakeServerVault(const std::string& url, const Kek& kek, const std::string& node) {
+  const auto made = MakeVault(url, kek, node);
+  if (made) return {};
+  if (made.error().code() != Code::kAlreadyExists) return Problem("cannot make the vault database: " + made.error().Message());
+  return Problem("the vault database holds a vault already: name an empty one");
+}
+
+Outcome MakeFileVault(const std::string& home, const Kek& kek, const std::string& node, Made& made) {
+  const std::string path = home + "/vault.db";
+  made.AddDatabase(path);
+  const auto vault = MakeVault("sqlite:" + path, kek, node);
+  if (!vault) return Problem("cannot make " + path + ": " + vault.error().Message());
+  return {};
+}
+
+// MakeRest is what every home has beside its KEKs and its vault; it returns the node's id.
+std::expected<std::string, VaultProblem> MakeRest(const std::string& home, Made& made) {
+  made.Add(home + "/node");
+  auto node = MakeNodeId(home);
+  if (!node) return Problem("cannot make " + home + "/node: " + node.error().Message());
+  made.AddDatabase(home + "/strongroom.db");
+  const auto work = MakeWorkDatabase("sqlite:" + home + "/strongroom.db");
+  if (!work) return Problem("cannot make " + home + "/strongroom.db: " + work.error().Message());
+  return std::move(*node);
+}
+
+// Last, because a home is a home by this file: what was interrupted before it is not mistaken for one.
+Outcome WriteConfig(const std::string& home, const std::string& vault_database) {
+  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database);
+  if (const auto written = base::WriteFileAtomic(home + "/strongroom.toml", text, 0640); !written) {
+    return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
+  }
+  return {};
+}
+
+// The configuration is read by more users than vaultd's, and a command line by everybody.
+Outcome CheckUrl(const std::string& url) {
+  if (!url.starts_with("odbc:")) return Problem("--vault-database takes \"odbc:Driver=...;Server=...;Database=...;Uid=...\"");
+  if (!sql::HoldsPassword(url)) return {};
+  return Problem("--vault-database with a password in it: leave it out, and name a file (0600) that libpq reads it from: "
+                 "pqopt={passfile=/etc/strongroom/pgpass}");
 }
 
 }  // namespace
 
-std::expected<std::string, VaultProblem> InitVault(const std::string& home) {
+std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database) {
+  if (!vault_database.empty()) {
+    if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
+  }
   if (const auto fresh = RefuseOldHome(home); !fresh) return std::unexpected(fresh.error());
   Made made;
   const auto there = MakeHome(home, made);
   if (!there) return there;
   const auto kek = MakeKek(home, made);
   if (!kek) return std::unexpected(kek.error());
-  made.AddDatabase(home + "/vault.db");
-  if (const auto vault = MakeVault(home + "/vault.db", *kek); !vault) {
-    return Problem("cannot make " + home + "/vault.db: " + vault.error().Message());
-  }
-  made.AddDatabase(home + "/strongroom.db");
-  const auto work = MakeDatabase("sqlite:" + home + "/strongroom.db", sql::Schema::kWork, 0660);
-  if (!work) return Problem("cannot make " + home + "/strongroom.db: " + work.error().Message());
-  // Last, because a home is a home by this file: what was interrupted before it is not mistaken for one.
-  const std::string text = base::DefaultConfigText(base::UserName(geteuid()));
-  if (const auto written = base::WriteFileAtomic(home + "/strongroom.toml", text, 0640); !written) {
-    return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
-  }
+  const auto node = MakeRest(home, made);
+  if (!node) return std::unexpected(node.error());
+  const auto vault = vault_database.empty() ? MakeFileVault(home, *kek, *node, made) : MakeServerVault(vault_database, *kek, *node);
+  if (!vault) return std::unexpected(vault.error());
+  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
   made.Keep();
   return *there;
+}
+
+std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database) {
+  if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
+  if (const auto fresh = RefuseOldHome(home); !fresh) return std::unexpected(fresh.error());
+  Made made;
+  if (const auto there = MakeHome(home, made); !there) return there;
+  if (const auto kek = base::CreateDirectory(home + "/kek", 0700); !kek) {
+    return Problem("cannot make " + home + "/kek: " + kek.error().Message());
+  }
+  made.Add(home + "/kek");
+  const auto node = MakeRest(home, made);
+  if (!node) return std::unexpected(node.error());
+  if (const auto entered = EnterVault(vault_database, *node); !entered) {
+    return Problem("cannot join the vault in that database: " + entered.error().Message());
+  }
+  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
+  made.Keep();
+  return *node;
 }
 
 }  // namespace strongroom::vault

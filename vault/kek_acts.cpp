@@ -32,6 +32,15 @@ Result<void> CheckCensus(Store& store, const VaultKeys& keys) {
   return {};
 }
 
+// CheckNodes demands that each node which shares this vault holds the version: it could open nothing that is rewrapped.
+Result<void> CheckNodes(const OpenVault& vault, Store& store, std::int64_t version) {
+  if (vault.nodes == nullptr) return {};
+  TRY_ASSIGN(const std::vector<std::string> lacking, store.NodesWithout(version));
+  const bool others = std::ranges::any_of(lacking, [&vault](const std::string& node) { return node != vault.node_id; });
+  if (others) return Refuse(Refusal::kNodeLacksKek);
+  return {};
+}
+
 // An act on one version. What is put in force once the record is durable is what Decide left in `next`.
 class KekAct : public Act {
  public:
@@ -153,6 +162,7 @@ Result<void> ActivateKek::Move(Store& store, base::Micros now, audit::Draft& rec
   if (!Cipher::Equal(value, row.check_value)) return Refuse(Refusal::kKekMissing);
   TRY(CheckProtectors(vault_, row.version, **kek, next_->wrap_version));
   TRY(RecoverySets(vault_.vault_id, *next_, store).CheckSealed(row.version));
+  TRY(CheckNodes(vault_, store, row.version));
   TRY(CheckWraps(store, *next_));
   TRY(store.MoveKek(next_->wrap_version, kKekActive, kKekRetiring, now));
   TRY(store.MoveKek(row.version, kKekPrepared, kKekActive, now));
@@ -218,6 +228,11 @@ Result<KekRow> FindKek(Store& store, std::int64_t version) {
     if (row.version == version) return std::move(row);
   }
   return Refuse(Refusal::kKekMoveForbidden);
+}
+
+void EraseKekFile(const OpenVault& vault, std::int64_t version) {
+  const std::string path = FileOf(vault, version);
+  if (const auto erased = KekFile::Erase(path); !erased) base::LogError("kek_file_failed", erased.error(), {{"path", path}});
 }
 
 Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys) {

@@ -16,6 +16,7 @@ constexpr base::Micros kMostGrace = 366 * base::kMicrosPerDay;
 
 class RotateKey final : public Act {
  public:
+  bool fenced() const override { return true; }
   RotateKey(OpenVault& vault, RotateKeyRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
@@ -97,6 +98,7 @@ const KeyMove* FindMove(std::string_view word) {
 
 class MoveKey final : public Act {
  public:
+  bool fenced() const override { return true; }
   MoveKey(OpenVault& vault, MoveRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }

@@ -30,14 +30,18 @@ int main(int argc, char** argv) {
   if (const auto arena = strongroom::vault::Arena::Open(); !arena) return Refuse(arena.error().Message());
   std::string home;
   bool foreground = true;
-  bool init = false;
+  bool init = false, join = false;
   strongroom::vault::CeremonyCommand ceremony;
+  std::string vault_database;
   CLI::App app("Holds the keys of a Strongroom home and releases them on its Unix socket.", "vaultd");
   app.set_version_flag("--version", "vaultd " STRONGROOM_VERSION);
   app.add_option("--home", home, "the home directory (STRONGROOM_HOME, else /var/lib/strongroom)");
   app.add_flag("--foreground", foreground, "stay in the foreground, as vaultd always does");
   app.add_flag("--init", init, "make a new home and exit; keytool init runs this");
   strongroom::vault::AddCeremonyFlags(app, ceremony);
+  app.add_flag("--join", join, "make a home that serves an existing vault too, and exit; keytool node join runs this");
+  app.add_option("--vault-database", vault_database,
+                 "with --init an empty PostgreSQL database in place of vault.db, with --join the vault's");
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
@@ -46,8 +50,8 @@ int main(int argc, char** argv) {
     return strongroom::base::RefuseUsage(strongroom::base::CommandOf(app), error.what());
   }
   home = strongroom::base::FindHome(home);
-  if (init) {
-    const auto made = strongroom::vault::InitVault(home);
+  if (init || join) {
+    const auto made = init ? strongroom::vault::InitVault(home, vault_database) : strongroom::vault::JoinVault(home, vault_database);
     if (!made) return Refuse(made.error().text);
     if (!made->empty()) std::printf("%s\n", made->c_str());
     return 0;

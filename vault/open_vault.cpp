@@ -11,10 +11,15 @@
 #include "vault/cipher.h"
 #include "vault/kek_directory.h"
 #include "vault/load_keys.h"
+#include "vault/node_id.h"
 #include "vault/store.h"
 
 namespace strongroom::vault {
 namespace {
+
+constexpr std::string_view kSqlite = "sqlite:";
+
+bool IsInFile(const base::Config& config) { return config.vault.database.starts_with(kSqlite); }
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
@@ -33,18 +38,59 @@ OrProblem<std::unique_ptr<sql::Database>> OpenDatabase(const base::Config& confi
 
 // The trail keeps the name it began with: a host that is renamed, or a container with a new name each time, does not
 // start another log inside the same chain.
-std::string KnownLogName(Store& store, std::string_view vault_id) {
+std::string KnownLogName(Store& store, std::string_view vault_id, std::string_view node) {
   const auto bytes = store.FirstRecord();
   if (bytes && *bytes) {
     const auto entry = audit::Parse(**bytes);
     if (entry && entry->place.log.starts_with(vault_id)) return entry->place.log;
   }
-  return LogName(vault_id);
+  return LogName(vault_id, node);
+}
+
+// FindNode is this home's node id. A vault in a file is this home's alone, whatever became of the file that says so; a home
+// that shares a database with others must have joined them.
+OrProblem<std::string> FindNode(const base::Config& config) {
+  auto node = ReadNodeId(config.home);
+  if (node) return std::move(*node);
+  const std::string path = config.home + "/node";
+  const bool missing = node.error().code() == Code::kNotFound;
+  if (!missing) return Problem(path + " was refused: " + node.error().Message());
+  if (!IsInFile(config)) return Problem(path + " is missing: put it back from your backup; it names this home's log in the trail");
+  node = MakeNodeId(config.home);
+  if (!node) return Problem("cannot make " + path + ": " + node.error().Message());
+  return std::move(*node);
+}
+
+OrProblem<void> CheckNode(const base::Config& config, const std::string& node, Store& store) {
+  const auto nodes = store.ListNodes();
+  if (!nodes) return Problem(DatabaseName(config) + " cannot be read: " + nodes.error().Message());
+  for (const NodeRow& row : *nodes) {
+    if (row.node_id == node && row.status == kNodeMember) return {};
+    if (row.node_id == node && row.status == kNodeJoining) {
+      return Problem("node " + node + " is not a member yet: an admin on one that serves runs 'keytool node confirm " + node + "'");
+    }
+    if (row.node_id == node) return Problem("node " + node + " is " + row.status + " in " + DatabaseName(config));
+  }
+  if (!IsInFile(config)) return Problem("node " + node + " of this home is not registered in " + DatabaseName(config));
+  const auto entered = store.InsertNode(ThisNode(node, kNodeMember));
+  if (!entered) return Problem(DatabaseName(config) + " cannot be written: " + entered.error().Message());
+  return {};
+}
+
+// EnterNode takes this node's lease; the trail's writer keeps it.
+Result<void> EnterNode(OpenVault& vault, sql::Database& database, const std::string& boot, audit::LogWriter::Options& keeping) {
+  if (IsInFile(vault.config)) {
+    vault.lease.HoldForGood();
+    return {};
+  }
+  vault.nodes = std::make_unique<Nodes>(vault, boot);
+  keeping.tick = [&nodes = *vault.nodes](sql::Database* open) { return nodes.Tick(open); };
+  return vault.nodes->Enter(database);
 }
 
 // A vault whose KEK is not there opens sealed: its trail, its lists and its status are at hand, and unseal brings the rest.
 // A KEK that is there and wrong is another matter: somebody has to look at it first.
-OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store& store) {
+OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const std::string& node, Store& store) {
   const auto row = store.FindVault();
   if (!row) return Problem(DatabaseName(config) + " cannot be read: " + row.error().Message());
   if (const auto tidied = KekDirectory(config.vault.kek_path).Tidy(); !tidied) {
@@ -52,7 +98,7 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store
   }
   auto keys = LoadKeys(config, store, row->vault_id);
   if (!keys && !keys.error().missing) return Problem(keys.error().text);
-  auto vault = std::make_unique<OpenVault>(config, row->vault_id);
+  auto vault = std::make_unique<OpenVault>(config, row->vault_id, node);
   if (keys) vault->held.Put(std::move(*keys));
   else base::Log(base::Level::kWarning, "sealed", {{"why", keys.error().text}});
   vault->epoch.Publish(row->epoch);
@@ -62,10 +108,8 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, Store
 }  // namespace
 
 std::string DatabaseName(const base::Config& config) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  const std::string& url = config.vault.database;
   // What follows "odbc:" may hold a password.
-  return url.starts_with(kSqlite) ? url.substr(kSqlite.size()) : std::string("the vault database");
+  return IsInFile(config) ? config.vault.database.substr(kSqlite.size()) : std::string("the vault database");
 }
 
 Result<std::shared_ptr<const VaultKeys>> OpenVault::Keys() const {
@@ -89,24 +133,44 @@ void KeptEpoch::OnChange(std::function<void(std::int64_t)> handler) {
   handler_ = std::move(handler);
 }
 
-Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config) {
+Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config, const std::string& node) {
   sql::OpenOptions reading;
+  reading.node = node;
   reading.access = sql::Access::kReadOnly;
   reading.busy_ms = 100;  // facts are read on the thread that serves everybody
   return sql::Open(config.vault.database, reading);
 }
 
-OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
+sql::OpenOptions WritingOptions(const std::string& node) {
   sql::OpenOptions writing;
   writing.checkpoint_elsewhere = true;
   writing.erase_freed = true;  // a destroyed key's DEK
+  writing.durable = true;
+  writing.node = node;
+  return writing;
+}
+
+NodeRow ThisNode(const std::string& node, std::string_view status) {
+  NodeRow row;
+  row.node_id = node;
+  row.host = base::HostName();
+  row.status = status;
+  row.seen_at = base::WallMicros();
+  return row;
+}
+
+OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
+  const auto node = FindNode(config);
+  if (!node) return std::unexpected(node.error());
+  const sql::OpenOptions writing = WritingOptions(*node);
   auto writer = OpenDatabase(config, writing);
   if (!writer) return std::unexpected(writer.error());
   if (const auto schema = sql::CheckSchema(**writer, sql::Schema::kVault); !schema) {
     return Problem(DatabaseName(config) + " is refused: " + schema.error().Message());
   }
   Store store(**writer);
-  auto vault = Assemble(config, store);
+  if (const auto member = CheckNode(config, *node, store); !member) return std::unexpected(member.error());
+  auto vault = Assemble(config, *node, store);
   if (!vault) return vault;
   auto quarantine = Quarantine::Open(config.home + "/" + std::string(kQuarantineFile), (*vault)->vault_id);
   if (!quarantine) return std::unexpected(quarantine.error());
@@ -121,13 +185,22 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   if (const auto read = (*vault)->releases.ReadBack(store); !read) {
     return Problem("the trail in " + DatabaseName(config) + " cannot be read: " + read.error().Message());
   }
-  auto checkpointer = OpenDatabase(config, writing);
-  if (!checkpointer) return std::unexpected(checkpointer.error());
-  auto reader = OpenReader(config);
+  std::unique_ptr<sql::Database> checkpointer;
+  if (IsInFile(config)) {
+    auto opened = OpenDatabase(config, writing);
+    if (!opened) return std::unexpected(opened.error());
+    checkpointer = std::move(*opened);
+  }
+  auto reader = OpenReader(config, *node);
   if (!reader) return Problem("cannot open " + DatabaseName(config) + ": " + reader.error().Message());
   (*vault)->reader = std::move(*reader);
-  const std::string name = KnownLogName(store, (*vault)->vault_id);
-  auto log = audit::LogWriter::Start(std::move(*writer), std::move(*checkpointer), name, BootName(), {});
+  const std::string name = KnownLogName(store, (*vault)->vault_id, *node);
+  const std::string boot = BootName();
+  audit::LogWriter::Options keeping;
+  if (const auto entered = EnterNode(**vault, **writer, boot, keeping); !entered) {
+    return Problem("node " + *node + " cannot serve " + DatabaseName(config) + ": " + entered.error().Message());
+  }
+  auto log = audit::LogWriter::Start(std::move(*writer), std::move(checkpointer), name, boot, std::move(keeping));
   if (!log) return Problem("the trail in " + DatabaseName(config) + " cannot be continued: " + log.error().Message());
   (*vault)->log = std::move(*log);
   return vault;
@@ -155,13 +228,15 @@ audit::Actor ActorOf(const Peer& peer, std::string_view role) {
   return actor;
 }
 
-std::string LogName(std::string_view vault_id) {
+std::string LogName(std::string_view vault_id, std::string_view node) {
   std::string name(vault_id);
   name += '/';
   for (const char c : base::HostName().substr(0, 64)) {
     const bool plain = c > 0x20 && c < 0x7f && c != '"' && c != '\\';
     name += plain ? c : '_';
   }
+  name += '/';
+  name += node;
   return name;
 }
 

@@ -13,11 +13,14 @@
 #include "base/config.h"
 #include "sql/database.h"
 #include "vault/anteroom.h"
+#include "vault/lease.h"
+#include "vault/nodes.h"
 #include "vault/proofs.h"
 #include "vault/quarantine.h"
 #include "vault/releases.h"
 #include "vault/service.h"
 #include "vault/stops.h"
+#include "vault/store.h"
 #include "vault/vault_keys.h"
 
 namespace strongroom::vault {
@@ -52,7 +55,8 @@ struct Rewrapper {
 };
 
 struct OpenVault {
-  OpenVault(base::Config vault_config, std::string id) : config(std::move(vault_config)), vault_id(std::move(id)) {}
+  OpenVault(base::Config vault_config, std::string id, std::string node)
+      : config(std::move(vault_config)), vault_id(std::move(id)), node_id(std::move(node)) {}
 
   // Keys refuses with kSealed where no KEK is in memory: nothing then opens.
   Result<std::shared_ptr<const VaultKeys>> Keys() const;
@@ -60,15 +64,18 @@ struct OpenVault {
 
   const base::Config config;
   const std::string vault_id;
+  const std::string node_id;  // this home's (vault/node_id.h)
   HeldKeys held;  // put by the writer's thread alone
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
   std::unique_ptr<Stops> stops;            // there from LoadVault on
   std::unique_ptr<Quarantine> quarantine;  // as well
+  Lease lease;
   Rewrapper rewrapper;
   Proofs proofs{*this};                   // the writer's thread alone
   Releases releases{config.vault};        // the same, but for what it denied
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
+  std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
   Anteroom anteroom;                      // last: what is in it goes on to the log
 };
@@ -80,13 +87,17 @@ std::expected<std::unique_ptr<OpenVault>, VaultProblem> LoadVault(const base::Co
 std::string DatabaseName(const base::Config& config);
 
 // OpenReader opens the connection that answers questions.
-Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config);
+Result<std::unique_ptr<sql::Database>> OpenReader(const base::Config& config, const std::string& node);
+// WritingOptions is how the connections that write the trail are opened.
+sql::OpenOptions WritingOptions(const std::string& node);
+// ThisNode is a node's row as this process enters it.
+NodeRow ThisNode(const std::string& node, std::string_view status);
 
 // SystemActor is this process as an actor in the trail; ActorOf is a peer, under the role that allowed its act.
 audit::Actor SystemActor();
 audit::Actor ActorOf(const Peer& peer, std::string_view role);
-// LogName is the trail's id in a new vault: vault id and node, a plain name. BootName is 32 random hexadecimal digits.
-std::string LogName(std::string_view vault_id);
+// LogName is the id of a node's new log: vault id, host and node id, a plain name. BootName is 32 random hexadecimal digits.
+std::string LogName(std::string_view vault_id, std::string_view node);
 std::string BootName();
 
 }  // namespace strongroom::vault

@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 35> kOperations{{
+constexpr std::array<OperationRow, 38> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -48,6 +48,9 @@ constexpr std::array<OperationRow, 35> kOperations{{
     {Operation::kRemoveProtector, "remove_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeRemoveProtector,
      &RemovesProtector},
     {Operation::kUnsealWith, "unseal", kAdmin, kWhileSealed, kKey, Runs::kCeremony, &MakeUnsealWith},
+    {Operation::kListNodes, "list_nodes", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ListNodes},
+    {Operation::kConfirmNode, "confirm_node", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeConfirmNode},
+    {Operation::kRemoveNode, "remove_node", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeRemoveNode},
     {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
     {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},
     {Operation::kFinishRestore, "finish_restore", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeFinishRestore},

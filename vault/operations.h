@@ -44,6 +44,8 @@ class Act {
   // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable. On the
   // writer's thread, before any other act decides; also where Decide has not run.
   virtual void Undo() {}
+  // fenced: it is answered once no vaultd releases what it stopped, with a StoppedAnswer in place of Answer's.
+  virtual bool fenced() const { return false; }
   // new_epoch is set by a Decide that moved the epoch, and stops by one that also stopped keys.
   std::optional<std::int64_t> new_epoch;
   std::vector<Stop> stops;
@@ -82,9 +84,11 @@ const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
-// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp.
+// kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
+// node_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> GetRates(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListKeys(OpenVault& vault, Store& store, ByteView body);
@@ -125,5 +129,7 @@ MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<Secr
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);
 std::optional<SensitiveAct> RemovesProtector(ByteView body);
 std::optional<SensitiveAct> LeavesTwoPeople(ByteView body);
+MadeAct MakeConfirmNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRemoveNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 }  // namespace strongroom::vault

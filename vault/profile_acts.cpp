@@ -83,6 +83,7 @@ Result<void> SetProfile::Decide(Store& store, base::Micros now, audit::Draft& re
 
 class MoveProfile final : public Act {
  public:
+  bool fenced() const override { return true; }
   MoveProfile(OpenVault& vault, MoveRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }

@@ -125,6 +125,11 @@ void Walk(auto& walk, Is<ListAnswer> auto& m) {
   walk.Many(m.rows);
   walk(m.next);
 }
+void Walk(auto& walk, Is<NodeRequest> auto& m) { walk(m.node_id, m.reason); }
+void Walk(auto& walk, Is<StoppedAnswer> auto& m) {
+  walk(m.took);
+  walk.Many(m.unheard);
+}
 void Walk(auto& walk, Is<ProbeAnswer> auto& m) { walk(m.key_ref, m.provider, m.origin, m.seq); }
 
 void Writing::One(const ProfileFields& fields) { Walk(*this, fields); }
@@ -237,6 +242,8 @@ STRONGROOM_CODEC(VerdictRequest)
 STRONGROOM_CODEC(RequireRequest)
 STRONGROOM_CODEC(ListRequest)
 STRONGROOM_CODEC(ListAnswer)
+STRONGROOM_CODEC(NodeRequest)
+STRONGROOM_CODEC(StoppedAnswer)
 STRONGROOM_CODEC(ProbeAnswer)
 #undef STRONGROOM_CODEC
 

@@ -73,6 +73,9 @@ enum class Operation : std::uint8_t {
   kDenyAct = 62,
   kListApprovals = 63,
   kRequireTwoPeople = 64,  // on or off
+  kListNodes = 70,
+  kConfirmNode = 71,  // JOINING → MEMBER
+  kRemoveNode = 72,   // MEMBER → REMOVED
 };
 
 // Refusal is every reason vaultd can give, as a row of one table: the number crosses the socket, both ends hold the
@@ -149,8 +152,11 @@ enum class Refusal : std::uint16_t {
   kApprovalClosed,
   kApprovalExpired,
   kApprovalTampered,
+  kLeaseOver,
+  kNodeUnknown,
+  kNodeLacksKek,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kApprovalTampered);
+inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kNodeLacksKek);
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").
@@ -350,6 +356,22 @@ struct RequireRequest {
   std::string reason;
   Bytes Encode() const;
   static Result<RequireRequest> Decode(ByteView body);
+};
+
+// StoppedAnswer: how long it took until no vaultd could release what the act has stopped, and the nodes that had not
+// acknowledged it when their leases had certainly run out ("NODE_ID (HOST)").
+struct StoppedAnswer {
+  std::int64_t took = 0;
+  std::vector<std::string> unheard;
+  Bytes Encode() const;
+  static Result<StoppedAnswer> Decode(ByteView body);
+};
+
+// NodeRequest names a node by its id. The answer to ListNodes is one text field, a JSON array.
+struct NodeRequest {
+  std::string node_id, reason;
+  Bytes Encode() const;
+  static Result<NodeRequest> Decode(ByteView body);
 };
 
 // ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,

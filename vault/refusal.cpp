@@ -187,6 +187,14 @@ constexpr std::array<Row, kRefusals> kTable = {{
      "nothing was decided: this approval was not given and used within a day; have the act proposed again"},
     {Refusal::kApprovalTampered, "APPROVAL_TAMPERED", Code::kCorrupt,
      "nothing was done: the approval, or the row that says whether two people are demanded, was changed outside vaultd"},
+    {Refusal::kLeaseOver, "LEASE_OVER", Code::kUnavailable,
+     "key withheld: this vaultd has not been in touch with the vault database for longer than its lease, so that it may have "
+     "missed a revocation, or it was stopped meanwhile; ask again in a moment, and look at its log"},
+    {Refusal::kNodeUnknown, "NODE_UNKNOWN", Code::kNotFound,
+     "nothing was done: there is no such node in the state for that; 'keytool node list' shows what there is"},
+    {Refusal::kNodeLacksKek, "NODE_LACKS_KEK", Code::kRefused,
+     "nothing was done: a node does not hold the new KEK version yet, and could open no key under it; copy the file of that version "
+     "into its kek/ (0600), or take it out of the vault ('keytool node remove'); then 'keytool kek rotate' goes on"},
 }};
 
 constexpr bool InOrder() {

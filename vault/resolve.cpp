@@ -14,17 +14,20 @@ constexpr std::size_t kMostRequestId = 36 * 4, kMostCustomer = 10 * 4, kMostProf
 // Far above what a worker counts (PROTOCOL.md): this only keeps rubbish out of the trail.
 constexpr std::int64_t kMostAttempts = 1'000'000;
 
-// Decided is a key as it was proved, the record that stands for it, and the epoch at which both were true.
+// Decided is a key as it was proved, the record that stands for it, and when and at which epoch both were true.
 struct Decided {
   std::shared_ptr<const ProvenKey> key;
   std::shared_ptr<const audit::Draft> record;
   std::int64_t epoch = 0;
+  base::Micros at = 0;  // MonoMicros
 };
 
 // OpenAt opens the key unless an act was acknowledged since it was decided: that act may have been its revoke. Whoever
 // asks again is told by the rows as they are then. A key that was proved a moment ago and does not open has a damaged
 // payload.
 std::expected<SecretValue, Refusal> OpenAt(const OpenVault& vault, const Decided& decided) {
+  // The lease first: one that was renewed since then was renewed behind the epoch it acknowledges.
+  if (!vault.lease.Holds(decided.at)) return std::unexpected(Refusal::kLeaseOver);
   if (vault.epoch.value() != decided.epoch) return std::unexpected(Refusal::kBusy);
   if (vault.sealed()) return std::unexpected(Refusal::kSealed);
   if (vault.quarantine->in_force()) return std::unexpected(Refusal::kQuarantined);
@@ -68,8 +71,8 @@ void NoteKey(const KeyRow& row, audit::Draft& record) {
 }
 
 // Keep is called on the writer's thread, which is also the one that publishes epochs: none moves while it decides.
-Decided Keep(const OpenVault& vault, std::shared_ptr<const ProvenKey> key, const audit::Draft& record) {
-  return {std::move(key), std::make_shared<const audit::Draft>(record), vault.epoch.value()};
+Decided Keep(const OpenVault& vault, std::shared_ptr<const ProvenKey> key, const audit::Draft& record, base::Micros began) {
+  return {std::move(key), std::make_shared<const audit::Draft>(record), vault.epoch.value(), began};
 }
 
 class Resolve final : public Act {
@@ -120,6 +123,8 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
                       IsText(request_.profile_ref, kMostProfileRef) && request_.attempt >= 1 &&
                       request_.attempt <= kMostAttempts;
   if (!formed) return Refuse(Refusal::kFieldInvalid);
+  const base::Micros began = base::MonoMicros();
+  if (!vault_.lease.Holds(began)) return Refuse(Refusal::kLeaseOver);
   TRY_ASSIGN(const auto profile, FindProfile(store, record));
   TRY_ASSIGN(auto key, FindKey(store, *profile->row().key_ref));
   NoteKey(key->row(), record);
@@ -131,7 +136,7 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
   if (!profile->origin().is_https()) return Refuse(Refusal::kOriginNotTls);
   TRY(Take(store, record));
-  decided_ = Keep(vault_, std::move(key), record);
+  decided_ = Keep(vault_, std::move(key), record, began);
   return {};
 }
 
@@ -174,6 +179,8 @@ class Probe final : public Act {
 
 Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record) {
   record.key_ref = key_ref_;
+  const base::Micros began = base::MonoMicros();
+  if (!vault_.lease.Holds(began)) return Refuse(Refusal::kLeaseOver);
   TRY_ASSIGN(ProvenKey key, ProvenKey::Find(vault_, store, key_ref_));
   NoteKey(key.row(), record);
   record.customer = key.row().customer;
@@ -186,7 +193,7 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   } else if (key.state() != KeyState::kSuspended) {
     TRY(key.CheckState(now));
   }
-  decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), record);
+  decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), record, began);
   return {};
 }
 

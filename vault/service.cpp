@@ -15,7 +15,7 @@ namespace {
 // `reason` is the refusal's name ("KEY_REVOKED") where the outcome is not ok.
 void MarkRefused(audit::Draft& record, Refusal refusal) {
   using enum Refusal;
-  const bool our_fault = refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
+  const bool our_fault = refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
                          refusal == kSealed || refusal == kBusy ||
                          refusal == kDatabaseOlder || refusal == kQuarantined;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;
@@ -41,7 +41,7 @@ void RefuseOnRecord(OpenVault& vault, std::uint64_t turn, audit::Draft record, R
 }
 
 // Hearing is one act on its way through the trail's writer, shared by the two halves of its job.
-struct Hearing {
+struct Hearing : std::enable_shared_from_this<Hearing> {
   Hearing(OpenVault& open, const OperationRow& row, std::unique_ptr<Act> asked, audit::Draft draft, Done answer)
       : vault(open), operation(row), act(std::move(asked)), record(std::move(draft)), alone(row.runs != Runs::kGrouped),
         done(std::move(answer)) {}
@@ -52,6 +52,7 @@ struct Hearing {
   const bool alone;
   std::optional<Bytes> digest;  // of an act that needs two people where they are demanded, and what it does
   std::string deed;
+  const base::Micros begun = base::MonoMicros();
   Done done;
   std::optional<Refusal> refusal;
 
@@ -59,6 +60,7 @@ struct Hearing {
   void Finish(const Result<audit::Receipt>& receipt);
 
  private:
+  void AnswerFenced();
   Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
   Result<void> DecideByTwo(Store& store, base::Micros now, audit::Draft& draft);
   void ForgetOutcome() {
@@ -75,6 +77,7 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   ForgetOutcome();
   Stops& stops = *vault.stops;
   if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  if (alone) TRY(store.LockVault());
   auto decided = digest ? DecideByTwo(store, now, draft) : act->Decide(store, now, draft);
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
@@ -130,13 +133,28 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
     return done(Refuse(Refusal::kTrailUnavailable));
   }
   if (act->new_epoch) {
+    // Another node's act came in between, and may have stopped keys too.
+    if (*act->new_epoch != vault.epoch.value() + 1) vault.epoch.Doubt();
     const auto noted = vault.stops->Note(*act->new_epoch, act->stops, act->two_people);
     vault.epoch.Publish(*act->new_epoch);
     if (!noted) return done(Refuse(Refusal::kStopsUnavailable));
   }
   if (refusal) return done(Refuse(*refusal));
   if (const auto effect = act->Effect(); !effect) return done(Refuse(AsRefusal(effect.error())));
+  if (act->fenced()) return AnswerFenced();
   done(act->Answer(*receipt));
+}
+
+void Hearing::AnswerFenced() {
+  const auto answer = [self = shared_from_this()](Result<std::vector<std::string>> unheard) {
+    if (!unheard) return self->done(std::unexpected(unheard.error()));
+    StoppedAnswer stopped;
+    stopped.took = base::MonoMicros() - self->begun;
+    stopped.unheard = std::move(*unheard);
+    self->done(Reply(stopped.Encode()));
+  };
+  if (vault.nodes == nullptr) return answer(std::vector<std::string>());
+  vault.nodes->Fence(*act->new_epoch, answer);
 }
 
 void RunAct(const std::shared_ptr<Hearing>& hearing) {
@@ -185,7 +203,7 @@ Result<Reply> AnswerFact(OpenVault& vault, FactHandler handler, ByteView body) {
   auto answer = handler(vault, store, body);
   // A connection that broke does not mend by itself: ask once more on a new one.
   if (!answer && answer.error().refusal() == 0 && answer.error().code() == Code::kUnavailable) {
-    auto reader = OpenReader(vault.config);
+    auto reader = OpenReader(vault.config, vault.node_id);
     if (!reader) return Refuse(AsRefusal(reader.error()));
     vault.reader = std::move(*reader);
     Store again(*vault.reader);
@@ -239,7 +257,14 @@ Service::~Service() {
   record.action = "vaultd_stop";
   record.actor = SystemActor();
   record.epoch = epoch();
-  const auto receipt = state_->vault->log->Append(std::move(record));
+  std::function<void(sql::Database&)> leave;
+  if (state_->vault->nodes != nullptr) {
+    leave = [&nodes = *state_->vault->nodes](sql::Database& database) {
+      Store store(database);
+      if (const auto left = nodes.Leave(store); !left) base::LogError("lease_not_left", left.error());
+    };
+  }
+  const auto receipt = state_->vault->log->Append(std::move(record), leave);
   if (!receipt) base::LogError("vaultd_stop_not_recorded", receipt.error());
   // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
   // pages, such as the DEK of a key that was destroyed.

@@ -129,12 +129,14 @@ std::size_t Stops::keys() const {
 namespace {
 
 // A row that was edited to look stopped would otherwise bind its key to that for good, restored or not.
-Result<void> FindUnnoted(const OpenVault& vault, Store& store, KeyState state, std::vector<Stop>& found) {
+Result<void> FindUnnoted(const OpenVault& vault, Store& store, base::Micros since, std::vector<Stop>& found) {
   std::string after;
   while (true) {
-    TRY_ASSIGN(const std::vector<KeyRow> rows, store.ListKeys("", StateName(state), after, kPage));
+    TRY_ASSIGN(const std::vector<KeyRow> rows, store.KeysChanged(since, after, kPage));
     for (const KeyRow& row : rows) {
-      const Stop stop{row.key_ref, row.row_version, state};
+      const auto state = ParseState(row.status);
+      if (!state) continue;
+      const Stop stop{row.key_ref, row.row_version, *state};
       // A stop that is noted at this version, or at a later one, says as much.
       if (vault.stops->VersionOf(stop.key_ref) >= stop.row_version || !IsRecordable(stop)) continue;
       if (IsDestroyed(row) || ProvenKey::Prove(vault, row)) found.push_back(stop);
@@ -146,7 +148,7 @@ Result<void> FindUnnoted(const OpenVault& vault, Store& store, KeyState state, s
 
 }  // namespace
 
-Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch) {
+Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch, base::Micros since) {
   if (epoch < vault.stops->epoch()) {
     if (!vault.stops->older()) {
       base::Log(base::Level::kError, "database_older", {{"epoch", epoch}, {"epoch_noted", vault.stops->epoch()}});
@@ -155,10 +157,7 @@ Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch) {
     return {};
   }
   std::vector<Stop> found;
-  for (const KeyState state : {KeyState::kRotated, KeyState::kSuspended, KeyState::kRevoked, KeyState::kCompromised,
-                               KeyState::kDestroyed}) {
-    TRY(FindUnnoted(vault, store, state, found));
-  }
+  TRY(FindUnnoted(vault, store, since, found));
   // Yes is believed without a proof; no is not carried over: who said it is told by the file, or by nobody.
   TRY_ASSIGN(const std::optional<SwitchRow> demand, store.FindSwitch());
   std::optional<bool> two_people;

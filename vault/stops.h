@@ -22,6 +22,7 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -94,7 +95,8 @@ class Stops {
 };
 
 // CatchUp compares the database with the file: one that is older is marked as such; what it has stopped and the file lacks
-// is noted, where its row proves or is destroyed.
-Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch);
+// is noted, where its row proves or is destroyed. `since` leaves out what changed before that (vault time).
+Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch,
+                     base::Micros since = std::numeric_limits<base::Micros>::min());
 
 }  // namespace strongroom::vault

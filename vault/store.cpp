@@ -19,6 +19,12 @@ Result<void> Store::InsertVault(const VaultRow& row) {
   return {};
 }
 
+Result<void> Store::LockVault() {
+  if (database_.engine() == sql::Engine::kSqlite) return {};
+  TRY(database_.Execute("SELECT EPOCH FROM VAULT FOR UPDATE"));
+  return {};
+}
+
 Result<std::int64_t> Store::MoveEpoch() {
   TRY(database_.Execute("UPDATE VAULT SET EPOCH = EPOCH + 1"));
   TRY_ASSIGN(const VaultRow vault, FindVault());

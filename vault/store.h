@@ -112,6 +112,15 @@ struct SwitchRow {
   base::Micros changed_at = 0;
   Bytes mac;
 };
+// NodeRow is one vaultd that serves this vault, as registered. What `boot` holds is its lease (vault/lease.h).
+struct NodeRow {
+  std::string node_id, host;
+  std::string status;  // JOINING, MEMBER, REMOVED
+  std::string boot;
+  std::int64_t renewals = 0, acknowledged_epoch = 0;
+  base::Micros seen_at = 0;
+};
+inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
 class Store {
@@ -123,6 +132,8 @@ class Store {
   // ListKeys is at most `most` rows after the KEY_REF `after`, in its order; an empty customer or status is any.
   Result<std::vector<KeyRow>> ListKeys(std::string_view customer, std::string_view status, std::string_view after,
                                        std::int64_t most);
+  // KeysChanged is a page like it of those whose state is neither PENDING nor ACTIVE and changed at `since` or later.
+  Result<std::vector<KeyRow>> KeysChanged(base::Micros since, std::string_view after, std::int64_t most);
   Result<std::int64_t> NewestVersion(std::string_view customer, std::string_view provider, std::string_view label);
   Result<void> InsertKey(const KeyRow& row);
   // UpdateKey writes what may change of a row, where it still has ROW_VERSION `expected`; kConflict where it has not.
@@ -136,7 +147,7 @@ class Store {
   // CountOutside is the census: every wrap, of keys and of the vault's own secrets, that is not under the ACTIVE version.
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
-  // LastUsed is when the trail last saw the key go out.
+  // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
   Result<void> EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take);
@@ -159,6 +170,9 @@ class Store {
   // The vault itself. FindVault is kCorrupt where there is not exactly one row.
   Result<VaultRow> FindVault();
   Result<void> InsertVault(const VaultRow& row);
+  // LockVault makes the acts of all nodes follow one another: until this transaction ends no other gets past it. (On SQLite
+  // each writing transaction is alone as it is.)
+  Result<void> LockVault();
   // MoveEpoch adds one, and returns the new epoch.
   Result<std::int64_t> MoveEpoch();
   Result<std::vector<KekRow>> ListKeks();
@@ -178,10 +192,25 @@ class Store {
   Result<void> InsertSealedKek(const SealedKekRow& row);
   Result<void> EraseSealedKeks(std::int64_t but_of_set);
   Result<void> EraseSealedKek(std::int64_t kek_version);
-  // FirstRecord is the bytes of the trail's record 0.
+  // FirstRecord is the bytes of record 0 of this node's log.
   Result<std::optional<std::string>> FirstRecord();
   // NewestRecord is the number of its last.
   Result<std::int64_t> NewestRecord();
+
+  // Nodes, by their ids.
+  Result<std::vector<NodeRow>> ListNodes();
+  Result<void> InsertNode(const NodeRow& row);
+  // MoveNode sets STATUS where it was `from`; kConflict where it was not.
+  Result<void> MoveNode(std::string_view node, std::string_view from, std::string_view to);
+  // NoteKek says that a node holds a KEK version; NodesWithout is the members that have not said so.
+  Result<void> NoteKek(std::string_view node, std::int64_t version);
+  Result<std::vector<std::string>> NodesWithout(std::int64_t version);
+  Result<std::map<std::string, std::vector<std::int64_t>>> ListNodeKeks();
+  // Leases (PostgreSQL: vault/lease.h). Each is false where the row is no longer as stated, or the vault's epoch is another
+  // one than `epoch`; an act of another node that is under way is waited for. TakeLease is for a new `boot`.
+  Result<bool> TakeLease(const NodeRow& before, std::string_view boot, std::int64_t epoch, base::Micros now);
+  Result<bool> RenewLease(std::string_view node, std::string_view boot, std::int64_t epoch, base::Micros now);
+  Result<void> LeaveLease(std::string_view node, std::string_view boot);
 
   // Rates. CurrentRates is the newest row of each model and provider that is in force at `now`: by model and provider, at
   // most `most` after the one that `after` names.

@@ -5,6 +5,8 @@
   "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, "           \
   "GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT"
 
+#define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe') ORDER BY AT DESC LIMIT 1"
+
 namespace strongroom::vault {
 namespace {
 
@@ -34,6 +36,15 @@ KeyRow ReadKey(const sql::Statement& row) {
   return key;
 }
 
+Result<std::vector<KeyRow>> ReadKeys(sql::Statement& rows) {
+  std::vector<KeyRow> keys;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows.Next());
+    if (!more) return keys;
+    keys.push_back(ReadKey(rows));
+  }
+}
+
 std::string_view View(const std::string& text) { return text; }
 
 }  // namespace
@@ -53,12 +64,15 @@ Result<std::vector<KeyRow>> Store::ListKeys(std::string_view customer, std::stri
              database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE (?1 = '' OR CUSTOMER = ?1) "
                              "AND (?2 = '' OR STATUS = ?2) AND KEY_REF > ?3 ORDER BY KEY_REF LIMIT ?4",
                              {customer, status, after, most}));
-  std::vector<KeyRow> keys;
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return keys;
-    keys.push_back(ReadKey(*rows));
-  }
+  return ReadKeys(*rows);
+}
+
+Result<std::vector<KeyRow>> Store::KeysChanged(base::Micros since, std::string_view after, std::int64_t most) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE STATE_CHANGED_AT >= ?1 AND KEY_REF > ?2 AND "
+                             "STATUS IN ('ROTATED', 'SUSPENDED', 'REVOKED', 'COMPROMISED', 'DESTROYED') ORDER BY KEY_REF LIMIT ?3",
+                             {since, after, most}));
+  return ReadKeys(*rows);
 }
 
 Result<std::int64_t> Store::NewestVersion(std::string_view customer, std::string_view provider,
@@ -149,9 +163,9 @@ Result<std::int64_t> Store::CountOutside(std::int64_t active) {
 }
 
 Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
   TRY_ASSIGN(sql::Statement * row,
-             database_.QueryOne("SELECT AT FROM AUDIT_LOG WHERE KEY_REF = ?1 AND OUTCOME = 'ok' "
-                                "AND ACTION IN ('resolve', 'probe') ORDER BY AT DESC LIMIT 1",
+             database_.QueryOne(one_log ? sql::Sql("SELECT AT FROM AUDIT_LOG " LAST_USED) : sql::Sql("SELECT AT FROM AUDIT_TRAIL " LAST_USED),
                                 {key_ref}));
   if (row == nullptr) return std::nullopt;
   const base::Micros at = row->Int64(0);

@@ -47,12 +47,22 @@ CREATE TABLE KEK_RECOVERY (
   PRIMARY KEY (SET_NUMBER, KEK_VERSION)
 );
 
+-- The vaultds that serve this vault, each from a home of its own.
 CREATE TABLE NODE (
-  NODE_ID TEXT PRIMARY KEY,
+  NODE_ID TEXT PRIMARY KEY,                     -- 16 hexadecimal digits, random: HOME/node
   HOST TEXT NOT NULL,
-  BOOT TEXT NOT NULL,
+  STATUS TEXT NOT NULL,                         -- JOINING, MEMBER, REMOVED
+  BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
+  RENEWALS INTEGER NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH INTEGER NOT NULL,
-  SEEN_AT INTEGER NOT NULL
+  SEEN_AT INTEGER NOT NULL                      -- the node's clock at its last renewal, for people
+);
+
+-- Which KEK versions a node holds, in its file and in memory.
+CREATE TABLE NODE_KEK (
+  NODE_ID TEXT NOT NULL REFERENCES NODE(NODE_ID),
+  KEK_VERSION INTEGER NOT NULL REFERENCES KEK(KEK_VERSION),
+  PRIMARY KEY (NODE_ID, KEK_VERSION)
 );
 
 CREATE TABLE KEY_VAULT (

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <future>
 
@@ -188,6 +189,38 @@ TEST_CASE("a full disk fails the acts, and room lets them through again") {
     ++stood;
   }
   CheckUnbroken(trail, stood);
+}
+
+TEST_CASE("the tick comes when it is due, behind each act that ran alone, and without a database while that is away") {
+  const Trail trail;
+  std::atomic<int> ticks{0}, without{0};
+  std::atomic<base::Micros> pause{base::kMicrosPerMilli};
+  LogWriter::Options options;
+  options.tick = [&](sql::Database* database) -> Result<base::Micros> {
+    ++ticks;
+    if (database == nullptr) ++without;
+    return base::MonoMicros() + pause;
+  };
+  const auto writer = trail.StartWriter(options, 50);
+  CHECK(Until([&] { return ticks > 3; }));
+  CHECK(without == 0);
+  pause = 3600 * base::kMicrosPerSecond;
+  const auto quiet = [&] {
+    const int before = ticks;
+    return writer->Append(SampleDraft()).has_value() && ticks == before;
+  };
+  CHECK(Until(quiet));
+  const int before = ticks;
+  REQUIRE(writer->Append(SampleDraft(), [](sql::Database&) {}));
+  CHECK(Until([&] { return ticks == before + 1; }));
+  pause = base::kMicrosPerMilli;
+  REQUIRE(writer->Append(SampleDraft(), [](sql::Database&) {}));
+  const auto blocker = trail.Open();
+  REQUIRE(blocker->Begin());
+  REQUIRE(blocker->Execute("DROP TABLE AUDIT_LOG"));
+  REQUIRE(blocker->Commit());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CHECK(Until([&] { return without > 3; }));
 }
 
 TEST_CASE("a writer that stops on a dead database does not wait for each act") {

@@ -62,7 +62,9 @@ constexpr Check kChecks[] = {Header,
                              Message<ProtectorRequest>,
                              Message<ProposeRequest>,
                              Message<VerdictRequest>,
-                             Message<RequireRequest>};
+                             Message<RequireRequest>,
+                             Message<NodeRequest>,
+                             Message<StoppedAnswer>};
 
 }  // namespace
 

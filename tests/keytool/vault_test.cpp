@@ -143,13 +143,13 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(rotated.out.starts_with("{\"key_ref\":\"" + kSecond + "\",\"old_key_ref\":\"" + kFirst + "\",\"grace_until\":\"20"));
   CHECK(Has(vault.Must({"show", kFirst}), "ROTATED"));
   CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), kSecond));
-  CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}) == kSecond + " is SUSPENDED\n");
+  CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}).starts_with(kSecond + " is SUSPENDED on every node, after "));
   const Ran not_active = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "-", "--reason", "due"}, "x");
   CHECK(not_active.status == 1);
   CHECK(Has(not_active.err, "SUSPENDED"));
-  CHECK(vault.Must({"resume", kSecond, "--reason", "explained"}) == kSecond + " is ACTIVE\n");
+  CHECK(vault.Must({"resume", kSecond, "--reason", "explained"}).starts_with(kSecond + " is ACTIVE on every node, after "));
   CHECK(Has(vault.Must({"compromise", kFirst, "--reason", "leaked", "--json"}), "\"status\":\"COMPROMISED\""));
-  CHECK(vault.Must({"revoke", kSecond, "--reason", "over"}) == kSecond + " is REVOKED\n");
+  CHECK(vault.Must({"revoke", kSecond, "--reason", "over"}).starts_with(kSecond + " is REVOKED on every node, after "));
   const Ran refused = vault.Do({"resume", kSecond, "--reason", "no"});
   CHECK(refused.status == 1);
   CHECK(refused.err.starts_with("keytool: " + kSecond + ": "));
@@ -170,7 +170,8 @@ TEST_CASE("destroy wants a stopped key, tells from when on, and says what it can
   const Ran destroyed = destroy();
   INFO(destroyed.out << destroyed.err);
   REQUIRE(destroyed.status == 0);
-  CHECK(destroyed.out.starts_with(kFirst + " is DESTROYED; copies of vault.db in backups"));
+  CHECK(destroyed.out.starts_with(kFirst + " is DESTROYED on every node, after "));
+  CHECK(Has(destroyed.out, "; copies of vault.db in backups"));
   const Ran shown = vault.Do({"show", kFirst});
   CHECK(shown.status == 0);
   CHECK(Has(shown.out, "DESTROYED"));
@@ -225,9 +226,9 @@ TEST_CASE("profiles are set, suspended, resumed and terminated") {
   CHECK(Has(vault.Must({"profile", "set", "ACME_DEFAULT", "--rpm", "0", "--temperature", "none", "--reason", "r", "--json"}),
             "\"rate_limit_rpm\":null"));
   CHECK(vault.Do({"profile", "set", "ACME_DEFAULT", "--endpoint", "https://evil.example", "--reason", "r"}).status == 1);
-  CHECK(vault.Must({"profile", "suspend", "ACME_DEFAULT", "--reason", "r"}) == "ACME_DEFAULT is SUSPENDED\n");
-  CHECK(vault.Must({"profile", "resume", "ACME_DEFAULT", "--reason", "r"}) == "ACME_DEFAULT is ACTIVE\n");
-  CHECK(vault.Must({"profile", "terminate", "ACME_DEFAULT", "--reason", "r"}) == "ACME_DEFAULT is TERMINATED\n");
+  CHECK(vault.Must({"profile", "suspend", "ACME_DEFAULT", "--reason", "r"}).starts_with("ACME_DEFAULT is SUSPENDED on every node, after "));
+  CHECK(vault.Must({"profile", "resume", "ACME_DEFAULT", "--reason", "r"}).starts_with("ACME_DEFAULT is ACTIVE on every node, after "));
+  CHECK(vault.Must({"profile", "terminate", "ACME_DEFAULT", "--reason", "r"}).starts_with("ACME_DEFAULT is TERMINATED on every node, after "));
   CHECK(vault.Do({"profile", "resume", "ACME_DEFAULT", "--reason", "r"}).status == 1);
 }
 

@@ -107,7 +107,7 @@ void TestPostgres::Clear() {
 void TestPostgres::Start() {
   if (server_ > 0) return;
   server_ = Spawn({kPostgres, "-D", directory_ + "/data", "-k", directory_, "-p", "5432", "-c", "listen_addresses=",
-                   "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=20", "-c", "autovacuum=off",
+                   "-c", "shared_buffers=16MB", "-c", "max_connections=20", "-c", "autovacuum=off",
                    "-c", "wal_level=minimal", "-c", "max_wal_senders=0"},
                   directory_ + "/server.log");
   REQUIRE(server_ > 0);

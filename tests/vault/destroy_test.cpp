@@ -66,7 +66,7 @@ TEST_CASE("destroy: a REVOKED key 7 days later, a COMPROMISED one at once, no ot
   CHECK(record.after->count("unproven") == 0);
 }
 
-TEST_CASE("destroy: the DEK is nowhere in the database file any more, and its log is gone once vaultd stopped", "[destroy]") {
+TEST_CASE("destroy: the DEK is nowhere in the database file any more, and its log is gone once vaultd stopped", "[destroy][sqlite]") {
   Destroying house;
   REQUIRE(house.MoveKey(house.ref, "compromise").has_value());
   const std::string dek = house.Column("SELECT ENCRYPTED_DEK FROM KEY_VAULT WHERE KEY_REF = ?1");
@@ -114,9 +114,9 @@ TEST_CASE("destroy: a row that only states DESTROYED, or has only lost its DEK, 
   Destroying house;
   SECTION("the status") { house.Edit("UPDATE KEY_VAULT SET STATUS = 'DESTROYED'"); }
   SECTION("the status and half of the wrap") {
-    house.Edit("UPDATE KEY_VAULT SET STATUS = 'DESTROYED', NONCE_DEK = x''");
+    house.Edit("UPDATE KEY_VAULT SET STATUS = 'DESTROYED', NONCE_DEK = ?1", {ByteView()});
   }
-  SECTION("the wrap") { house.Edit("UPDATE KEY_VAULT SET ENCRYPTED_DEK = x'', NONCE_DEK = x''"); }
+  SECTION("the wrap") { house.Edit("UPDATE KEY_VAULT SET ENCRYPTED_DEK = ?1, NONCE_DEK = ?1", {ByteView()}); }
   CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyTampered);
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("destroy: a row that does not prove is destroyed by what it states, an
   std::string why = "KEY_TAMPERED";
   SECTION("an edited HOSTED") { house.Edit("UPDATE KEY_VAULT SET HOSTED = 'Y'"); }
   SECTION("a KEK that is not held") {
-    house.Edit("INSERT INTO KEK VALUES (9, x'', 'RETIRED', 1, 1)");
+    house.Edit("INSERT INTO KEK VALUES (9, ?1, 'RETIRED', 1, 1)", {ByteView()});
     house.Edit("UPDATE KEY_VAULT SET KEK_VERSION = 9");
     why = "KEK_MISSING";
   }

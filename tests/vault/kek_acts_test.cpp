@@ -57,7 +57,7 @@ struct Two : ServiceHouse {
 
 }  // namespace
 
-TEST_CASE("kek: a rotation step by step, with every key open at each", "[kek]") {
+TEST_CASE("kek: a rotation step by step, with every key open at each", "[kek][sqlite]") {
   Two house;
   const std::string payload = house.Value("SELECT GROUP_CONCAT(HEX(ENCRYPTED_KEY) || HEX(NONCE_KEY)) FROM KEY_VAULT");
   CHECK(Prepare(house) == 2);

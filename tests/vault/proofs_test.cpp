@@ -52,7 +52,7 @@ void TryAll(Kept& house, const std::vector<ColumnEdit>& edits) {
   house.Serve();
 }
 
-TEST_CASE("proofs: after a resolve, an edit of any column of the key's row is refused as before one", "[proofs]") {
+TEST_CASE("proofs: after a resolve, an edit of any column of the key's row is refused as before one", "[proofs][sqlite]") {
   using enum Refusal;
   const std::vector<ColumnEdit> edits{
       {"KEY_REF", "UPDATE KEY_VAULT SET KEY_REF = 'ACME/anthropic/default/2'", kKeyUnknown},
@@ -81,7 +81,7 @@ TEST_CASE("proofs: after a resolve, an edit of any column of the key's row is re
   TryAll(house, edits);
 }
 
-TEST_CASE("proofs: after a resolve, an edit of any bound column of the profile is refused as before one", "[proofs]") {
+TEST_CASE("proofs: after a resolve, an edit of any bound column of the profile is refused as before one", "[proofs][sqlite]") {
   using enum Refusal;
   const std::vector<ColumnEdit> edits{
       {"PROFILE_REF", "UPDATE AI_PROFILE SET PROFILE_REF = 'OTHER'", kProfileUnknown},
@@ -182,7 +182,7 @@ TEST_CASE("proofs: the same bytes are proved once, and a failed proof is not rem
   CHECK(proofs.keys() == 1);
 }
 
-TEST_CASE("proofs: a proof holds under its own KEK only", "[proofs]") {
+TEST_CASE("proofs: a proof holds under its own KEK only", "[proofs][sqlite]") {
   Forge forge;
   const KeyRow row = forge.Key(1);
   const auto key = forge.vault->proofs.OfKey(row).value();

@@ -73,6 +73,8 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(ListRequest{"ACME", "", "ACME/x/y/1"});
   Sound(ListAnswer{{R"({"key_ref":"ACME/x/y/1"})", "{}"}, "ACME/x/y/1"});
   Sound(ProbeAnswer{"k", "p", "https://x:443", 3});
+  Sound(NodeRequest{"00112233445566ff", "why"});
+  Sound(StoppedAnswer{5'250'000, {"00112233445566ff (host)"}});
 }
 
 TEST_CASE("fields keep their values") {

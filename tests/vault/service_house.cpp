@@ -1,7 +1,11 @@
 #include "tests/vault/service_house.h"
 
+#include "tests/sql/postgres_server.h"
+#include "vault/node_id.h"
+
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 
@@ -21,11 +25,36 @@ Home::~Home() {
   std::filesystem::remove_all(root, ignored);
 }
 
-ServiceHouse::ServiceHouse() {
-  const auto made = InitVault(home_.path);
+std::string TestVaultUrl() {
+  const char* engine = std::getenv("STRONGROOM_TEST_ENGINE");
+  return engine != nullptr && std::string_view(engine) == "postgres" ? test::TestPostgres::Get().Url() : "";
+}
+
+void Home::Init() const {
+  const std::string url = TestVaultUrl();
+  if (!url.empty()) test::TestPostgres::Get().Clear();
+  const auto made = InitVault(path, url);
   if (!made) FAIL(made.error().text);
+}
+
+std::unique_ptr<sql::Database> Home::Open() const {
+  const auto config = base::LoadConfig(path);
+  if (!config) FAIL(config.error().text);
+  const auto node = ReadNodeId(path);
+  REQUIRE(node.has_value());
+  sql::OpenOptions options;
+  options.node = *node;
+  auto database = sql::Open(config->vault.database, options);
+  REQUIRE(database.has_value());
+  return std::move(*database);
+}
+
+ServiceHouse::ServiceHouse() {
+  home_.Init();
   Start();
 }
+
+std::unique_ptr<sql::Database> ServiceHouse::Open() const { return home_.Open(); }
 
 base::Config ServiceHouse::config() const {
   auto config = base::LoadConfig(home_.path);
@@ -145,18 +174,17 @@ Refusal ServiceHouse::MoveRefusal(const std::string& key_ref, const std::string&
 }
 
 std::int64_t ServiceHouse::Edit(sql::Sql text, std::initializer_list<sql::Parameter> parameters) {
-  auto database = sql::Open("sqlite:" + home_.path + "/vault.db", {});
-  REQUIRE(database.has_value());
-  REQUIRE((*database)->Execute("PRAGMA foreign_keys = OFF").has_value());
-  const auto changed = (*database)->Execute(text, parameters);
+  const auto database = Open();
+  const bool file = database->engine() == sql::Engine::kSqlite;
+  REQUIRE(database->RunScript(file ? "PRAGMA foreign_keys = OFF" : "SET session_replication_role = replica").has_value());
+  const auto changed = database->Execute(text, parameters);
   REQUIRE(changed.has_value());
   return *changed;
 }
 
 std::string ServiceHouse::Value(sql::Sql text, std::initializer_list<sql::Parameter> parameters) {
-  auto database = sql::Open("sqlite:" + home_.path + "/vault.db", {});
-  REQUIRE(database.has_value());
-  auto row = (*database)->QueryOne(text, parameters);
+  const auto database = Open();
+  auto row = database->QueryOne(text, parameters);
   REQUIRE(row.has_value());
   if (*row == nullptr || (*row)->IsNull(0)) return {};
   std::string value = (*row)->Text(0);
@@ -167,9 +195,8 @@ std::string ServiceHouse::Value(sql::Sql text, std::initializer_list<sql::Parame
 }
 
 audit::Entry ServiceHouse::Last() {
-  auto database = sql::Open("sqlite:" + home_.path + "/vault.db", {});
-  REQUIRE(database.has_value());
-  auto row = (*database)->QueryOne("SELECT RECORD FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1");
+  const auto database = Open();
+  auto row = database->QueryOne("SELECT RECORD FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1");
   REQUIRE((row.has_value() && *row != nullptr));
   const Bytes bytes = (*row)->Blob(0);
   (*row)->Reset();

@@ -18,6 +18,10 @@
 
 namespace strongroom::vault {
 
+// TestVaultUrl is the database of the vaults that tests make: empty for vault.db, or, where STRONGROOM_TEST_ENGINE is
+// postgres, that of the tests' own server. Cases that are about vault.db or in its words are tagged [sqlite].
+std::string TestVaultUrl();
+
 inline constexpr std::string_view kAcmeKey = "sk-ant-acme-0123456789abcdef";
 inline constexpr std::string_view kBarcoKey = "sk-barco-fedcba9876543210-xyz";
 
@@ -27,6 +31,9 @@ struct Home {
   ~Home();
   Home(const Home&) = delete;
   Home& operator=(const Home&) = delete;
+  // Init makes the vault; Open connects to its database.
+  void Init() const;
+  std::unique_ptr<sql::Database> Open() const;
   std::string root, path;
 };
 
@@ -61,9 +68,10 @@ class ServiceHouse {
   Result<Reply> MoveKey(const std::string& key_ref, const std::string& move);
   Refusal MoveRefusal(const std::string& key_ref, const std::string& move);
 
-  // Edit is somebody's hand on vault.db, past vaultd.
+  // Edit is somebody's hand on the vault database, past vaultd; Open their connection.
   std::int64_t Edit(sql::Sql text, std::initializer_list<sql::Parameter> parameters = {});
   std::string Value(sql::Sql text, std::initializer_list<sql::Parameter> parameters = {});
+  std::unique_ptr<sql::Database> Open() const;
   // Last is the newest record of the trail.
   audit::Entry Last();
   std::int64_t Records();

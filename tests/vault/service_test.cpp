@@ -229,14 +229,16 @@ TEST_CASE("a long list comes in pages, each well below what a frame holds", "[se
       "KEK_VERSION, CASE I % 2 WHEN 0 THEN 'ROTATED' ELSE 'ACTIVE' END, CREATED_AT, LAST_USED_AT, "
       "REVOKED_AT, LABEL, "
       "ORIGIN, HOSTED, ROW_VERSION, GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT FROM KEY_VAULT, N");
+  const std::string prompt(20'000, '0');
   house.Edit(
       "WITH RECURSIVE N(I) AS (SELECT 1 UNION ALL SELECT I + 1 FROM N WHERE I < 100) INSERT INTO AI_PROFILE "
       "(PROFILE_REF, "
       "CUSTOMER, PROFILE_NAME, MODE, PROVIDER, MODEL, ENDPOINT, SYSTEM_PROMPT, VAULT_MAC, STATUS, "
       "CREATED_AT, UPDATED_AT) "
-      "SELECT 'P' || I, 'ACME', 'N' || I, MODE, PROVIDER, MODEL, ENDPOINT, hex(zeroblob(10000)), VAULT_MAC, "
+      "SELECT 'P' || I, 'ACME', 'N' || I, MODE, PROVIDER, MODEL, ENDPOINT, ?1, VAULT_MAC, "
       "STATUS, "
-      "CREATED_AT, UPDATED_AT FROM AI_PROFILE, N");
+      "CREATED_AT, UPDATED_AT FROM AI_PROFILE, N",
+      {std::string_view(prompt)});
   const auto all = [&house](Operation operation, ListRequest request, const char* ref) {
     std::set<std::string> seen;
     for (int pages = 1;; ++pages) {
@@ -273,8 +275,8 @@ TEST_CASE("what was taken in opens after a restart, and the trail of it all veri
   stranger.name = "nobody";
   house.service().RecordStrangers(17, stranger);
   house.Stop();
-  auto database = sql::Open("sqlite:" + house.home() + "/vault.db", {});
-  const auto verdict = audit::Verify(**database);
+  auto database = house.Open();
+  const auto verdict = audit::Verify(*database);
   REQUIRE(verdict.has_value());
   CHECK_FALSE(verdict->fault.has_value());
   CHECK(house.Value("SELECT ACTOR FROM AUDIT_LOG WHERE ACTION = 'strangers_closed'") == "nobody");

@@ -22,7 +22,10 @@ class Remembering : public ServiceHouse {
   Remembering() : ref(Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey)) { CHECK(Opens()); }
   bool Opens() { return Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey); }
   void CopyRow() { Edit("CREATE TABLE OLD AS SELECT * FROM KEY_VAULT"); }
-  void PutRowBack() { Edit("REPLACE INTO KEY_VAULT SELECT * FROM OLD"); }
+  void PutRowBack() {
+    Edit("DELETE FROM KEY_VAULT WHERE KEY_REF IN (SELECT KEY_REF FROM OLD)");
+    Edit("INSERT INTO KEY_VAULT SELECT * FROM OLD");
+  }
   void Restart() {
     Stop();
     Start();
@@ -131,7 +134,7 @@ TEST_CASE("stops: after a final stop no row that says otherwise is believed, wha
   house.MustRefuse(Refusal::kKeyTampered);
 }
 
-TEST_CASE("stops: an older database releases nothing and takes no act until the file is moved away", "[stops]") {
+TEST_CASE("stops: an older database releases nothing and takes no act until the file is moved away", "[stops][sqlite]") {
   Remembering house;
   house.Stop();
   fs::copy_file(house.home() + "/vault.db", house.home() + "/yesterday.db");
@@ -185,7 +188,7 @@ TEST_CASE("stops: a file that vaultd did not write so is refused with its line",
   CHECK(house.Text() == text + line + "\n");
 }
 
-TEST_CASE("stops: another vault's file, or one that others may write, is refused", "[stops]") {
+TEST_CASE("stops: another vault's file, or one that others may write, is refused", "[stops][sqlite]") {
   Remembering house;
   house.Stop();
   SECTION("another vault's") {

@@ -7,10 +7,8 @@ namespace {
 
 struct OpenHome {
   OpenHome() {
-    REQUIRE(InitVault(home.path).has_value());
-    auto opened = sql::Open("sqlite:" + home.path + "/vault.db", {});
-    REQUIRE(opened.has_value());
-    database = std::move(*opened);
+    home.Init();
+    database = home.Open();
   }
   Home home;
   std::unique_ptr<sql::Database> database;

@@ -63,7 +63,7 @@ TEST_CASE("tamper: a stopped key flipped back, a running one flipped off", "[tam
   house.MustRefuse("BARCO", "BARCO_DEFAULT", Refusal::kKeyTampered);
 }
 
-TEST_CASE("tamper: each fact that the wrap binds", "[tamper]") {
+TEST_CASE("tamper: each fact that the wrap binds", "[tamper][sqlite]") {
   TwoCustomers house;
   SECTION("HOSTED") { house.Edit("UPDATE KEY_VAULT SET HOSTED = 'Y' WHERE CUSTOMER = 'ACME'"); }
   SECTION("HOSTED, rubbish") { house.Edit("UPDATE KEY_VAULT SET HOSTED = 'n' WHERE CUSTOMER = 'ACME'"); }
@@ -79,7 +79,7 @@ TEST_CASE("tamper: each fact that the wrap binds", "[tamper]") {
   SECTION("PROVIDER alone") { house.Edit("UPDATE KEY_VAULT SET PROVIDER = 'openai' WHERE CUSTOMER = 'ACME'"); }
   SECTION("KEY_VERSION alone") { house.Edit("UPDATE KEY_VAULT SET KEY_VERSION = 2 WHERE CUSTOMER = 'ACME'"); }
   SECTION("LABEL alone") { house.Edit("UPDATE KEY_VAULT SET LABEL = 'x' WHERE CUSTOMER = 'ACME'"); }
-  SECTION("a DEK of nothing") { house.Edit("UPDATE KEY_VAULT SET ENCRYPTED_DEK = x'' WHERE CUSTOMER = 'ACME'"); }
+  SECTION("a DEK of nothing") { house.Edit("UPDATE KEY_VAULT SET ENCRYPTED_DEK = ?1 WHERE CUSTOMER = 'ACME'", {ByteView()}); }
   SECTION("a type of another kind") { house.Edit("UPDATE KEY_VAULT SET NONCE_DEK = 7 WHERE CUSTOMER = 'ACME'"); }
   house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kKeyTampered);
   CHECK(house.Opened("BARCO", "BARCO_DEFAULT").value() == kBarcoKey);
@@ -137,7 +137,7 @@ TEST_CASE("tamper: a profile's ENDPOINT, KEY_REF, CUSTOMER, MODE, PROVIDER", "[t
   }
   SECTION("MODE") { house.Edit("UPDATE AI_PROFILE SET MODE = 'H' WHERE PROFILE_REF = 'ACME_DEFAULT'"); }
   SECTION("PROVIDER") { house.Edit("UPDATE AI_PROFILE SET PROVIDER = 'openai' WHERE PROFILE_REF = 'ACME_DEFAULT'"); }
-  SECTION("no MAC") { house.Edit("UPDATE AI_PROFILE SET VAULT_MAC = x'' WHERE PROFILE_REF = 'ACME_DEFAULT'"); }
+  SECTION("no MAC") { house.Edit("UPDATE AI_PROFILE SET VAULT_MAC = ?1 WHERE PROFILE_REF = 'ACME_DEFAULT'", {ByteView()}); }
   house.MustRefuse(customer, "ACME_DEFAULT", Refusal::kProfileTampered);
   CHECK(house.RefusalFor(Operation::kGetProfile, EncodeText("ACME_DEFAULT")) == Refusal::kProfileTampered);
   CHECK(house.Last().draft.action == "get_profile");

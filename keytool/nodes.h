@@ -1,0 +1,18 @@
+// node: the vaultds that share a vault database.
+#pragma once
+
+#include <string>
+
+#include "keytool/context.h"
+#include "keytool/problem.h"
+
+namespace strongroom::keytool {
+
+// JoinNode makes a home for the vault in a server's database, by `vaultd --join`.
+Outcome<void> JoinNode(const Context& context, const std::string& vault_database);
+Outcome<void> ListNodes(const Context& context);
+// ConfirmNode and RemoveNode are asked of a node that serves already.
+Outcome<void> ConfirmNode(const Context& context, const std::string& node, const std::string& reason);
+Outcome<void> RemoveNode(const Context& context, const std::string& node, const std::string& reason);
+
+}  // namespace strongroom::keytool

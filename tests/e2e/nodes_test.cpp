@@ -1,0 +1,222 @@
+// Several vaultds on one PostgreSQL: a stop is acknowledged by all of them, or their leases are outwaited.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "tests/e2e/house.h"
+#include "tests/sql/postgres_server.h"
+#include "vault/arena.h"
+#include "vault/client.h"
+
+// After our headers: Catch's CHECK then replaces the one of base/result.h.
+#include <catch2/catch.hpp>
+
+namespace strongroom::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TestPostgres;
+
+constexpr const char* kKey = "ACME/anthropic/default/1";
+
+Ended Must(Ended ended) {
+  INFO(ended.out << ended.err);
+  REQUIRE(ended.code == 0);
+  return ended;
+}
+
+// Two homes that share a vault, and a key in it.
+struct TwoNodes {
+  TwoNodes() {
+    TestPostgres::Get().Clear();
+    const std::string url = TestPostgres::Get().Url();
+    Must(a.Keytool({"init", "--vault-database", url}));
+    Must(b.Keytool({"node", "join", "--vault-database", url}));
+    fs::copy_file(a.home() + "/kek/1.key", b.home() + "/kek/1.key");
+    b_node = Lines(ReadWhole(b.home() + "/node")).front();
+    a.StartVaultd();
+    Must(a.Act({"node", "confirm", b_node}));
+    b.StartVaultd();
+    a.WriteKey("ACME", "sk-e2e-0123456789-abcdefghijklmnop");
+    Must(a.Act({"onboard", "ACME", "--provider", "anthropic", "--model", "m", "--no-verify", "--key-file", a.KeyFile("ACME")}));
+  }
+  House a, b;
+  std::string b_node;
+};
+
+// Resolve asks a home's vaultd once, as a worker does.
+bool Resolve(const House& house, const std::string& request_id) {
+  vault::ClientOptions options;
+  options.socket_path = house.home() + "/vaultd.sock";
+  options.server_uid = geteuid();
+  vault::ResolveRequest request;
+  request.request_id = request_id;
+  request.customer = "ACME";
+  request.profile_ref = "ACME_DEFAULT";
+  const auto answer = vault::AskOnce(options, vault::Operation::kResolve, request.Encode(), 30 * base::kMicrosPerSecond);
+  return answer && answer->secret.has_value();
+}
+
+// Load is workers that ask a vaultd without a pause.
+class Load {
+ public:
+  struct Shot {
+    long long asked, answered;
+    bool released;
+  };
+  explicit Load(const House& house) {
+    for (int thread = 0; thread < 4; ++thread) {
+      threads_.emplace_back([this, &house, thread] {
+        for (int number = 0; !stop_; ++number) {
+          Shot shot{NowMs(), 0, false};
+          shot.released = Resolve(house, std::to_string(thread) + "-" + std::to_string(number));
+          shot.answered = NowMs();
+          const std::lock_guard lock(mutex_);
+          shots_.push_back(shot);
+        }
+      });
+    }
+  }
+  ~Load() { Stop(); }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+  std::vector<Shot> Stop() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    return shots_;
+  }
+  std::int64_t Released() {
+    return Count([](const Shot& shot) { return shot.released; });
+  }
+  std::int64_t AskedAfter(long long moment) {
+    return Count([moment](const Shot& shot) { return shot.asked > moment; });
+  }
+
+ private:
+  std::int64_t Count(const auto& condition) {
+    const std::lock_guard lock(mutex_);
+    return std::count_if(shots_.begin(), shots_.end(), condition);
+  }
+
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::vector<Shot> shots_;
+  std::vector<std::thread> threads_;
+};
+
+void NoneAskedAfter(const std::vector<Load::Shot>& shots, long long moment) {
+  std::size_t after = 0, refused = 0;
+  for (const Load::Shot& shot : shots) {
+    if (shot.asked <= moment) continue;
+    ++after;
+    refused += shot.released ? 0 : 1;
+  }
+  CHECK(after > 0);
+  CHECK(refused == after);
+}
+
+void OpenArena() {
+  static const bool opened = vault::Arena::Open().has_value();
+  REQUIRE(opened);
+}
+
+}  // namespace
+
+TEST_CASE("nodes: once a revocation is acknowledged no vaultd releases the key, whoever was asked") {
+  OpenArena();
+  TwoNodes nodes;
+  CHECK(Has(nodes.a.Keytool({"node", "list"}).out, nodes.b_node));
+  Load on_a(nodes.a), on_b(nodes.b);
+  REQUIRE(Eventually([&] { return on_a.Released() > 50 && on_b.Released() > 50; }));
+  const Ended revoked = Must(nodes.a.Act({"revoke", kKey}));
+  const long long acknowledged = NowMs();
+  CHECK(Has(revoked.out, "is REVOKED on every node"));
+  CHECK_FALSE(Has(revoked.err, "did not answer"));
+  CHECK(Eventually([&] { return on_a.AskedAfter(acknowledged) > 200 && on_b.AskedAfter(acknowledged) > 200; }));
+  NoneAskedAfter(on_a.Stop(), acknowledged);
+  NoneAskedAfter(on_b.Stop(), acknowledged);
+  // The other node has it outside the database too.
+  CHECK(Has(ReadWhole(nodes.b.home() + "/stops"), std::string("REVOKED ") + kKey));
+  const Ended verified = Must(nodes.a.Auditlog({"verify", "--json"}));
+  CHECK(Lines(verified.out).size() == 2);
+  CHECK(Has(verified.out, "\"node\":\"" + nodes.b_node + "\""));
+  CHECK(Lines(Must(nodes.b.Auditlog({"search", "--json", "--action", "move_key"})).out).size() == 1);
+}
+
+TEST_CASE("nodes: a vaultd that was stopped across a revocation releases nothing when it wakes") {
+  OpenArena();
+  TwoNodes nodes;
+  Load load(nodes.b);
+  REQUIRE(Eventually([&] { return load.Released() > 50; }));
+  nodes.b.vaultd().Signal(SIGSTOP);
+  const long long began = NowMs();
+  const Ended revoked = Must(nodes.a.Act({"revoke", kKey, "--json"}));
+  const long long acknowledged = NowMs();
+  CHECK(Has(revoked.err, "node " + nodes.b_node));
+  CHECK(Has(revoked.err, "did not answer; its lease has run out"));
+  CHECK(Has(revoked.out, nodes.b_node));
+  CHECK(acknowledged - began >= 3000);
+  nodes.b.vaultd().Signal(SIGCONT);
+  const auto answered = [&] { return Has(nodes.b.Keytool({"show", kKey}).out, "REVOKED"); };
+  CHECK(Eventually(answered));
+  const std::vector<Load::Shot> shots = load.Stop();
+  // What it had been asked before it was stopped counts too: nothing came out of it any more.
+  for (const Load::Shot& shot : shots) {
+    if (shot.answered > acknowledged) CHECK_FALSE(shot.released);
+  }
+  NoneAskedAfter(shots, acknowledged);
+  CHECK_FALSE(Resolve(nodes.b, "at last"));
+}
+
+TEST_CASE("nodes: a new KEK waits for every node, and a node that is removed serves no more") {
+  OpenArena();
+  TwoNodes nodes;
+  REQUIRE(Resolve(nodes.b, "before"));
+  const Ended refused = nodes.a.Act({"kek", "rotate"});
+  CHECK(refused.code == 1);
+  CHECK(Has(refused.err, "missing at node " + nodes.b_node));
+  CHECK(Resolve(nodes.b, "meanwhile"));
+  fs::copy_file(nodes.a.home() + "/kek/2.key", nodes.b.home() + "/kek/2.key");
+  CHECK(Eventually([&] { return nodes.a.Act({"kek", "rotate"}).code == 0; }));
+  CHECK(Resolve(nodes.b, "after"));
+  CHECK(Resolve(nodes.a, "after too"));
+  nodes.b.WriteKey("BARCO", "sk-e2e-9876543210-abcdefghijklmnop");
+  const auto onboard = [&] {
+    return nodes.b.Act({"onboard", "BARCO", "--provider", "openai", "--model", "m", "--no-verify", "--key-file",
+                        nodes.b.KeyFile("BARCO")}).code == 0;
+  };
+  CHECK(Eventually(onboard));
+  CHECK(Has(nodes.a.Keytool({"kek", "status"}).out, "RETIRED"));
+  const Ended removed = Must(nodes.a.Act({"node", "remove", nodes.b_node}));
+  CHECK(Has(removed.out, "is REMOVED"));
+  CHECK_FALSE(Resolve(nodes.b, "removed"));
+  CHECK(Resolve(nodes.a, "alone"));
+}
+
+TEST_CASE("nodes: a database that goes away ends every release, and a node that crashed comes back behind its old lease") {
+  OpenArena();
+  TwoNodes nodes;
+  REQUIRE(Resolve(nodes.b, "before"));
+  TestPostgres::Get().Stop();
+  CHECK_FALSE(Resolve(nodes.a, "away"));
+  CHECK_FALSE(Resolve(nodes.b, "away"));
+  TestPostgres::Get().Start();
+  CHECK(Eventually([&] { return Resolve(nodes.a, "back"); }));
+  CHECK(Eventually([&] { return Resolve(nodes.b, "back"); }));
+  nodes.b.vaultd().Crash();
+  nodes.b.StartVaultd();
+  CHECK(Has(nodes.b.vaultd().Err(), "lease_awaited"));
+  CHECK(Resolve(nodes.b, "again"));
+  CHECK(nodes.b.vaultd().Stop().code == 0);
+  nodes.b.StartVaultd();
+  CHECK_FALSE(Has(nodes.b.vaultd().Err(), "lease_awaited"));
+  CHECK(nodes.a.Auditlog({"verify"}).code == 0);
+}
+
+}  // namespace strongroom::e2e

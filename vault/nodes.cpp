@@ -1,0 +1,186 @@
+#include "vault/nodes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "vault/kek_acts.h"
+#include "vault/load_keys.h"
+#include "vault/open_vault.h"
+
+namespace strongroom::vault {
+namespace {
+
+constexpr base::Micros kLookEvery = 50 * base::kMicrosPerMilli;  // while an act waits
+// Each node stamps rows by its own clock: what another has stopped a moment ago may seem as old as this.
+constexpr base::Micros kClocksApart = base::kMicrosPerDay;
+constexpr int kMostTurns = 8;  // renewals that met an act of another node, one after another
+
+Result<NodeRow> FindRow(Store& store, const std::string& node) {
+  TRY_ASSIGN(std::vector<NodeRow> rows, store.ListNodes());
+  for (NodeRow& row : rows) {
+    if (row.node_id == node) return std::move(row);
+  }
+  return Fail(Code::kNotFound, "this node is not registered");
+}
+
+}  // namespace
+
+Nodes::~Nodes() {
+  for (Waiting& waiting : waiting_) waiting.heard(std::unexpected(RefusalError(Refusal::kTrailUnavailable)));
+}
+
+Result<void> Nodes::Enter(sql::Database& database) {
+  Store store(database);
+  TRY_ASSIGN(const NodeRow before, FindRow(store, vault_.node_id));
+  if (!before.boot.empty()) {
+    base::Log(base::Level::kWarning, "lease_awaited", {{"node", vault_.node_id}, {"us", Lease::kOutwaited}});
+    std::this_thread::sleep_for(std::chrono::microseconds(Lease::kOutwaited));
+  }
+  for (int turn = 0; turn < kMostTurns; ++turn) {
+    const base::Micros asked = base::MonoMicros();
+    TRY_ASSIGN(const VaultRow vault, store.FindVault());
+    TRY(FollowEpoch(store, vault.epoch));
+    TRY_ASSIGN(const bool taken, store.TakeLease(before, boot_, vault.epoch, base::WallMicros()));
+    if (taken) {
+      vault_.lease.Renew(asked);
+      renew_at_ = asked + Lease::kRenewEvery;
+      return {};
+    }
+    TRY_ASSIGN(const NodeRow now, FindRow(store, vault_.node_id));
+    if (now.boot != before.boot || now.renewals != before.renewals || now.status != kNodeMember) break;
+  }
+  return Fail(Code::kConflict, "another vaultd serves as this node: two homes have the same file 'node'");
+}
+
+Result<base::Micros> Nodes::Tick(sql::Database* database) {
+  bool fresh = false;
+  if (database != nullptr && !left_) {
+    Store store(*database);
+    if (base::MonoMicros() >= renew_at_) TRY(Renew(store));
+    TRY(Look(store));
+    fresh = true;
+  }
+  CheckFences(fresh);
+  const base::Micros now = base::MonoMicros();
+  if (!waiting_.empty()) return now + kLookEvery;
+  return left_ ? now + Lease::kRenewEvery : std::max(renew_at_, now);
+}
+
+// What the others have done is taken note of, outside the database too, before it is acknowledged.
+Result<void> Nodes::FollowEpoch(Store& store, std::int64_t epoch) {
+  if (epoch == vault_.epoch.value() && !vault_.epoch.TakeDoubt()) return {};
+  const base::Micros since = followed_ ? base::WallMicros() - kClocksApart : std::numeric_limits<base::Micros>::min();
+  if (const auto caught_up = CatchUp(vault_, store, epoch, since); !caught_up) {
+    vault_.epoch.Doubt();
+    return caught_up;
+  }
+  followed_ = true;
+  vault_.epoch.Publish(epoch);
+  return {};
+}
+
+Result<void> Nodes::Renew(Store& store) {
+  for (int turn = 0; turn < kMostTurns; ++turn) {
+    const base::Micros asked = base::MonoMicros();
+    TRY_ASSIGN(const VaultRow vault, store.FindVault());
+    TRY(FollowEpoch(store, vault.epoch));
+    if (vault_.stops->older()) break;
+    TRY_ASSIGN(const bool renewed, store.RenewLease(vault_.node_id, boot_, vault.epoch, base::WallMicros()));
+    if (renewed) {
+      vault_.lease.Renew(asked);
+      renew_at_ = asked + Lease::kRenewEvery;
+      if (std::exchange(lost_told_, false)) base::Log(base::Level::kInfo, "lease_regained", {{"node", vault_.node_id}});
+      return FollowKeks(store);
+    }
+    TRY_ASSIGN(const NodeRow row, FindRow(store, vault_.node_id));
+    if (row.boot != boot_ || row.status != kNodeMember) break;
+  }
+  // It runs out by itself, in the time that others wait for.
+  if (!std::exchange(lost_told_, true)) base::Log(base::Level::kError, "lease_not_renewed", {{"node", vault_.node_id}});
+  renew_at_ = base::MonoMicros() + Lease::kRenewEvery;
+  return {};
+}
+
+// Another node's rotation: a new version is held as soon as its file is here, which is what activating it waits for; one that
+// was activated wraps from now on; one that was retired or destroyed is given up, with its file where it was destroyed.
+Result<void> Nodes::FollowKeks(Store& store) {
+  if (vault_.sealed()) return {};
+  TRY_ASSIGN(const std::vector<KekRow> rows, store.ListKeks());
+  const auto held = vault_.held.Get();
+  std::vector<std::pair<std::int64_t, std::string>> seen;
+  std::int64_t awaited = 0;
+  for (const KekRow& row : rows) {
+    seen.emplace_back(row.version, row.status);
+    if (row.status == kKekPrepared && !held->keyring.Find(row.version)) awaited = row.version;
+  }
+  if (seen == keks_ && awaited == 0) return {};
+  auto keys = LoadKeys(vault_.config, store, vault_.vault_id);
+  if (!keys) {
+    if (seen != keks_) base::Log(base::Level::kError, "keks_not_followed", {{"why", keys.error().text}});
+    return {};
+  }
+  if (seen == keks_ && !(*keys)->keyring.Find(awaited)) return {};
+  for (const auto& [version, kek] : (*keys)->keyring.keks()) TRY(store.NoteKek(vault_.node_id, version));
+  vault_.held.Put(std::move(*keys));
+  vault_.proofs.Forget();
+  for (const KekRow& row : rows) {
+    if (row.status == kKekDestroyed) EraseKekFile(vault_, row.version);
+  }
+  keks_ = std::move(seen);
+  return {};
+}
+
+Result<void> Nodes::Look(Store& store) {
+  TRY_ASSIGN(rows_, store.ListNodes());
+  const base::Micros now = base::MonoMicros();
+  std::erase_if(rows_, [this](const NodeRow& row) { return row.node_id == vault_.node_id || row.status == kNodeJoining; });
+  for (const NodeRow& row : rows_) {
+    Sight& sight = sights_[row.node_id];
+    if (sight.boot == row.boot && sight.renewals == row.renewals && sight.since != 0) continue;
+    sight = {row.boot, row.renewals, now};
+  }
+  return {};
+}
+
+// A node that has left, or was removed, holds no lease but the one it had.
+bool Nodes::MayStillRelease(const NodeRow& row, const Waiting& waiting, base::Micros now) const {
+  if (row.boot.empty() || row.acknowledged_epoch >= waiting.epoch) return false;
+  const base::Micros asked_before = std::min(waiting.committed, sights_.at(row.node_id).since);
+  return now < asked_before + Lease::kOutwaited;
+}
+
+void Nodes::CheckFences(bool fresh) {
+  const base::Micros now = base::MonoMicros();
+  std::vector<Waiting> done;
+  std::erase_if(waiting_, [&](Waiting& waiting) {
+    const bool outwaited = now >= waiting.committed + Lease::kOutwaited;
+    const bool clear = fresh && std::ranges::none_of(rows_, [&](const NodeRow& row) { return MayStillRelease(row, waiting, now); });
+    if (!outwaited && !clear) return false;
+    done.push_back(std::move(waiting));
+    return true;
+  });
+  for (Waiting& waiting : done) {
+    std::vector<std::string> unheard;
+    for (const NodeRow& row : rows_) {
+      const bool heard = row.boot.empty() || row.acknowledged_epoch >= waiting.epoch || row.status != kNodeMember;
+      if (!heard) unheard.push_back(row.node_id + " (" + row.host + ")");
+    }
+    waiting.heard(std::move(unheard));
+  }
+}
+
+void Nodes::Fence(std::int64_t epoch, Heard heard) {
+  waiting_.push_back({epoch, base::MonoMicros(), std::move(heard)});
+}
+
+Result<void> Nodes::Leave(Store& store) {
+  left_ = true;
+  vault_.lease.Drop();
+  return store.LeaveLease(vault_.node_id, boot_);
+}
+
+}  // namespace strongroom::vault
