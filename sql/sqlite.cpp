@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 
@@ -90,6 +91,8 @@ class SqliteDatabase final : public Database {
   OpenOptions options_;
   sqlite3* handle_ = nullptr;
   bool in_transaction_ = false;
+  std::int64_t connections_ = 0;               // so many handles were opened
+  std::optional<std::int64_t> data_version_;   // of the transaction at hand, once asked
   std::unordered_map<std::string_view, std::unique_ptr<SqliteStatement>> statements_;
 };
 
@@ -239,6 +242,7 @@ Result<void> SqliteDatabase::OpenHandle() {
   // One thread at a time uses a Database, so SQLite's own mutex would only cost.
   const int flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
   const int code = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);
+  ++connections_;
   if (code == SQLITE_OK) return {};
   if (handle_ != nullptr &&
       (sqlite3_system_errno(handle_) == EACCES || sqlite3_system_errno(handle_) == EPERM)) {
@@ -343,6 +347,7 @@ Result<void> SqliteDatabase::Begin() {
   TRY_ASSIGN(Statement * begin, reads_only ? Prepare("BEGIN") : Prepare("BEGIN IMMEDIATE"));
   TRY(begin->Run({}));
   in_transaction_ = true;
+  data_version_.reset();
   return {};
 }
 
@@ -368,11 +373,15 @@ Result<void> SqliteDatabase::RunScript(std::string_view script) {
   return Command(std::string(script).c_str());
 }
 
+// Nobody else commits into a transaction's snapshot, so one question each is enough. SQLite counts in 32 bits, and from
+// anywhere on each handle.
 Result<std::int64_t> SqliteDatabase::DataVersion() {
+  if (in_transaction_ && data_version_) return *data_version_;
   TRY_ASSIGN(Statement * row, QueryOne("PRAGMA data_version"));
   if (row == nullptr) return Fail(Code::kInternal, "SQLite tells no data version");
-  const std::int64_t version = row->Int64(0);
+  const std::int64_t version = (connections_ << 32) + (row->Int64(0) & 0xffff'ffff);
   row->Reset();
+  if (in_transaction_) data_version_ = version;
   return version;
 }
 

@@ -67,7 +67,10 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   ForgetOutcome();
   Stops& stops = *vault.stops;
   if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  vault.proofs.Look(store);
   auto decided = act->Decide(store, now, draft);
+  // Only an act that runs alone writes rows; whether or not they are committed, what was read before may be past.
+  if (alone) vault.proofs.Written();
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
   if (stops.older()) return Refuse(Refusal::kDatabaseOlder);

@@ -354,6 +354,26 @@ TEST_CASE_METHOD(Fixture, "the data version moves when somebody else commits") {
   CHECK(*reader->DataVersion() == *after);
 }
 
+TEST_CASE_METHOD(Fixture, "the data version is one number a transaction, and never that of an earlier connection") {
+  auto database = Open(Access::kCreate);
+  REQUIRE(database->RunScript(kTable));
+  auto other = Open(Access::kReadWrite);
+  REQUIRE(database->Begin());
+  const auto inside = database->DataVersion();
+  REQUIRE(inside);
+  REQUIRE(database->Execute("INSERT INTO T (WHO) VALUES (1)"));
+  CHECK(*database->DataVersion() == *inside);
+  REQUIRE(database->Commit());
+  // Its own commits do not count.
+  CHECK(*database->DataVersion() == *inside);
+  REQUIRE(other->Execute("INSERT INTO T (WHO) VALUES (2)"));
+  REQUIRE(database->Begin());
+  CHECK(*database->DataVersion() != *inside);
+  REQUIRE(database->Rollback());
+  REQUIRE(database->Reconnect());
+  CHECK(*database->DataVersion() != *inside);
+}
+
 TEST_CASE_METHOD(Fixture, "a checkpoint moves the log into the file beside writers and readers") {
   auto writer = Open(Access::kCreate, 10'000, true);
   auto checkpointer = Open(Access::kReadWrite, 10'000, true);
