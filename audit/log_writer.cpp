@@ -26,10 +26,11 @@ Error WriteError(const Error& cause) {
 LogWriter::LogWriter(std::unique_ptr<sql::Database> database, std::unique_ptr<sql::Database> checkpointer,
                      std::string log, std::string boot, Options options)
     : database_(std::move(database)),
-      log_(std::move(log)),
-      boot_(std::move(boot)),
       options_(options),
-      wal_(std::move(checkpointer), options.checkpoint_every) {}
+      wal_(std::move(checkpointer), options.checkpoint_every) {
+  place_.log = std::move(log);
+  place_.boot = std::move(boot);
+}
 
 Result<std::unique_ptr<LogWriter>> LogWriter::Start(std::unique_ptr<sql::Database> database,
                                                     std::unique_ptr<sql::Database> checkpointer, std::string log,
@@ -100,7 +101,7 @@ Result<LogWriter::Tail> LogWriter::ReadTail() {
   if (!entry || entry->place.seq != tail.seq) {
     return Fail(Code::kCorrupt, "the trail's last record is not what was written: run auditlog verify", tail.seq);
   }
-  if (entry->place.log != log_) {
+  if (entry->place.log != place_.log) {
     return Fail(Code::kCorrupt, "the trail in this database belongs to another log: run auditlog verify", tail.seq);
   }
   tail.prev = LeafHash(entry->bytes);
@@ -188,15 +189,18 @@ Result<std::size_t> LogWriter::Insert(Draft record, base::Micros now, Tail& tail
   // stand without the rows before it.
   if (!database_->in_transaction()) return Fail(Code::kUnavailable, "the transaction was ended by the database");
   Fit(record);
-  const Place place{log_, boot_, tail.seq + 1, tail.prev, now, base::MonoMicros()};
-  const std::string bytes = Serialize(record, place);
+  place_.seq = tail.seq + 1;
+  place_.prev.swap(tail.prev);
+  place_.time = now;
+  place_.mono_us = base::MonoMicros();
+  const std::string bytes = Serialize(record, place_);
   TRY(database_->Execute("INSERT INTO AUDIT_LOG (SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID) "
                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                         {place.seq, base::AsBytes(bytes), now, std::string_view(record.action),
+                         {place_.seq, base::AsBytes(bytes), now, std::string_view(record.action),
                           OutcomeName(record.outcome), std::string_view(record.actor.name),
                           sql::Optional(record.customer), sql::Optional(record.key_ref),
                           sql::Optional(record.request_id)}));
-  tail = {place.seq, LeafHash(bytes), now};
+  tail = {place_.seq, LeafHash(bytes), now};
   return bytes.size();
 }
 

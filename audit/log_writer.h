@@ -82,8 +82,6 @@ class LogWriter {
   void Succeeded(const Tail& tail);
 
   const std::unique_ptr<sql::Database> database_;
-  const std::string log_;
-  const std::string boot_;
   const Options options_;
   WalKeeper wal_;
 
@@ -93,6 +91,7 @@ class LogWriter {
   bool stopping_ = false;
 
   Tail tail_;  // this and what follows: the writer's thread alone
+  Place place_;  // log and boot for good, the rest of the record at hand
   bool broken_ = false;
   base::Micros backoff_ = 0;
   base::Micros retry_at_ = 0;

@@ -29,6 +29,7 @@ Result<Bytes> Unhex(std::string_view text);
 // ByteWriter appends fields to a growing buffer it owns.
 class ByteWriter {
  public:
+  ByteWriter() { bytes_.reserve(kUsualBytes); }
   ByteWriter& U8(std::uint8_t value);
   ByteWriter& U16(std::uint16_t value);
   ByteWriter& U32(std::uint32_t value);
@@ -43,6 +44,8 @@ class ByteWriter {
   Bytes Take() { return std::move(bytes_); }
 
  private:
+  // What is written here (an AAD, a message) is seldom longer: one allocation does.
+  static constexpr std::size_t kUsualBytes = 256;
   Bytes bytes_;
 };
 

@@ -37,11 +37,15 @@ std::string Format(Micros wall, int decimals) {
     fraction += kMicrosPerSecond;
     --seconds;
   }
-  std::string out = Seconds(seconds) + '.';
+  std::string out;
+  out.reserve(sizeof "2026-11-20T08:00:00.000000Z");
+  out += Seconds(seconds);
+  out += '.';
   for (Micros unit = kMicrosPerSecond / 10; decimals > 0; --decimals, unit /= 10) {
     out += static_cast<char>('0' + fraction / unit % 10);
   }
-  return out + 'Z';
+  out += 'Z';
+  return out;
 }
 
 // Digits reads exactly `width` decimal digits at the front of `text` and drops them.

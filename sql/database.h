@@ -94,7 +94,8 @@ class Database {
   virtual Result<void> RunScript(std::string_view script) = 0;
   // Reconnect opens the connection anew after kUnavailable; cached statements are prepared again when next asked for.
   virtual Result<void> Reconnect() = 0;
-  // DataVersion changes whenever another connection committed (SQLite); 0 where the engine cannot tell.
+  // DataVersion changes whenever another connection committed, or this one was opened anew (SQLite); 0 where the engine
+  // cannot tell. Inside a transaction it stays as it is.
   virtual Result<std::int64_t> DataVersion() = 0;
   // Checkpoint moves the write-ahead log into the database without blocking writers (SQLite); nothing elsewhere.
   virtual Result<void> Checkpoint() = 0;

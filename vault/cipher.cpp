@@ -56,44 +56,48 @@ struct MacContextFree {
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
 
-// A context with its digest fetched and a key of zeros, to duplicate: naming the digest anew costs as much as
-// the MAC.
-const EVP_MAC_CTX* HmacSha256() {
-  static const std::unique_ptr<EVP_MAC_CTX, MacContextFree> context = [] {
-    std::unique_ptr<EVP_MAC_CTX, MacContextFree> made;
-    if (EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr); hmac != nullptr) {
-      made.reset(EVP_MAC_CTX_new(hmac));
-      EVP_MAC_free(hmac);
-    }
-    char digest[] = "SHA256";
-    const std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                                           OSSL_PARAM_construct_end()};
-    constexpr std::array<std::uint8_t, kKeyBytes> kZeros{};
-    if (made && EVP_MAC_init(made.get(), kZeros.data(), kZeros.size(), params.data()) != 1) made.reset();
-    return made;
-  }();
-  return context.get();
+constexpr std::array<std::uint8_t, kKeyBytes> kZeros{};
+
+// A context with its digest named and a key of zeros: naming the digest anew costs as much as the MAC.
+std::unique_ptr<EVP_MAC_CTX, MacContextFree> MakeHmacSha256() {
+  std::unique_ptr<EVP_MAC_CTX, MacContextFree> made;
+  if (EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr); hmac != nullptr) {
+    made.reset(EVP_MAC_CTX_new(hmac));
+    EVP_MAC_free(hmac);
+  }
+  char digest[] = "SHA256";
+  const std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                         OSSL_PARAM_construct_end()};
+  if (made && EVP_MAC_init(made.get(), kZeros.data(), kZeros.size(), params.data()) != 1) made.reset();
+  return made;
 }
 
-// Hmac is one context for the HMAC-SHA-256 sums of one use. An EVP_MAC context has no reset, so each use frees
-// its own, which cleanses the last key's copy and the digest states; a new key cleanses the one before.
+// Hmac is a thread's context for the HMAC-SHA-256 sums of one use; one use at a time. An EVP_MAC context has no reset: each
+// use ends with a key of zeros, which cleanses the copy of the last key and begins the digest states anew.
 class Hmac {
  public:
-  Hmac() {
-    if (const EVP_MAC_CTX* const fresh = HmacSha256(); fresh != nullptr) context_.reset(EVP_MAC_CTX_dup(fresh));
+  Hmac() : context_(OfThread()) {}
+  ~Hmac() {
+    if (context_ != nullptr) EVP_MAC_init(context_, kZeros.data(), kZeros.size(), nullptr);
   }
+  Hmac(const Hmac&) = delete;
+  Hmac& operator=(const Hmac&) = delete;
   // Sum is of the parts, one after another.
   bool Sum(ByteView key, std::initializer_list<ByteView> parts, std::span<std::uint8_t, Cipher::kMacBytes> out) {
-    if (context_ == nullptr || EVP_MAC_init(context_.get(), key.data(), key.size(), nullptr) != 1) return false;
+    if (context_ == nullptr || EVP_MAC_init(context_, key.data(), key.size(), nullptr) != 1) return false;
     for (const ByteView part : parts) {
-      if (!part.empty() && EVP_MAC_update(context_.get(), part.data(), part.size()) != 1) return false;
+      if (!part.empty() && EVP_MAC_update(context_, part.data(), part.size()) != 1) return false;
     }
     std::size_t size = 0;
-    return EVP_MAC_final(context_.get(), out.data(), &size, out.size()) == 1 && size == out.size();
+    return EVP_MAC_final(context_, out.data(), &size, out.size()) == 1 && size == out.size();
   }
 
  private:
-  std::unique_ptr<EVP_MAC_CTX, MacContextFree> context_;
+  static EVP_MAC_CTX* OfThread() {
+    thread_local const std::unique_ptr<EVP_MAC_CTX, MacContextFree> context = MakeHmacSha256();
+    return context.get();
+  }
+  EVP_MAC_CTX* context_;
 };
 
 // Hkdf is HKDF-SHA-256 with an empty salt (RFC 5869): one extraction, then as many expansions as wanted. It is

@@ -40,9 +40,9 @@ Result<ProvenProfile> ProvenProfile::Prove(const OpenVault& vault, BoundProfile 
   return ProvenProfile(std::move(row), std::move(*origin), keys->profile_key);
 }
 
-bool ProvenProfile::IsProofOf(const OpenVault& vault, const BoundProfile& row) const {
+bool ProvenProfile::IsInForce(const OpenVault& vault) const {
   const auto keys = vault.held.Get();
-  return keys != nullptr && keys->profile_key == key_ && row == row_;
+  return keys != nullptr && keys->profile_key == key_;
 }
 
 }  // namespace strongroom::vault

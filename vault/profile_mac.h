@@ -28,8 +28,9 @@ class ProvenProfile {
   // Prove is VerifyProfile with the vault's own key.
   static Result<ProvenProfile> Prove(const OpenVault& vault, BoundProfile row);
 
-  // IsProofOf is true where `row` is the proven row, and its key is in force.
-  bool IsProofOf(const OpenVault& vault, const BoundProfile& row) const;
+  // IsInForce is true where the vault holds the key this was proved with; IsProofOf where `row` also is the proven row.
+  bool IsInForce(const OpenVault& vault) const;
+  bool IsProofOf(const OpenVault& vault, const BoundProfile& row) const { return row == row_ && IsInForce(vault); }
 
   const BoundProfile& row() const { return row_; }
   // origin is the ENDPOINT's.

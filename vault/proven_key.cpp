@@ -76,11 +76,11 @@ Result<KeyRow> ProvenKey::Rewrapped(const OpenVault& vault, const VaultKeys& key
   return row;
 }
 
-bool ProvenKey::IsProofOf(const OpenVault& vault, const KeyRow& row) const {
+bool ProvenKey::IsInForce(const OpenVault& vault) const {
   const auto keys = vault.held.Get();
   if (keys == nullptr) return false;
-  const auto kek = keys->keyring.Find(row.kek_version);
-  return kek && *kek == kek_ && row == row_ && vault.stops->Allows(row);
+  const auto kek = keys->keyring.Find(row_.kek_version);
+  return kek && *kek == kek_ && vault.stops->Allows(row_);
 }
 
 Result<void> ProvenKey::CheckState(base::Micros now) const {

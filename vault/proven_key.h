@@ -39,9 +39,10 @@ class ProvenKey {
   // for Prove.
   static Result<KeyRow> Rewrapped(const OpenVault& vault, const VaultKeys& keys, KeyRow row);
 
-  // IsProofOf is true where `row` is the proven row in every column, the vault holds the KEK it was proved under, and no
-  // stop came after it.
-  bool IsProofOf(const OpenVault& vault, const KeyRow& row) const;
+  // IsInForce is true where the vault holds the KEK this was proved under, and no stop came after it; IsProofOf where `row`
+  // also is the proven row in every column.
+  bool IsInForce(const OpenVault& vault) const;
+  bool IsProofOf(const OpenVault& vault, const KeyRow& row) const { return row == row_ && IsInForce(vault); }
 
   const KeyRow& row() const { return row_; }
   const WrapContext& context() const { return context_; }

@@ -88,7 +88,7 @@ class Resolve final : public Act {
     return {uid_, request_.customer, request_.request_id, request_.attempt, key_ref};
   }
   Result<std::shared_ptr<const ProvenProfile>> FindProfile(Store& store, audit::Draft& record) const;
-  Result<std::shared_ptr<const ProvenKey>> FindKey(Store& store, std::string_view key_ref) const;
+  Result<std::shared_ptr<const ProvenKey>> FindKey(Store& store, const std::string& key_ref) const;
 
   OpenVault& vault_;
   const ResolveRequest request_;
@@ -97,19 +97,28 @@ class Resolve final : public Act {
   std::string taken_;  // the key whose release was counted, empty where none was
 };
 
-// Both rows are read anew each time: an edit of the database, or an act, counts from the next resolve on.
+// Both rows are read anew unless they cannot have changed: an edit of the database, or an act, counts from the next
+// resolve on.
 Result<std::shared_ptr<const ProvenProfile>> Resolve::FindProfile(Store& store, audit::Draft& record) const {
-  TRY_ASSIGN(std::optional<BoundProfile> row, store.FindBoundProfile(request_.profile_ref));
+  auto profile = vault_.proofs.UnchangedProfile(request_.profile_ref);
+  std::optional<BoundProfile> row;
+  if (!profile) {
+    TRY_ASSIGN(row, store.FindBoundProfile(request_.profile_ref));
+  }
+  const BoundProfile* found = profile ? &profile->row() : row ? &*row : nullptr;
   // Another customer's profile is refused like none at all: who asks learns nothing of it.
-  if (!row || row->customer != request_.customer) return Refuse(Refusal::kProfileUnknown);
-  record.key_ref = row->key_ref;
-  TRY_ASSIGN(auto profile, vault_.proofs.OfProfile(std::move(*row)));
+  if (found == nullptr || found->customer != request_.customer) return Refuse(Refusal::kProfileUnknown);
+  record.key_ref = found->key_ref;
+  if (!profile) {
+    TRY_ASSIGN(profile, vault_.proofs.OfProfile(std::move(*row)));
+  }
   if (profile->row().status != "ACTIVE") return Refuse(Refusal::kProfileNotActive);
   if (!profile->row().key_ref) return Refuse(Refusal::kProfileNeedsKey);
   return profile;
 }
 
-Result<std::shared_ptr<const ProvenKey>> Resolve::FindKey(Store& store, std::string_view key_ref) const {
+Result<std::shared_ptr<const ProvenKey>> Resolve::FindKey(Store& store, const std::string& key_ref) const {
+  if (auto known = vault_.proofs.UnchangedKey(key_ref)) return known;
   TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
   if (!row) return Refuse(Refusal::kKeyUnknown);
   return vault_.proofs.OfKey(std::move(*row));

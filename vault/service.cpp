@@ -78,7 +78,10 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   Stops& stops = *vault.stops;
   if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
   if (alone) TRY(store.LockVault());
+  vault.proofs.Look(store);
   auto decided = digest ? DecideByTwo(store, now, draft) : act->Decide(store, now, draft);
+  // Only an act that runs alone writes rows; whether or not they are committed, what was read before may be past.
+  if (alone) vault.proofs.Written();
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
   if (stops.older()) return Refuse(Refusal::kDatabaseOlder);

@@ -167,6 +167,9 @@ class Store {
   Result<void> UpdateProfile(const ProfileRow& row);
   Result<std::int64_t> CountProfiles();
 
+  // DataVersion is sql::Database's.
+  Result<std::int64_t> DataVersion() { return database_.DataVersion(); }
+
   // The vault itself. FindVault is kCorrupt where there is not exactly one row.
   Result<VaultRow> FindVault();
   Result<void> InsertVault(const VaultRow& row);

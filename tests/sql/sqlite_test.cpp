@@ -19,7 +19,6 @@ namespace {
 
 using sql::Access;
 using sql::OpenOptions;
-
 struct Fixture {
   std::unique_ptr<sql::Database> Open(Access access, std::int64_t busy_ms = 10'000, bool elsewhere = false) {
     OpenOptions options;
@@ -340,18 +339,19 @@ TEST_CASE_METHOD(Fixture, "a transaction that the engine ended commits nothing m
   CHECK(Count(*database) == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "the data version moves when somebody else commits") {
-  auto writer = Open(Access::kCreate);
-  REQUIRE(writer->RunScript(kTable));
-  auto reader = Open(Access::kReadOnly);
-  const auto before = reader->DataVersion();
-  REQUIRE(before);
-  CHECK(*reader->DataVersion() == *before);
-  REQUIRE(writer->Execute("INSERT INTO T (WHO) VALUES (1)"));
-  const auto after = reader->DataVersion();
-  REQUIRE(after);
-  CHECK(*after != *before);
-  CHECK(*reader->DataVersion() == *after);
+TEST_CASE_METHOD(Fixture, "the data version moves when somebody else commits, and with each connection") {
+  auto database = Open(Access::kCreate), other = Open(Access::kReadWrite);
+  REQUIRE(database->RunScript(kTable));
+  REQUIRE(database->Begin());
+  const std::int64_t before = database->DataVersion().value();
+  CHECK((database->Execute("INSERT INTO T (WHO) VALUES (1)") && database->Commit()));
+  CHECK(database->DataVersion().value() == before);
+  REQUIRE(other->Execute("INSERT INTO T (WHO) VALUES (2)"));
+  REQUIRE(database->Begin());
+  const std::int64_t after = database->DataVersion().value();
+  CHECK(after != before);
+  CHECK((database->Rollback() && database->Reconnect()));
+  CHECK(database->DataVersion().value() != after);
 }
 
 TEST_CASE_METHOD(Fixture, "a checkpoint moves the log into the file beside writers and readers") {

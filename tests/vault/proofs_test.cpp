@@ -1,6 +1,8 @@
 // What was proved before saves a proof of the same bytes, and of no others.
 #include "vault/proofs.h"
 
+#include <array>
+#include <filesystem>
 #include <vector>
 
 #include "tests/vault/service_house.h"
@@ -180,6 +182,50 @@ TEST_CASE("proofs: the same bytes are proved once, and a failed proof is not rem
   CHECK(proofs.OfKey(touched).value() != key);
   CHECK(proofs.OfKey(touched).value()->row() == touched);
   CHECK(proofs.keys() == 1);
+}
+
+TEST_CASE("proofs: a row needs no reading until somebody may have written it", "[proofs][sqlite]") {
+  const Forge forge;
+  Proofs& proofs = forge.vault->proofs;
+  const std::string url = forge.vault->config.vault.database;
+  const auto database = sql::Open(url, {}).value(), other = sql::Open(url, {}).value();
+  Store store(*database);
+  const KeyRow row = forge.Key(1);
+  const BoundProfile profile = forge.Profile("P");
+  const auto prove = [&] {
+    proofs.Look(store);
+    CHECK(proofs.UnchangedKey(row.key_ref) == nullptr);
+    CHECK(proofs.UnchangedProfile("P") == nullptr);
+    REQUIRE(proofs.OfKey(row));
+    REQUIRE(proofs.OfProfile(profile));
+    CHECK(proofs.UnchangedKey(row.key_ref) != nullptr);
+  };
+  prove();
+  proofs.Look(store);
+  CHECK(proofs.UnchangedKey(row.key_ref) == proofs.OfKey(row).value());
+  CHECK(proofs.UnchangedProfile("P") == proofs.OfProfile(profile).value());
+  SECTION("an act of our own") { proofs.Written(); }
+  SECTION("a commit by somebody else") { REQUIRE(other->Execute("UPDATE VAULT SET CREATED_AT = CREATED_AT + 1")); }
+  SECTION("a new connection") { REQUIRE(database->Reconnect()); }
+  SECTION("a database that does not answer") {
+    std::filesystem::remove(url.substr(url.find(':') + 1));
+    CHECK_FALSE(database->Reconnect());
+  }
+  SECTION("keys that are given up") { proofs.Forget(); }
+  prove();
+}
+
+TEST_CASE("proofs: a proof is of no use while the vault is sealed, or after a stop", "[proofs][sqlite]") {
+  const Forge forge;
+  const KeyRow row = forge.Key(1);
+  forge.vault->proofs.OfKey(row).value();
+  REQUIRE(forge.vault->proofs.UnchangedKey(row.key_ref));
+  SECTION("sealed") { forge.vault->held.Put(nullptr); }
+  SECTION("stopped") {
+    const std::array<Stop, 1> stop{Stop{row.key_ref, 2, KeyState::kRevoked}};
+    REQUIRE(forge.vault->stops->Note(forge.vault->stops->epoch() + 1, stop));
+  }
+  CHECK(forge.vault->proofs.UnchangedKey(row.key_ref) == nullptr);
 }
 
 TEST_CASE("proofs: a proof holds under its own KEK only", "[proofs][sqlite]") {
