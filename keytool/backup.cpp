@@ -37,7 +37,7 @@ std::int64_t NumberOf(const std::string& text) {
 }
 
 std::string Described(const std::string& report) {
-  return "vault of " + ReadMember(report, "made_at") + ", epoch " + ReadMember(report, "epoch") + ", trail up to record " +
+  return "as of " + ReadMember(report, "made_at") + ", epoch " + ReadMember(report, "epoch") + ", trail up to record " +
          ReadMember(report, "record");
 }
 
@@ -142,8 +142,8 @@ void Finish::Report(bool json) const {
   for (const std::string& ref : lost_) Print("  not in the backup, onboard it again: " + ref + "\n");
   Print("not known: whatever was done since " + made_at_ + " and stands in no file named here (keys stopped, added or rotated, profiles, "
         "rates). Ask each customer who called since then, and look at the providers' own lists\n");
-  Print("requests that waited at the time of the backup have been on the queue again since the workers started: their callers may "
-        "have had an answer already\n");
+  Print("requests that waited at the time of the backup are on the queue again: some may have been answered before the loss, and are "
+        "called a second time\n");
 }
 
 }  // namespace
@@ -179,7 +179,8 @@ Outcome<void> Restore(const Context& context, const RestoreOptions& options) {
     }
     Print("made " + context.home + " from the backup (" + Described(report) + "); it is in quarantine and releases no key\n");
     Print("next: put kek/ back (from its own backup, or with " + Command(context, "keytool kek restore") + "), start " +
-          Command(context, "vaultd") + ", then " + Command(context, "keytool restore --finish") + "\n");
+          Command(context, "vaultd") + ", then " + Command(context, "keytool restore --finish") +
+          "; start workers after that, for the requests that waited at the time of the backup are on the queue again\n");
     return {};
   }
   if (names_files == options.none_survived) {
