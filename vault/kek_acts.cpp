@@ -231,8 +231,11 @@ Result<KekRow> FindKek(Store& store, std::int64_t version) {
 }
 
 void EraseKekFile(const OpenVault& vault, std::int64_t version) {
-  const std::string path = FileOf(vault, version);
-  if (const auto erased = KekFile::Erase(path); !erased) base::LogError("kek_file_failed", erased.error(), {{"path", path}});
+  const KekDirectory directory(vault.config.vault.kek_path);
+  for (const ProtectorKind kind : kProtectorKinds) {
+    const auto erased = directory.Erase(version, kind);
+    if (!erased) base::LogError("kek_file_failed", erased.error(), {{"path", directory.PathOf(version, kind)}});
+  }
 }
 
 Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys) {

@@ -119,6 +119,8 @@ Result<void> Nodes::FollowKeks(Store& store) {
   }
   if (seen == keks_ && awaited == 0) return {};
   auto keys = LoadKeys(vault_.config, store, vault_.vault_id);
+  // What no protector here opens by itself was opened by somebody at an unseal, and is in memory.
+  if (!keys && keys.error().missing) keys = LoadKeys(vault_.config, store, vault_.vault_id, &held->keyring);
   if (!keys) {
     if (seen != keks_) base::Log(base::Level::kError, "keks_not_followed", {{"why", keys.error().text}});
     return {};
