@@ -116,7 +116,7 @@ Result<void> PrepareKek::Make() {
   if (KekDirectory(vault_.config.vault.kek_path).one_file()) return Refuse(Refusal::kKekFile);
   TRY_ASSIGN(const auto keys, vault_.Keys());
   TRY_ASSIGN(const auto active, keys->keyring.Find(keys->wrap_version));
-  TRY_ASSIGN(const auto reader, OpenReader(vault_.config));
+  TRY_ASSIGN(const auto reader, OpenReader(vault_.config, vault_.node_id));
   Store store(*reader);
   TRY_ASSIGN(version_, NextVersion(store, keys->keyring));
   TRY_ASSIGN(Kek kek, Kek::Generate());

@@ -26,7 +26,7 @@ audit::Facts FactsOf(std::string_view protector, const auto& versions) {
 }
 
 Result<std::vector<KekRow>> ReadKeks(const OpenVault& vault) {
-  TRY_ASSIGN(const auto reader, OpenReader(vault.config));
+  TRY_ASSIGN(const auto reader, OpenReader(vault.config, vault.node_id));
   return Store(*reader).ListKeks();
 }
 

@@ -78,7 +78,7 @@ Result<void> UnsealVault::Open() {
     if (!kind || OpensByItself(vault_.config, *kind)) return Refuse(Refusal::kFieldInvalid);
     opener.Offer(*kind, std::move(*secret_));
   }
-  TRY_ASSIGN(const auto reader, OpenReader(vault_.config));
+  TRY_ASSIGN(const auto reader, OpenReader(vault_.config, vault_.node_id));
   TRY_ASSIGN(const std::vector<KekRow> rows, Store(*reader).ListKeks());
   for (const KekRow& row : rows) {
     if (row.status == kKekRetired || row.status == kKekDestroyed) continue;
