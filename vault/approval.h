@@ -1,6 +1,6 @@
 // Approval: an act that one admin has proposed and a second one allows. A row of APPROVAL is believed only with its MAC.
 //
-// What a row binds (vault/PROTOCOL.md, Approvals): the operation and every byte of its request, reason included, as a
+// What a row binds (vault/PROTOCOL.md, Approvals): the operation and its request, reason included, as a
 // SHA-256; who proposed it and until when it holds; who decided, and what. A row as it was before, copied back, still has
 // its MAC: so whether an approval was used is asked of the trail, whose chain shows a record that is taken out.
 #pragma once
@@ -28,9 +28,11 @@ inline constexpr base::Micros kApprovalShown = 7 * base::kMicrosPerDay;
 inline constexpr std::string_view kProposed = "PROPOSED", kApproved = "APPROVED", kDenied = "DENIED",
                                   kPerformed = "PERFORMED", kExpired = "EXPIRED";
 
-// SensitiveAct is what an act that needs two people does, in words for the second one.
+// SensitiveAct is what an act that needs two people does, in words for the second one. `body` is what of the request is
+// approved, where that is not all of it.
 struct SensitiveAct {
   std::string act, reason;
+  Bytes body;
 };
 // TwoPeople says of a request's body whether the act needs two people; nullopt where one is enough, or where the body is
 // no such request. It is a column of the table of operations.

@@ -69,7 +69,7 @@ Result<void> ProposeAct::Decide(Store& store, base::Micros now, audit::Draft& re
   if (!sensitive) return Refuse(Refusal::kFieldInvalid);
   TRY(TakeReason(sensitive->reason, record));
   audit::Facts facts{{"act", sensitive->act}, {"operation", std::string(operation->action)}};
-  Bytes digest = ActDigest(operation->operation, *body);
+  Bytes digest = ActDigest(operation->operation, sensitive->body.empty() ? *body : sensitive->body);
   facts["digest"] = base::Hex(digest);
   record.after = facts;
   TRY(RefuseRoot(record.actor.uid));
@@ -217,7 +217,7 @@ Result<Bytes> ListApprovals(OpenVault& vault, Store& store, ByteView body) {
 std::optional<SensitiveAct> LeavesTwoPeople(ByteView body) {
   auto request = RequireRequest::Decode(body);
   if (!request || request->on) return std::nullopt;
-  return SensitiveAct{"leave two-person mode", std::move(request->reason)};
+  return SensitiveAct{"leave two-person mode", std::move(request->reason), {}};
 }
 
 MadeAct MakeProposeAct(OpenVault& vault, ByteView body, std::optional<SecretValue>) {

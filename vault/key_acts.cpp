@@ -191,7 +191,7 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body) {
   auto request = MoveRequest::Decode(body);
   if (!request || (request->move != "destroy" && request->move != "resume")) return std::nullopt;
-  return SensitiveAct{request->move + " " + request->ref, std::move(request->reason)};
+  return SensitiveAct{request->move + " " + request->ref, std::move(request->reason), {}};
 }
 
 MadeAct MakeRotateKey(OpenVault& vault, ByteView body, std::optional<SecretValue>) {

@@ -223,7 +223,11 @@ MadeAct MakeProtectorAct(OpenVault& vault, ByteView body, std::optional<SecretVa
 std::optional<SensitiveAct> RemovesProtector(ByteView body) {
   auto request = ProtectorRequest::Decode(body);
   if (!request) return std::nullopt;
-  return SensitiveAct{"remove protector " + request->protector, std::move(request->reason)};
+  SensitiveAct sensitive{"remove protector " + request->protector, request->reason, {}};
+  // How the remover proves that another one opens is no part of what is removed.
+  request->with.clear();
+  sensitive.body = request->Encode();
+  return sensitive;
 }
 
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret) {

@@ -304,7 +304,7 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
   const auto hearing = std::make_shared<Hearing>(vault, *row, std::move(*act), std::move(record), std::move(done));
   if (row->two_people != nullptr) {
     if (auto sensitive = row->two_people(body)) {
-      hearing->digest = ActDigest(row->operation, body);
+      hearing->digest = ActDigest(row->operation, sensitive->body.empty() ? body : sensitive->body);
       hearing->deed = std::move(sensitive->act);
     }
   }

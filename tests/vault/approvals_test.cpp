@@ -149,6 +149,11 @@ TEST_CASE("two people: removing a protector needs two", "[approvals]") {
   const auto by_two = ask();
   REQUIRE_FALSE(by_two.has_value());
   CHECK(RefusalOf(by_two.error()) == Refusal::kProtectorMissing);
+  // Asked again with a proof that another protector opens, it is the same act.
+  remove.with = "passphrase";
+  const auto with_proof = ask();
+  REQUIRE_FALSE(with_proof.has_value());
+  CHECK(RefusalOf(with_proof.error()) != Refusal::kTwoPeople);
 }
 
 TEST_CASE("two people: nobody is their own second person, and root is nobody's", "[approvals]") {
