@@ -65,8 +65,10 @@ Done CheckDatabases(const base::Config& config) {
 Done MakePartial(const std::string& path) {
   std::error_code ignored;
   for (const std::string_view name : {kVaultFile, kWorkFile, kStopsFile, kConfigFile, kManifestFile}) {
-    fs::remove(path + "/" + std::string(name), ignored);
-    fs::remove(path + "/" + std::string(name) + "-journal", ignored);
+    // What SQLite keeps beside a database, and a file that was not yet in its place, too.
+    for (const char* suffix : {"", "-journal", "-wal", "-shm", ".new"}) {
+      fs::remove(path + "/" + std::string(name) + suffix, ignored);
+    }
   }
   fs::remove(path, ignored);
   const auto made = base::CreateDirectory(path, 0700);
