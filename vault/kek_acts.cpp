@@ -203,6 +203,7 @@ class DestroyKek final : public KekAct {
     TRY(CheckCensus(store, *next_));
     // First the files: a row that says DESTROYED must be true.
     const KekDirectory directory(vault_.config.vault.kek_path);
+    if (directory.one_file()) return Refuse(Refusal::kKekOneFile);
     for (const ProtectorKind kind : kProtectorKinds) {
       const auto erased = directory.Erase(row.version, kind);
       if (!erased) return FileRefused(directory.PathOf(row.version, kind), erased.error());
@@ -232,6 +233,7 @@ Result<KekRow> FindKek(Store& store, std::int64_t version) {
 
 void EraseKekFile(const OpenVault& vault, std::int64_t version) {
   const KekDirectory directory(vault.config.vault.kek_path);
+  if (directory.one_file()) return;  // it is the KEK in use
   for (const ProtectorKind kind : kProtectorKinds) {
     const auto erased = directory.Erase(version, kind);
     if (!erased) base::LogError("kek_file_failed", erased.error(), {{"path", directory.PathOf(version, kind)}});

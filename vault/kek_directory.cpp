@@ -78,6 +78,8 @@ Result<void> KekDirectory::Place(std::int64_t version, ProtectorKind kind) const
 
 // Out of its place first: one that is half overwritten would keep vaultd from starting.
 Result<void> KekDirectory::Erase(std::int64_t version, ProtectorKind kind) const {
+  // Whatever version is asked for, that file is the KEK in use.
+  if (one_file_) return Fail(Code::kRefused, "is the one KEK file that vaultd was told to use");
   const std::string path = PathOf(version, kind);
   if (!Has(version, kind)) return {};
   TRY(base::PutInPlace(path, path + std::string(kErased)));

@@ -35,7 +35,8 @@ class KekDirectory {
   Result<void> Stage(std::int64_t version, ProtectorKind kind, const Bytes& content) const;
   Result<void> StageRaw(std::int64_t version, const Kek& kek) const;
   Result<void> Place(std::int64_t version, ProtectorKind kind) const;
-  // Erase takes a protector's file out of its place, overwrites and removes it; one that is not there is as good.
+  // Erase takes a protector's file out of its place, overwrites and removes it; one that is not there is as good. kRefused
+  // where one_file.
   Result<void> Erase(std::int64_t version, ProtectorKind kind) const;
   // Tidy erases what a crash has left of either: staged files, and those that were being erased.
   Result<void> Tidy() const;

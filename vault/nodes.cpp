@@ -57,12 +57,13 @@ Result<void> Nodes::Enter(sql::Database& database) {
 }
 
 Result<base::Micros> Nodes::Tick(sql::Database* database) {
-  bool fresh = false;
-  if (database != nullptr && !left_) {
+  const bool fresh = database != nullptr && !left_;
+  if (fresh) {
     Store store(*database);
-    if (base::MonoMicros() >= renew_at_) TRY(Renew(store));
-    TRY(Look(store));
-    fresh = true;
+    const auto looked = RenewAndLook(store);
+    // An act that waits is answered all the same, once the others' leases have certainly run out.
+    if (!looked) CheckFences(false);
+    TRY(looked);
   }
   CheckFences(fresh);
   const base::Micros now = base::MonoMicros();
@@ -70,15 +71,27 @@ Result<base::Micros> Nodes::Tick(sql::Database* database) {
   return left_ ? now + Lease::kRenewEvery : std::max(renew_at_, now);
 }
 
+Result<void> Nodes::RenewAndLook(Store& store) {
+  if (base::MonoMicros() >= renew_at_) TRY(Renew(store));
+  return Look(store);
+}
+
 // What the others have done is taken note of, outside the database too, before it is acknowledged.
 Result<void> Nodes::FollowEpoch(Store& store, std::int64_t epoch) {
-  if (epoch == vault_.epoch.value() && !vault_.epoch.TakeDoubt()) return {};
-  const base::Micros since = followed_ ? base::WallMicros() - kClocksApart : std::numeric_limits<base::Micros>::min();
+  const base::Micros now = base::WallMicros();
+  const bool doubted = vault_.epoch.TakeDoubt();
+  if (epoch == vault_.epoch.value() && !doubted) {
+    if (followed_at_) followed_at_ = now;
+    return {};
+  }
+  // A doubt may be an unseal's: what was stopped while this node was sealed could not be proved then.
+  const bool all = doubted || !followed_at_;
+  const base::Micros since = all ? std::numeric_limits<base::Micros>::min() : *followed_at_ - kClocksApart;
   if (const auto caught_up = CatchUp(vault_, store, epoch, since); !caught_up) {
     vault_.epoch.Doubt();
     return caught_up;
   }
-  followed_ = true;
+  followed_at_ = now;
   vault_.epoch.Publish(epoch);
   return {};
 }
@@ -117,6 +130,7 @@ Result<void> Nodes::FollowKeks(Store& store) {
     seen.emplace_back(row.version, row.status);
     if (row.status == kKekPrepared && !held->keyring.Find(row.version)) awaited = row.version;
   }
+  TRY(NoteHeld(store));
   if (seen == keks_ && awaited == 0) return {};
   auto keys = LoadKeys(vault_.config, store, vault_.vault_id);
   // What no protector here opens by itself was opened by somebody at an unseal, and is in memory.
@@ -126,13 +140,25 @@ Result<void> Nodes::FollowKeks(Store& store) {
     return {};
   }
   if (seen == keks_ && !(*keys)->keyring.Find(awaited)) return {};
-  for (const auto& [version, kek] : (*keys)->keyring.keks()) TRY(store.NoteKek(vault_.node_id, version));
   vault_.held.Put(std::move(*keys));
+  TRY(NoteHeld(store));
   vault_.proofs.Forget();
   for (const KekRow& row : rows) {
     if (row.status == kKekDestroyed) EraseKekFile(vault_, row.version);
   }
   keks_ = std::move(seen);
+  return {};
+}
+
+// An unseal may have brought a version that the others wait for.
+Result<void> Nodes::NoteHeld(Store& store) {
+  const auto held = vault_.held.Get();
+  if (held == nullptr) return {};
+  for (const auto& [version, kek] : held->keyring.keks()) {
+    if (noted_.contains(version)) continue;
+    TRY(store.NoteKek(vault_.node_id, version));
+    noted_.insert(version);
+  }
   return {};
 }
 

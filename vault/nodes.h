@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,9 +60,11 @@ class Nodes {
     Heard heard;
   };
 
+  Result<void> RenewAndLook(Store& store);
   Result<void> Renew(Store& store);
   Result<void> FollowEpoch(Store& store, std::int64_t epoch);
   Result<void> FollowKeks(Store& store);
+  Result<void> NoteHeld(Store& store);
   Result<void> Look(Store& store);
   // CheckFences answers those that may go; `fresh` is whether rows_ was read just now.
   void CheckFences(bool fresh);
@@ -68,7 +72,9 @@ class Nodes {
 
   OpenVault& vault_;
   const std::string boot_;
-  bool left_ = false, lost_told_ = false, followed_ = false;
+  bool left_ = false, lost_told_ = false;
+  std::optional<base::Micros> followed_at_;  // when the epoch was last known to be the database's
+  std::set<std::int64_t> noted_;             // KEK versions that NODE_KEK says this node holds
   base::Micros renew_at_ = 0;
   std::vector<std::pair<std::int64_t, std::string>> keks_;  // versions and states, as last seen
   std::vector<NodeRow> rows_;  // the other members, as last seen

@@ -76,8 +76,8 @@ struct OpenVault {
   Releases releases{config.vault};        // the same, but for what it denied
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
-  std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
-  Anteroom anteroom;                      // last: what is in it goes on to the log
+  Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
+  std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
 };
 
 // LoadVault opens the vault database and keys of a configuration and starts the trail's writer; nothing is recorded.

@@ -74,6 +74,7 @@ class AddProtector final : public ProtectorAct {
  public:
   using ProtectorAct::ProtectorAct;
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
+  void Undo() override;
   Result<void> Effect() override {
     for (const NewProtector& file : files_) {
       const auto placed = directory_.Place(file.version, file.kind);
@@ -91,6 +92,7 @@ class AddProtector final : public ProtectorAct {
   std::optional<PassphraseLock> lock_;
   std::optional<SecretValue> credential_;
   std::vector<NewProtector> files_;
+  bool staged_ = false;
 };
 
 // What is held, and RETIRED versions too, as long as their files are there: `file` may go later, and they not with it.
@@ -146,6 +148,7 @@ Result<ProtectorFile> AddProtector::Lock(std::int64_t version, const Kek& kek) c
 Result<void> AddProtector::Decide(Store& store, base::Micros, audit::Draft& record) {
   TRY(TakeReason(request_.reason, record));
   record.before = audit::Facts{{"protector", request_.protector}};
+  TRY(vault_.Keys());  // sealed since this was prepared: it ends here
   TRY(prepared_);
   TRY_ASSIGN(const std::vector<KekRow> rows, store.ListKeks());
   for (const KekRow& row : rows) {
@@ -153,7 +156,16 @@ Result<void> AddProtector::Decide(Store& store, base::Micros, audit::Draft& reco
     if ((row.status == kKekDestroyed && ours) || (row.status == kKekActive && !ours)) return Refuse(Refusal::kConflict);
   }
   record.after = FactsOf(request_.protector, versions_);
+  staged_ = true;
   return StageAll(directory_, files_);
+}
+
+// A KEK in clear must not stay beside its place for an act that is not on the trail.
+void AddProtector::Undo() {
+  if (!std::exchange(staged_, false)) return;
+  if (const auto tidied = directory_.Tidy(); !tidied) {
+    base::LogError("kek_directory_not_tidied", tidied.error(), {{"path", directory_.path()}});
+  }
 }
 
 class RemoveProtector final : public ProtectorAct {

@@ -68,7 +68,8 @@ class Releases {
   // Take counts a release at `now` (MonoMicros), or refuses it with kAttemptSpent, kKeyCeiling or kUserCeiling. RPMs are
   // read again where `epoch` has moved.
   Result<void> Take(Store& store, std::int64_t epoch, const ReleaseAsk& ask, base::Micros now);
-  // GiveBack takes back what Take counted: the release's record did not become durable, so no key left.
+  // GiveBack takes back the number and the key's count: the release's record did not become durable, so no key left. The uid's
+  // minute keeps the key.
   void GiveBack(const ReleaseAsk& ask);
   // ReadBack counts the releases that the trail's newest records tell of.
   Result<void> ReadBack(Store& store);
