@@ -1,3 +1,11 @@
+# The standard headers that most files include are precompiled once, in an object library of their own; all targets of a
+# folder reuse what STRONGROOM_PRECOMPILED names there, which takes the same options in each (-fPIE for libraries too).
+# A file still includes what it uses: the fuzzers' build goes without and finds who does not.
+set(STRONGROOM_PRECOMPILED std_headers)
+set(STRONGROOM_PRECOMPILED_HEADERS <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstdio> <cstdlib> <cstring>
+    <expected> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <span> <sstream> <string>
+    <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
+
 # strongroom_flags(TARGET): what every target of ours is compiled and linked with.
 function(strongroom_flags target)
   target_compile_options(${target} PRIVATE ${STRONGROOM_WARNINGS} ${STRONGROOM_HARDENING})
@@ -11,6 +19,13 @@ function(strongroom_flags target)
     endif()
     target_link_options(${target} PRIVATE -fsanitize=${STRONGROOM_SANITIZE})
     target_compile_definitions(${target} PRIVATE STRONGROOM_SANITIZED=1)
+  endif()
+  if(NOT STRONGROOM_PRECOMPILE)
+    # each file parses its headers itself
+  elseif(target STREQUAL STRONGROOM_PRECOMPILED)
+    target_precompile_headers(${target} PRIVATE ${STRONGROOM_PRECOMPILED_HEADERS})
+  else()
+    target_precompile_headers(${target} REUSE_FROM ${STRONGROOM_PRECOMPILED})
   endif()
   if(STRONGROOM_FUZZ)
     target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
@@ -35,6 +50,12 @@ function(strongroom_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PRIVATE" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   strongroom_flags(${name})
-  target_link_options(${name} PRIVATE -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack)
+  target_link_options(${name} PRIVATE -pie -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack)
   target_link_libraries(${name} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# strongroom_precompiled(): the library that STRONGROOM_PRECOMPILED names, of STRONGROOM_PRECOMPILED_HEADERS.
+function(strongroom_precompiled)
+  add_library(${STRONGROOM_PRECOMPILED} OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+  strongroom_flags(${STRONGROOM_PRECOMPILED})
 endfunction()
