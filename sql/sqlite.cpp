@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sql/dialect.h"
+#include "sql/sqlite_vfs.h"
 #include "sql/sqlite_connection.h"
 #include "sql/sqlite_file.h"
 
@@ -31,7 +32,8 @@ Result<void> SqliteDatabase::OpenHandle() {
   const int access = options_.access == Access::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   // One thread at a time uses a Database, so SQLite's own mutex would only cost.
   const int flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
-  const int code = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);
+  TRY_ASSIGN(const char* const vfs, GatheringVfs());
+  const int code = sqlite3_open_v2(path_.c_str(), &handle_, flags, vfs);
   ++connections_;
   if (code == SQLITE_OK) return {};
   if (handle_ != nullptr &&
@@ -55,6 +57,7 @@ Result<void> SqliteDatabase::Configure() {
   if (options_.access == Access::kReadOnly) return {};
   TRY(UseWriteAheadLog());
   TRY(Command("PRAGMA synchronous = FULL"));
+  TRY(Command("PRAGMA cache_spill = OFF"));  // sql/sqlite_vfs.h
   // A log that a burst has grown is cut back at its next restart.
   TRY(Command("PRAGMA journal_size_limit = 67108864"));
   if (options_.erase_freed) TRY(Command("PRAGMA secure_delete = ON"));

@@ -39,9 +39,9 @@ while IFS=';' read -r library pattern rooms; do
     fi
   done < <(includes)
 done <<'TABLE'
-libsodium;sodium;(vault|audit)/
+libsodium;sodium;vault/
 libgfshare;libgfshare;vault/share_split\.cpp
-OpenSSL;openssl/;(vault/|worker/(transport|splice)|provider-sim/)
+OpenSSL;openssl/;(vault/|audit/record|worker/(transport|splice)|provider-sim/)
 libcurl;curl/;worker/(transport|splice_selftest)
 libsqlite3;sqlite3\.h;sql/sqlite
 unixODBC;(sql\.h|sqlext\.h|sqltypes\.h|odbc);sql/odbc
