@@ -121,6 +121,8 @@ double FloorUpdates(const std::string& path, int keys) {
   return rate;
 }
 
+std::atomic<std::int64_t> asked{0};  // by all loads: a number is released once
+
 // Load is resolves that go on until it is told to stop.
 class Load {
  public:
@@ -139,14 +141,15 @@ class Load {
     ++running_;
     while (!stopping_) {
       vault::ResolveRequest request;
-      request.request_id = "bench-" + std::to_string(++asked_);
+      request.request_id = "bench-" + std::to_string(++asked);
       request.customer = "ACME";
       request.profile_ref = "ACME_DEFAULT";
       Bytes body = request.Encode();
       const base::Micros begun = base::MonoMicros();
       Result<vault::Answer> answer =
           co_await client_.Ask(vault::Operation::kResolve, std::move(body), begun + 30 * base::kMicrosPerSecond);
-      if (!answer || !answer->secret) Die("a resolve");
+      if (!answer) Die(answer.error().Message().c_str());
+      if (!answer->secret) Die("a resolve");
       answer->secret->Wipe();
       latencies_.push_back(static_cast<double>(base::MonoMicros() - begun));
     }
@@ -156,7 +159,6 @@ class Load {
   asio::io_context io_{1};
   vault::Client client_;
   std::vector<double> latencies_;
-  std::int64_t asked_ = 0;
   int running_ = 0;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -18,6 +18,7 @@
 #include "vault/proofs.h"
 #include "vault/quarantine.h"
 #include "vault/releases.h"
+#include "vault/rewrap.h"
 #include "vault/service.h"
 #include "vault/stops.h"
 #include "vault/store.h"
@@ -51,7 +52,9 @@ class KeptEpoch {
 // Rewrapper is the rotation that works at present, so that a second one is told. The writer's thread alone.
 struct Rewrapper {
   std::string run;
-  base::Micros seen = 0;  // MonoMicros of its latest chunk
+  base::Micros seen = 0;    // MonoMicros of its latest chunk
+  std::int64_t seq = 0;     // that chunk's record
+  base::Micros others = 0;  // MonoMicros when other records last stood between two chunks
 };
 
 struct OpenVault {
@@ -72,6 +75,7 @@ struct OpenVault {
   std::unique_ptr<Quarantine> quarantine;  // as well
   Lease lease;
   Rewrapper rewrapper;
+  RewrapAhead ahead{*this};
   Proofs proofs{*this};                   // the writer's thread alone
   Releases releases{config.vault};        // the same, but for what it denied
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here

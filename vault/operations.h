@@ -39,11 +39,14 @@ class Act {
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
   // Effect is what a successful act does outside the database; its record is durable by then, and its error is answered.
   virtual Result<void> Effect() { return {}; }
-  // Answer is called once, after the record of a successful Decide is durable and Effect has succeeded.
+  // Answer is called once, after the record of the last successful Decide is durable and Effect has succeeded.
   virtual Reply Answer(const audit::Receipt& receipt) = 0;
   // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable. On the
   // writer's thread, before any other act decides; also where Decide has not run.
   virtual void Undo() {}
+  // GoesOn is asked behind Effect: true for an act that is so long that others have to come in between. It is then decided
+  // again, in another transaction and with another record, and answered when it is done.
+  virtual bool GoesOn() { return false; }
   // fenced: it is answered once no vaultd releases what it stopped, with a StoppedAnswer in place of Answer's.
   virtual bool fenced() const { return false; }
   // new_epoch is set by a Decide that moved the epoch, and stops by one that also stopped keys.

@@ -58,7 +58,7 @@ enum class Operation : std::uint8_t {
   kKekStatus = 30,
   kPrepareKek = 31,   // a new KEK version, PREPARED
   kActivateKek = 32,  // PREPARED → ACTIVE, the one before RETIRING, the vault's own keys under the new one
-  kRewrapKeys = 33,   // one chunk of keys from a RETIRING version to the ACTIVE one
+  kRewrapKeys = 33,   // some chunks of keys from a RETIRING version to the ACTIVE one
   kRetireKek = 34,    // RETIRING → RETIRED, where nothing is left under it
   kDestroyKek = 35,   // RETIRED → DESTROYED, and its file erased
   kSeal = 36,         // no KEK in memory from then on
@@ -213,7 +213,7 @@ struct ProtectorRequest {
   static Result<ProtectorRequest> Decode(ByteView body);
 };
 
-// RewrapRequest asks for the next chunk behind `after` (a KEY_REF, empty at first). `run` names the rotation that asks, so
+// RewrapRequest asks for the next keys behind `after` (a KEY_REF, empty at first). `run` names the rotation that asks, so
 // that two do not work at once.
 struct RewrapRequest {
   std::string run, after, reason;
@@ -221,7 +221,7 @@ struct RewrapRequest {
   static Result<RewrapRequest> Decode(ByteView body);
 };
 // RewrapAnswer: how many were rewrapped, how many did not open (and stay as they are) and the first of those, and where the
-// next chunk begins; `next` is empty where this was the last.
+// next request begins; `next` is empty where this was the last.
 struct RewrapAnswer {
   std::int64_t rewrapped = 0, unopened = 0;
   std::string first_unopened, next;

@@ -21,6 +21,7 @@ class SealVault final : public Act {
   Reply Answer(const audit::Receipt&) override {
     vault_.held.Put(nullptr);
     vault_.proofs.Forget();
+    vault_.ahead.Stop();
     return Reply(Bytes{});
   }
 

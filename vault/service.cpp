@@ -56,10 +56,12 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
   Done done;
   std::optional<Refusal> refusal;
 
-  audit::Decision Decide(sql::Database& database, base::Micros now);
-  void Finish(const Result<audit::Receipt>& receipt);
+  // Run puts it into the queue of the trail's writer.
+  void Run();
 
  private:
+  audit::Decision Decide(sql::Database& database, base::Micros now);
+  void Finish(const Result<audit::Receipt>& receipt);
   void AnswerFenced();
   Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
   Result<void> DecideByTwo(Store& store, base::Micros now, audit::Draft& draft);
@@ -144,8 +146,19 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
   }
   if (refusal) return done(Refuse(*refusal));
   if (const auto effect = act->Effect(); !effect) return done(Refuse(AsRefusal(effect.error())));
+  if (act->GoesOn()) return Run();
   if (act->fenced()) return AnswerFenced();
   done(act->Answer(*receipt));
+}
+
+void Hearing::Run() {
+  audit::Job job;
+  job.turn = static_cast<std::uint64_t>(record.actor.uid);
+  job.alone = alone;
+  const auto self = shared_from_this();
+  job.decide = [self](sql::Database& database, base::Micros now) { return self->Decide(database, now); };
+  job.done = [self](const Result<audit::Receipt>& receipt) { self->Finish(receipt); };
+  if (!vault.log->Submit(std::move(job))) done(Refuse(NotTaken(vault)));
 }
 
 void Hearing::AnswerFenced() {
@@ -160,16 +173,6 @@ void Hearing::AnswerFenced() {
   vault.nodes->Fence(*act->new_epoch, answer);
 }
 
-void RunAct(const std::shared_ptr<Hearing>& hearing) {
-  OpenVault& vault = hearing->vault;
-  audit::Job job;
-  job.turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
-  job.alone = hearing->alone;
-  job.decide = [hearing](sql::Database& database, base::Micros now) { return hearing->Decide(database, now); };
-  job.done = [hearing](const Result<audit::Receipt>& receipt) { hearing->Finish(receipt); };
-  if (!vault.log->Submit(std::move(job))) hearing->done(Refuse(NotTaken(vault)));
-}
-
 // RunCeremony prepares an act in the anteroom and then runs it; whoever finds somebody there is refused.
 void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
   OpenVault& vault = hearing->vault;
@@ -179,7 +182,7 @@ void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
       vault.anteroom.Leave();
       answer(std::move(reply));
     };
-    RunAct(hearing);
+    hearing->Run();
   });
   if (entered) return;
   const auto turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
@@ -271,6 +274,7 @@ Service::~Service() {
   if (!receipt) base::LogError("vaultd_stop_not_recorded", receipt.error());
   // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
   // pages, such as the DEK of a key that was destroyed.
+  state_->vault->ahead.Stop();
   state_->vault->reader.reset();
 }
 
@@ -309,7 +313,7 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
     }
   }
   if (row->runs == Runs::kCeremony) return RunCeremony(hearing);
-  RunAct(hearing);
+  hearing->Run();
 }
 
 void Service::RecordStrangers(std::int64_t count, const Peer& latest) {

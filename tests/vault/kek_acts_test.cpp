@@ -5,9 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/vault/service_house.h"
+#include "vault/open_vault.h"
+#include "vault/operations.h"
+#include "vault/proven_key.h"
 #include "vault/store.h"
 
 namespace strongroom::vault {
@@ -192,6 +197,60 @@ TEST_CASE("kek: chunks follow one another, and a second rotation is told of the 
   CHECK(house.Ask(Operation::kRewrapKeys, other.Encode()).has_value());
   other.run = "";
   CHECK(house.RefusalFor(Operation::kRewrapKeys, other.Encode()) == Refusal::kFieldInvalid);
+}
+
+TEST_CASE("kek: a row that was written since it was wrapped ahead is looked at again", "[kek][sqlite]") {
+  Two house;
+  Prepare(house);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  house.Stop();
+  {
+    const auto vault = LoadVault(house.config());
+    REQUIRE(vault.has_value());
+    (*vault)->ahead.Start((*vault)->Keys().value(), 1, "", 32);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // it has read both by now; the outcome is the same if not
+    const auto database = house.Open();
+    Store store(*database);
+    // One is used, which puts it under the new KEK; the other is edited.
+    auto used = ProvenKey::Find(**vault, store, "BARCO/openai/default/1");
+    REQUIRE(used.has_value());
+    REQUIRE(used->Touch(**vault, store, 1));
+    house.Edit("UPDATE KEY_VAULT SET ROW_VERSION = ROW_VERSION + 1 WHERE CUSTOMER = 'ACME'");
+    auto act = MakeRewrapKeys(**vault, RewrapRequest{"test", "", "yearly"}.Encode(), std::nullopt);
+    REQUIRE(act.has_value());
+    audit::Draft record;
+    REQUIRE((*act)->Decide(store, 1, record));
+    CHECK(record.after->at("rewrapped") == "0");
+    CHECK(record.after->at("unopened") == "1");
+    CHECK(record.after->at("first_unopened") == "ACME/anthropic/default/1");
+  }
+  house.Start();
+  CHECK(house.Opened("BARCO", "BARCO_DEFAULT").value() == kBarcoKey);
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyTampered);
+}
+
+TEST_CASE("kek: what was wrapped ahead is not written past a stop", "[kek][sqlite]") {
+  Two house;
+  Prepare(house);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  house.Stop();
+  const auto vault = LoadVault(house.config());
+  REQUIRE(vault.has_value());
+  const auto keys = (*vault)->Keys().value();
+  (*vault)->ahead.Start(keys, 1, "", 32);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const std::vector<Stop> stops{{"ACME/anthropic/default/1", 1000, KeyState::kRevoked}};
+  REQUIRE((*vault)->stops->Note(1000, stops));
+  const auto chunk = (*vault)->ahead.Take(keys, 1, "");
+  REQUIRE(chunk);
+  CHECK(chunk->moves.size() == 1);
+  CHECK(chunk->unopened == std::vector<std::string>{"ACME/anthropic/default/1"});
+  // Another place or version than what was begun is not taken.
+  (*vault)->ahead.Start(keys, 1, "", 32);
+  CHECK_FALSE((*vault)->ahead.Take(keys, 1, "ACME/anthropic/default/1"));
+  CHECK_FALSE((*vault)->ahead.Take(keys, 1, ""));
+  (*vault)->ahead.Start(keys, 1, "", 32);
+  CHECK_FALSE((*vault)->ahead.Take(std::make_shared<VaultKeys>(*keys), 1, ""));
 }
 
 TEST_CASE("kek: a file that nobody has a row for is passed over, never written over", "[kek]") {
