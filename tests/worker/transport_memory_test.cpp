@@ -132,7 +132,7 @@ class ServerProcess {
   std::string url_;
 };
 
-TEST_CASE("no copy of the key stays in memory, nor lies there during the call", "[transport][memory]") {
+TEST_CASE("no copy of the key stays in memory, nor lies there during the call", "[transport][memory][native]") {
   test::TestCa ca;
   const ServerProcess server(ca);
   const std::vector<std::uint8_t> masked = MaskedKey();
