@@ -44,7 +44,7 @@ SoftToken::SoftToken() {
   REQUIRE(mkdtemp(pattern.data()) != nullptr);
   directory_ = pattern;
   fs::create_directory(Path("tokens"));
-  std::ofstream(Configuration()) << "directories.tokendir = " << Path("tokens") << "\nobjectstore.backend = file\nlog.level = ERROR\n";
+  std::ofstream(Configuration()) << "directories.tokendir = " << Path("tokens") << "\nobjectstore.backend = file\n";
   REQUIRE(setenv("SOFTHSM2_CONF", Configuration().c_str(), 1) == 0);
   MakeToken("strongroom");
 }

@@ -2,6 +2,9 @@
 #include "vault/token_uri.h"
 
 #include <catch2/catch.hpp>
+#include <map>
+#include <string>
+#include <vector>
 
 namespace strongroom::vault {
 
@@ -18,20 +21,25 @@ TEST_CASE("token uri: what it names", "[token]") {
 }
 
 TEST_CASE("token uri: what is refused", "[token]") {
-  const std::string label(33, 'x');
-  for (const std::string& bad :
-       {std::string(""), std::string("pkcs11:"), std::string("PKCS11:token=t;object=o"), std::string("token=t;object=o"),
-        std::string("pkcs11:token=t"), std::string("pkcs11:object=o"), std::string("pkcs11:token=;object=o"),
-        std::string("pkcs11:token=t;object="), std::string("pkcs11:token=t;token=t;object=o"), std::string("pkcs11:token=t;id=a;id=b"),
-        std::string("pkcs11:token=t;object=o;"), std::string("pkcs11:;token=t;object=o"), std::string("pkcs11:token=t;object"),
-        std::string("pkcs11:token=t;object=o;slot-id=1"), std::string("pkcs11:token=t;object=o;library-version=3"),
-        std::string("pkcs11:token=t;object=o;type=private"), std::string("pkcs11:token=t;object=o;type=secret-key;type=secret-key"),
-        std::string("pkcs11:token=t;object=o?pin-value=1234"), std::string("pkcs11:token=t;object=o?module-path=/m.so"),
-        std::string("pkcs11:token=t;object=o#f"), std::string("pkcs11:token=t u;object=o"), std::string("pkcs11:token=%;object=o"),
-        std::string("pkcs11:token=%4;object=o"), std::string("pkcs11:token=t;object=%4"), std::string("pkcs11:token=%zz;object=o"),
-        std::string("pkcs11:token=%00;object=o"), std::string("pkcs11:token=%ff;object=o"), std::string("pkcs11:token=t\n;object=o"),
-        std::string("pkcs11:token=t/u;object=o"), "pkcs11:token=" + label + ";object=o", "pkcs11:serial=" + label + ";object=o",
-        "pkcs11:token=t;object=" + std::string(256, 'o'), "pkcs11:token=t;id=" + std::string(256, 'o')}) {
+  std::vector<std::string> all = {
+      "", "pkcs11:", "PKCS11:token=t;object=o", "token=t;object=o", "pkcs11:token=t", "pkcs11:object=o",
+      "pkcs11:token=;object=o", "pkcs11:token=t;object=", "pkcs11:token=t;token=t;object=o",
+      "pkcs11:token=t;id=a;id=b", "pkcs11:token=t;object=o;", "pkcs11:;token=t;object=o", "pkcs11:token=t;object",
+      "pkcs11:token=t;object=o;slot-id=1", "pkcs11:token=t;object=o;library-version=3",
+      "pkcs11:token=t;object=o;type=private", "pkcs11:token=t;object=o;type=secret-key;type=secret-key",
+      "pkcs11:token=t;object=o?pin-value=1234", "pkcs11:token=t;object=o?module-path=/m.so",
+      "pkcs11:token=t;object=o#f", "pkcs11:token=t u;object=o", "pkcs11:token=%;object=o",
+      "pkcs11:token=%4;object=o", "pkcs11:token=t;object=%4", "pkcs11:token=%zz;object=o",
+      "pkcs11:token=%00;object=o", "pkcs11:token=%ff;object=o", "pkcs11:token=t\n;object=o",
+      "pkcs11:token=t/u;object=o"};
+  // As long as PKCS#11 has room for, and one more.
+  for (const auto& [name, most] : std::map<std::string, std::size_t>{
+           {"token=t;id=1;serial", 16}, {"token=t;id=1;model", 16}, {"token=t;id=1;manufacturer", 32},
+           {"object=o;token", 32}, {"token=t;object", 255}, {"token=t;id", 255}}) {
+    CHECK(TokenUri::Parse("pkcs11:" + name + "=" + std::string(most, 'x')).has_value());
+    all.push_back("pkcs11:" + name + "=" + std::string(most + 1, 'x'));
+  }
+  for (const std::string& bad : all) {
     INFO(bad);
     const auto read = TokenUri::Parse(bad);
     REQUIRE_FALSE(read);
