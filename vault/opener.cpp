@@ -67,7 +67,7 @@ Result<Kek> Opener::OpenLocked(std::int64_t version, ProtectorKind kind) {
     kek = Unlock(*file, vault_id_, version, pair_->second.View());
   } else if (kind == ProtectorKind::kPkcs11) {
     TRY(LogIn());
-    kek = UnlockByToken(*file, vault_id_, version, ***token_);
+    kek = UnlockByToken(*file, vault_id_, version, *token_);
   } else {
     const auto credential = KekFile::ReadCredential(config_.vault.credential_path);
     if (!credential) return Refused(config_.vault.credential_path, credential.error(), Refusal::kCredentialMissing);
@@ -79,8 +79,14 @@ Result<Kek> Opener::OpenLocked(std::int64_t version, ProtectorKind kind) {
 }
 
 Result<void> Opener::LogIn() {
-  if (!token_) token_.emplace(OpenToken(config_, offers(ProtectorKind::kPkcs11) ? &offered_->second : nullptr));
-  if (!*token_) return std::unexpected(token_->error());
+  if (no_token_) return std::unexpected(*no_token_);
+  if (token_) return {};
+  auto token = OpenToken(config_, offers(ProtectorKind::kPkcs11) ? &offered_->second : nullptr);
+  if (!token) {
+    no_token_ = token.error();
+    return std::unexpected(*no_token_);
+  }
+  token_ = std::move(*token);
   return {};
 }
 

@@ -43,7 +43,8 @@ class Opener {
   const KekDirectory directory_;
   std::optional<std::pair<ProtectorKind, SecretValue>> offered_;
   std::optional<std::pair<PassphraseLock, SecretValue>> pair_;
-  std::optional<Result<std::unique_ptr<Cipher::Token>>> token_;  // or why not: a wrong PIN is not tried again
+  std::unique_ptr<Cipher::Token> token_;
+  std::optional<Error> no_token_;  // why not: a wrong PIN is not tried again
 };
 
 // TakesSecret is whether a protector can be opened with what somebody offers.

@@ -51,6 +51,7 @@ SoftToken::SoftToken() {
 
 SoftToken::~SoftToken() {
   unsetenv("SOFTHSM2_CONF");
+  Fail("");
   std::error_code ignored;
   fs::remove_all(directory_, ignored);
 }
@@ -65,6 +66,8 @@ std::string SoftToken::Module() {
 
 void SoftToken::Unplug() const { fs::rename(Path("tokens"), Path("away")); }
 void SoftToken::Plug() const { fs::rename(Path("away"), Path("tokens")); }
+
+void SoftToken::Fail(const std::string& fault) { setenv("STRONGROOM_TOKEN_FAULT", fault.c_str(), 1); }
 
 void SoftToken::MakeToken(const std::string& label) const {
   const std::string command = "softhsm2-util --init-token --free --label '" + label + "' --pin " + kPin +

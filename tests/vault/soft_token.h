@@ -23,6 +23,8 @@ class SoftToken {
   // Unplug and Plug take the token away and put it back.
   void Unplug() const;
   void Plug() const;
+  // Fail is a fault of the module tests/fault/faulty_token.cpp, "" for none.
+  static void Fail(const std::string& fault);
   // MakeToken makes another token of this label; MakeKey a key on the first, of so many bytes.
   void MakeToken(const std::string& label) const;
   struct Kind {

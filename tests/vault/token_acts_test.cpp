@@ -1,6 +1,9 @@
 // A vault whose KEKs are under a PKCS#11 token: added, rotated, opened, and closed when the token or its PIN is not there.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -185,6 +188,28 @@ TEST_CASE("token: another key in the place of the one that wrapped, or an edited
   house.token.MakeKey("kek", {.extractable = true});
   CHECK(Of(house.Remove("file")) == Refusal::kTokenKeyExposed);
   REQUIRE(fs::exists(house.File("1.key")));
+}
+
+TEST_CASE("token: a vault whose token takes its time goes on serving", "[token]") {
+  Tokened house;
+  REQUIRE(house.Add().has_value());
+  house.Configure("pkcs11_module", "\"" STRONGROOM_FAULTY_TOKEN "\"");
+  SoftToken::Fail("wait:" + house.token.Path("go"));
+  Peer peer;
+  peer.uid = geteuid();
+  peer.name = "tester";
+  peer.roles = 7;
+  std::promise<Result<Reply>> prepared;
+  house.service().Handle(peer, static_cast<std::uint8_t>(Operation::kPrepareKek), KekRequest{0, "yearly"}.Encode(),
+                         Tokened::Pin(SoftToken::kPin), [&prepared](Result<Reply> reply) { prepared.set_value(std::move(reply)); });
+  house.CheckOpen();
+  CHECK(house.Kinds() == R"(["file","pkcs11"])");
+  CHECK(Of(house.Prepare(SoftToken::kPin)) == Refusal::kBusy);
+  std::ofstream(house.token.Path("go")) << "go";
+  const auto reply = prepared.get_future().get();
+  REQUIRE(reply.has_value());
+  CHECK(DecodeNumber(reply->body).value() == 2);
+  CHECK(house.Kinds(1) == R"(["file","pkcs11"])");
 }
 
 }  // namespace strongroom::vault

@@ -141,6 +141,45 @@ TEST_CASE("token: a key that could leave its token, or is of another kind, is no
   CHECK(Of(LogIn(NoKey::kGenerate)) == Refusal::kTokenKeyMissing);  // which one?
 }
 
+TEST_CASE("token: one that fails at any step is refused, and what it spoiled does not count", "[token]") {
+  const SoftToken soft;
+  const Kek kek = SecretProbe::KekOf(Bytes(32, 7));
+  base::Config config = Settings();
+  config.vault.pkcs11_module = STRONGROOM_FAULTY_TOKEN;
+  REQUIRE(LogIn(NoKey::kGenerate, config).has_value());
+  // CKR_PIN_LOCKED, CKR_DEVICE_ERROR
+  SoftToken::Fail("login:0xa4");
+  CHECK(Of(LogIn(NoKey::kRefuse, config)) == Refusal::kPinWrong);
+  SoftToken::Fail("login:0x30");
+  CHECK(Of(LogIn(NoKey::kRefuse, config)) == Refusal::kTokenMissing);
+  SoftToken::Fail("encrypt");
+  const auto token = LogIn(NoKey::kRefuse, config);
+  REQUIRE(token.has_value());
+  CHECK(Of(LockByToken(kVault, 3, **token, kek)) == Refusal::kTokenMissing);
+  SoftToken::Fail("");
+  const ProtectorFile file = LockByToken(kVault, 3, **token, kek).value();
+  // CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR
+  SoftToken::Fail("decrypt:0x32");
+  CHECK(Of(UnlockByToken(file, kVault, 3, **token)) == Refusal::kTokenMissing);
+  SoftToken::Fail("decrypt:0x5");
+  CHECK(UnlockByToken(file, kVault, 3, **token).error().code() == Code::kDecryptFailed);
+}
+
+TEST_CASE("token: a kept PIN is not tried where another wrong one locks the token", "[token]") {
+  const SoftToken soft;
+  base::Config config = Settings();
+  config.vault.pkcs11_module = STRONGROOM_FAULTY_TOKEN;
+  config.vault.pkcs11_pin_path = soft.Path("pin");
+  std::ofstream(config.vault.pkcs11_pin_path) << SoftToken::kPin;
+  REQUIRE(chmod(config.vault.pkcs11_pin_path.c_str(), 0600) == 0);
+  REQUIRE(OpenToken(config, nullptr, NoKey::kGenerate).has_value());
+  SoftToken::Fail("flags:0x20000");  // CKF_USER_PIN_FINAL_TRY
+  CHECK(Of(OpenToken(config, nullptr)) == Refusal::kPinWrong);
+  CHECK(LogIn(NoKey::kRefuse, config).has_value());  // a person may
+  SoftToken::Fail("flags:0x40000");  // CKF_USER_PIN_LOCKED
+  CHECK(Of(LogIn(NoKey::kRefuse, config)) == Refusal::kPinWrong);
+}
+
 TEST_CASE("token: a kept PIN is read from a file of the vault's alone", "[token]") {
   const SoftToken soft;
   REQUIRE(LogIn(NoKey::kGenerate).has_value());
