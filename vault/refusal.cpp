@@ -111,7 +111,8 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kNotSealed, "NOT_SEALED", Code::kRefused, "nothing was done: the vault is not sealed"},
     {Refusal::kUnsealFailed, "UNSEAL_FAILED", Code::kUnavailable,
      "the vault stays sealed: a KEK is missing, does not open, or is not this vault's; vaultd's log names it, put the right "
-     "file back from your backup, or give the passphrase with 'keytool unseal --with passphrase'"},
+     "file back from your backup, or give the passphrase or the token's PIN with 'keytool unseal --with passphrase' or "
+     "'--with pkcs11'"},
     {Refusal::kKeyNotStopped, "KEY_NOT_STOPPED", Code::kRefused,
      "nothing was done: only a key that is REVOKED or COMPROMISED is destroyed; 'keytool revoke' it first"},
     {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,

@@ -73,8 +73,8 @@ class UnsealVault final : public Act {
   std::shared_ptr<const VaultKeys> keys_;
 };
 
-// A refusal of what was offered is the act's; what does not open by itself is missed by LoadKeys, where it is needed, and then
-// a token's refusal says more than that.
+// A refusal of what was offered is the act's; what does not open by itself is missed by LoadKeys, where it is needed, and why it
+// did not (the token is away) is then the act's refusal.
 Result<void> UnsealVault::Open() {
   const auto kind = ProtectorNamed(with_);
   Opener opener(vault_.config, vault_.vault_id);
