@@ -94,6 +94,10 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     vault.Text("database", config.vault.database);
     vault.Text("kek", config.vault.kek_path);
     vault.Text("credential", config.vault.credential);
+    vault.Text("pkcs11_module", config.vault.pkcs11_module);
+    vault.Text("pkcs11_uri", config.vault.pkcs11_uri);
+    vault.Text("pkcs11_pin_file", config.vault.pkcs11_pin_path);
+    vault.Text("pkcs11_pin_credential", config.vault.pkcs11_pin_credential);
     vault.Text("user", config.vault.user);
     vault.Flag("single_user", config.vault.single_user);
     vault.Number("keys_per_minute", config.vault.keys_per_minute, 1, 1'000'000);
@@ -185,12 +189,17 @@ bool Resolve(Config& config, const std::string& file, std::optional<ConfigProble
   if (config.vault.kek_path.starts_with("file:")) config.vault.kek_path.erase(0, 5);
   config.database = AbsoluteDatabase(config.home, config.database);
   config.vault.database = AbsoluteDatabase(config.home, config.vault.database);
-  if (config.vault.credential.empty() || config.vault.credential.find('/') != std::string::npos) {
-    problem = ConfigProblem{file + ": credential: must be a name, as in LoadCredential=NAME:PATH"};
+  for (const std::string* name : {&config.vault.credential, &config.vault.pkcs11_pin_credential}) {
+    if (!name->empty() && name->find('/') == std::string::npos) continue;
+    problem = ConfigProblem{file + ": credential and pkcs11_pin_credential must be names, as in LoadCredential=NAME:PATH"};
     return false;
   }
   std::string& credential_path = config.vault.credential_path;
+  std::string& pin_path = config.vault.pkcs11_pin_path;
+  if (!credential_path.empty() && pin_path.empty()) pin_path = credential_path + "/" + config.vault.pkcs11_pin_credential;
   if (!credential_path.empty()) credential_path += "/" + config.vault.credential;
+  pin_path = Absolute(config.home, pin_path);
+  config.vault.pkcs11_module = Absolute(config.home, config.vault.pkcs11_module);
   config.vault.socket = Absolute(config.home, config.vault.socket);
   config.vault.kek_path = Absolute(config.home, config.vault.kek_path);
   config.provider.ca_file = Absolute(config.home, config.provider.ca_file);

@@ -22,6 +22,9 @@ struct Config {
     std::string kek_path;  // a directory of versions, or one file (K3SAI_KEK_PATH)
     std::string credential = "strongroom-kek";  // the name of the systemd credential that KEKs may be under
     std::string credential_path;                // where it was handed over ($CREDENTIALS_DIRECTORY); empty: it was not
+    std::string pkcs11_module, pkcs11_uri;  // the library (a path), and the key on the token (RFC 7512) that KEKs may be under
+    std::string pkcs11_pin_path;  // pkcs11_pin_file; without one, where systemd put pkcs11_pin_credential, or empty
+    std::string pkcs11_pin_credential = "strongroom-pin";
     std::string user;  // the uid or name vaultd must run as
     bool single_user = false;
     std::int64_t keys_per_minute = 1000;   // different keys a minute that one uid is given

@@ -30,6 +30,8 @@ bool Allowed(std::string_view name) {
   }
   // Where systemd has put what LoadCredential= names.
   if (name == "CREDENTIALS_DIRECTORY") return true;
+  // Where SoftHSM, a PKCS#11 token in software, has its tokens.
+  if (name == "SOFTHSM2_CONF") return true;
   // The worker's own settings (INTERFACES §4), and the sanitizers' in builds that have them.
   if (name.starts_with("K3SAI_")) return true;
 #ifdef STRONGROOM_SANITIZED

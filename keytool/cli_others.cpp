@@ -155,15 +155,24 @@ void AddKekRecovery(CLI::App& group, Choice& choice) {
   add("restore", "put the KEK files back, from shares", &RestoreKeks);
 }
 
+void AddPinFile(CLI::App& command, SecretFiles& files) {
+  command.add_option("--pin-file", files.pin, "read the PKCS#11 token's PIN from FILE, or - for standard input");
+}
+
+void AddSecretFiles(CLI::App& command, SecretFiles& files) {
+  command.add_option("--passphrase-file", files.passphrase,
+                     "read the passphrase from FILE, or - for standard input; it is asked for otherwise, where needed");
+  AddPinFile(command, files);
+}
+
 void AddProtectorCommand(CLI::App& group, Choice& choice, const std::string& name, const std::string& help,
                          Outcome<void> (*act)(const Context&, const ProtectorOptions&)) {
   CLI::App* command = AddCommand(group, choice, name, help);
   const auto options = std::make_shared<ProtectorOptions>();
-  command->add_option("PROTECTOR", options->protector, "file, passphrase or credential")
+  command->add_option("PROTECTOR", options->protector, "file, passphrase, credential or pkcs11")
       ->required()
-      ->check(CLI::IsMember({"file", "passphrase", "credential"}));
-  command->add_option("--passphrase-file", options->passphrase_file,
-                      "read the passphrase from FILE, or - for standard input; it is asked for otherwise, where needed");
+      ->check(CLI::IsMember({"file", "passphrase", "credential", "pkcs11"}));
+  AddSecretFiles(*command, options->files);
   command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
   command->callback([options, act, &choice] {
     choice.action = [options, act](const Context& context) { return act(context, *options); };
@@ -176,9 +185,11 @@ void AddKeks(CLI::App& app, Choice& choice) {
   CLI::App* rotate = AddCommand(group, choice, "rotate", "a new KEK, every key rewrapped under it, the old one retired; or the "
                                                          "rest of a rotation that was begun");
   const auto why = std::make_shared<std::string>();
+  const auto files = std::make_shared<SecretFiles>();
+  AddPinFile(*rotate, *files);
   rotate->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
-  rotate->callback([why, &choice] {
-    choice.action = [why](const Context& context) { return RotateKek(context, *why); };
+  rotate->callback([why, files, &choice] {
+    choice.action = [why, files](const Context& context) { return RotateKek(context, *files, *why); };
   });
   AddProtectorCommand(group, choice, "add-protector", "put every KEK version under one more protector", &AddProtector);
   AddProtectorCommand(group, choice, "remove-protector",
@@ -225,13 +236,14 @@ void AddSeal(CLI::App& app, Choice& choice) {
     choice.action = [why](const Context& context) { return SealVault(context, *why); };
   });
   CLI::App* unseal = AddCommand(app, choice, "unseal", "have vaultd open its KEKs again");
-  const auto with = std::make_shared<std::string>(), file = std::make_shared<std::string>();
-  unseal->add_option("--with", *with, "the protector to open, where more than one could: passphrase")
-      ->check(CLI::IsMember({"passphrase"}));
-  unseal->add_option("--passphrase-file", *file, "read the passphrase from FILE, or - for standard input");
+  const auto with = std::make_shared<std::string>();
+  const auto files = std::make_shared<SecretFiles>();
+  unseal->add_option("--with", *with, "the protector to open, where more than one could: passphrase or pkcs11")
+      ->check(CLI::IsMember({"passphrase", "pkcs11"}));
+  AddSecretFiles(*unseal, *files);
   unseal->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
-  unseal->callback([why, with, file, &choice] {
-    choice.action = [why, with, file](const Context& context) { return UnsealVault(context, *with, *file, *why); };
+  unseal->callback([why, with, files, &choice] {
+    choice.action = [why, with, files](const Context& context) { return UnsealVault(context, *with, *files, *why); };
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -42,7 +43,8 @@ Outcome<std::vector<KekLine>> ReadKeks(const Session& session) {
 // Rotation is one `kek rotate`: it looks where things stand, and goes on from there.
 class Rotation {
  public:
-  Rotation(const Session& session, std::string reason) : session_(session), reason_(std::move(reason)) {}
+  Rotation(const Session& session, SecretFiles files, std::string reason)
+      : session_(session), files_(std::move(files)), reason_(std::move(reason)) {}
 
   Outcome<void> Run() {
     TRY_ASSIGN(std::vector<KekLine> keks, ReadKeks(session_));
@@ -78,11 +80,21 @@ class Rotation {
   }
 
  private:
-  Outcome<Bytes> Ask(vault::Operation operation, std::int64_t version) const {
+  Outcome<Bytes> Ask(vault::Operation operation, std::int64_t version,
+                     std::optional<vault::SecretValue> secret = std::nullopt) const {
     vault::KekRequest request;
     request.version = version;
     request.reason = reason_;
-    return session_.Ask(operation, request.Encode(), "");
+    return session_.Ask(operation, request.Encode(), "", std::move(secret));
+  }
+
+  Outcome<Bytes> Prepare() const {
+    if (files_.pin.empty()) {
+      auto answer = Ask(vault::Operation::kPrepareKek, 0);
+      if (answer || answer.error().name != "PASSPHRASE_WANTED") return answer;
+    }
+    TRY_ASSIGN(vault::SecretValue pin, ReadSecret(kByPin, files_));
+    return Ask(vault::Operation::kPrepareKek, 0, std::move(pin));
   }
 
   Outcome<void> TakeIntoUse(const std::vector<KekLine>& keks) {
@@ -91,7 +103,7 @@ class Rotation {
       if (kek.status == "PREPARED" && kek.held) prepared = kek.version;
     }
     if (prepared == 0) {
-      TRY_ASSIGN(const Bytes answer, Ask(vault::Operation::kPrepareKek, 0));
+      TRY_ASSIGN(const Bytes answer, Prepare());
       const auto version = vault::DecodeNumber(answer);
       if (!version) return Unreadable();
       prepared = *version;
@@ -157,6 +169,7 @@ class Rotation {
   }
 
   const Session& session_;
+  const SecretFiles files_;
   const std::string reason_;
   std::int64_t active_ = 0, retired_ = 0, total_ = 0, rewrapped_ = 0;
   base::Micros took_ = 0;
@@ -183,10 +196,10 @@ Outcome<void> ShowKeks(const Context& context) {
   return {};
 }
 
-Outcome<void> RotateKek(const Context& context, const std::string& reason) {
+Outcome<void> RotateKek(const Context& context, const SecretFiles& files, const std::string& reason) {
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(std::string why, AskReason(reason));
-  Rotation rotation(session, std::move(why));
+  Rotation rotation(session, files, std::move(why));
   TRY(rotation.Run());
   rotation.Report(context.json);
   return {};

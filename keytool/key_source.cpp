@@ -21,7 +21,8 @@ struct Wanted {
   std::string name, flag, problem;
 };
 const Wanted kKey{KeyInput::What::kKey, "key", "--key-file", "KEY_FILE"};
-const Wanted kPassphrase{KeyInput::What::kPassphrase, "passphrase", "--passphrase-file", "PASSPHRASE_FILE"};
+const Wanted kWords{KeyInput::What::kPassphrase, "passphrase", "--passphrase-file", "PASSPHRASE_FILE"};
+const Wanted kPin{KeyInput::What::kPassphrase, "PIN", "--pin-file", "PIN_FILE"};
 
 bool IsTyped(const std::string& file) { return file.empty() || (file == "-" && isatty(STDIN_FILENO) == 1); }
 
@@ -69,12 +70,17 @@ Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::stri
   return Read(kKey, key_file, "API key of " + whose + " (it does not show): ");
 }
 
-Outcome<vault::SecretValue> ReadPassphrase(const std::string& file, bool is_new) {
-  TRY(CheckSource(kPassphrase, file));
+Outcome<vault::SecretValue> ReadSecret(std::string_view protector, const SecretFiles& files, bool is_new) {
+  if (protector == kByPin) {
+    TRY(CheckSource(kPin, files.pin));
+    return Read(kPin, files.pin, "PIN of the token (it does not show): ");
+  }
+  const std::string& file = files.passphrase;
+  TRY(CheckSource(kWords, file));
   TRY_ASSIGN(vault::SecretValue passphrase,
-             Read(kPassphrase, file, is_new ? "New passphrase (it does not show): " : "Passphrase (it does not show): "));
+             Read(kWords, file, is_new ? "New passphrase (it does not show): " : "Passphrase (it does not show): "));
   if (!is_new || !IsTyped(file)) return passphrase;
-  TRY_ASSIGN(const vault::SecretValue again, Read(kPassphrase, file, "The same again: "));
+  TRY_ASSIGN(const vault::SecretValue again, Read(kWords, file, "The same again: "));
   if (!KeyInput::Same(passphrase.View(), again.View())) {
     return Failed("PASSPHRASES_DIFFER", "the two passphrases differ; nothing was done");
   }

@@ -1,7 +1,8 @@
-// KeySource: where the command line says a key or a passphrase comes from: a no-echo question, a file, or standard input.
+// KeySource: where the command line says a key, a passphrase or a PIN comes from: a no-echo question, a file, or standard input.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "keytool/problem.h"
 #include "vault/secret.h"
@@ -15,8 +16,18 @@ Outcome<void> CheckKeySource(const std::string& key_file);
 // ReadKey reads the key; `whose` says for whom in the question. `key_file` "-" is standard input.
 Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::string& whose);
 
-// ReadPassphrase reads a passphrase, from `file` (--passphrase-file) in the same three ways; a new one that is typed is
-// asked for twice. Its problems are CheckKeySource's as well.
-Outcome<vault::SecretValue> ReadPassphrase(const std::string& file, bool is_new);
+// The protectors that a person opens, as the command line and vaultd spell them.
+inline constexpr std::string_view kByPassphrase = "passphrase", kByPin = "pkcs11";
+
+// SecretFiles is where their secrets come from: --passphrase-file and --pin-file, each empty where it was not given.
+struct SecretFiles {
+  std::string passphrase, pin;
+  // Meant is the protector whose file was given, empty for none.
+  std::string_view Meant() const { return !passphrase.empty() ? kByPassphrase : !pin.empty() ? kByPin : ""; }
+};
+
+// ReadSecret reads what opens one of them, a passphrase or a token's PIN, in the same three ways; a new passphrase that is
+// typed is asked for twice, and a PIN never, for it is the token's. Its problems are CheckKeySource's as well.
+Outcome<vault::SecretValue> ReadSecret(std::string_view protector, const SecretFiles& files, bool is_new = false);
 
 }  // namespace strongroom::keytool

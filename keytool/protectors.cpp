@@ -1,8 +1,11 @@
 #include "keytool/protectors.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "keytool/document.h"
 #include "keytool/key_source.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
@@ -12,8 +15,6 @@
 namespace strongroom::keytool {
 namespace {
 
-constexpr std::string_view kPassphrase = "passphrase";
-
 Outcome<void> Ask(const Session& session, vault::Operation operation, const ProtectorOptions& options,
                   std::optional<vault::SecretValue> secret) {
   vault::ProtectorRequest request;
@@ -22,6 +23,20 @@ Outcome<void> Ask(const Session& session, vault::Operation operation, const Prot
   request.reason = options.reason;
   TRY(session.Ask(operation, request.Encode(), options.protector, std::move(secret)));
   return {};
+}
+
+// IsWanted is whether vaultd would have had a passphrase or a PIN.
+bool IsWanted(const Outcome<void>& outcome) { return !outcome && outcome.error().name == "PASSPHRASE_WANTED"; }
+
+// FindProof is the protector that is to prove that the KEKs open without the one that goes.
+Outcome<std::string> FindProof(const Session& session, const std::string& going) {
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kKekStatus, {}, ""));
+  TRY_ASSIGN(const std::vector<base::Row> rows, ReadRows(document, {"protectors"}));
+  const auto has = [&](std::string_view protector) {
+    const auto lists = [&](const base::Row& row) { return row[0].find(protector) != std::string::npos; };
+    return going != protector && std::ranges::any_of(rows, lists);
+  };
+  return std::string(has(kByPassphrase) ? kByPassphrase : kByPin);
 }
 
 void Report(const Context& context, const std::string& protector, std::string_view did, const std::string& told) {
@@ -35,12 +50,15 @@ Outcome<void> AddProtector(const Context& context, const ProtectorOptions& optio
   TRY_ASSIGN(const Session session, Session::Open(context));
   ProtectorOptions asked = options;
   TRY_ASSIGN(asked.reason, AskReason(options.reason));
-  std::optional<vault::SecretValue> secret;
-  if (asked.protector == kPassphrase) {
+  // vaultd may have the PIN already, but never a passphrase.
+  const bool at_once = asked.protector == kByPassphrase || asked.protector == asked.files.Meant();
+  const auto added = at_once ? Outcome<void>() : Ask(session, vault::Operation::kAddProtector, asked, std::nullopt);
+  if (!added && !IsWanted(added)) return added;
+  if (at_once || !added) {
     TRY(session.CheckAnswers());
-    TRY_ASSIGN(secret, ReadPassphrase(asked.passphrase_file, true));
+    TRY_ASSIGN(vault::SecretValue secret, ReadSecret(asked.protector, asked.files, true));
+    TRY(Ask(session, vault::Operation::kAddProtector, asked, std::move(secret)));
   }
-  TRY(Ask(session, vault::Operation::kAddProtector, asked, std::move(secret)));
   Report(context, asked.protector, "added",
          "every KEK version is under " + asked.protector + " now; `keytool kek status` shows what else opens each");
   return {};
@@ -51,14 +69,16 @@ Outcome<void> RemoveProtector(const Context& context, const ProtectorOptions& op
   TRY_ASSIGN(const Session session, Session::Open(context));
   ProtectorOptions asked = options;
   TRY_ASSIGN(asked.reason, AskReason(options.reason));
-  if (asked.with.empty() && !asked.passphrase_file.empty()) asked.with = kPassphrase;
+  if (asked.with.empty()) asked.with = asked.files.Meant();
   if (asked.with.empty()) {
     const auto removed = Ask(session, vault::Operation::kRemoveProtector, asked, std::nullopt);
-    if (!removed && removed.error().name != "PASSPHRASE_WANTED") return removed;
-    if (!removed) asked.with = kPassphrase;
+    if (!removed && !IsWanted(removed)) return removed;
+    if (!removed) {
+      TRY_ASSIGN(asked.with, FindProof(session, asked.protector));
+    }
   }
   if (!asked.with.empty()) {
-    TRY_ASSIGN(vault::SecretValue secret, ReadPassphrase(asked.passphrase_file, false));
+    TRY_ASSIGN(vault::SecretValue secret, ReadSecret(asked.with, asked.files));
     TRY(Ask(session, vault::Operation::kRemoveProtector, asked, std::move(secret)));
   }
   Report(context, asked.protector, "removed",

@@ -4,14 +4,16 @@
 #include <string>
 
 #include "keytool/context.h"
+#include "keytool/key_source.h"
 #include "keytool/problem.h"
 
 namespace strongroom::keytool {
 
-// ProtectorOptions: `protector` is "file", "passphrase" or "credential"; `with` (remove) another one whose passphrase is
-// to prove that it opens; `passphrase_file` is where a passphrase comes from.
+// ProtectorOptions: `protector` is "file", "passphrase", "credential" or "pkcs11"; `with` (remove) another one whose secret is
+// to prove that it opens; `files` is where passphrase and PIN come from.
 struct ProtectorOptions {
-  std::string protector, with, passphrase_file, reason;
+  std::string protector, with, reason;
+  SecretFiles files;
 };
 
 Outcome<void> AddProtector(const Context& context, const ProtectorOptions& options);

@@ -1,7 +1,6 @@
 #include "keytool/seal.h"
 
 #include "keytool/document.h"
-#include "keytool/key_source.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
 #include "keytool/session.h"
@@ -15,12 +14,11 @@ void Report(const Context& context, bool sealed, const std::string& told) {
   Print(context.json ? line.Flag("sealed", sealed).Str() + "\n" : told + "\n");
 }
 
-Outcome<void> UnsealWith(const Session& session, const std::string& with, const std::string& passphrase_file,
-                         const std::string& why) {
+Outcome<void> UnsealWith(const Session& session, const std::string& with, const SecretFiles& files, const std::string& why) {
   vault::ProtectorRequest request;
   request.protector = with;
   request.reason = why;
-  TRY_ASSIGN(vault::SecretValue secret, ReadPassphrase(passphrase_file, false));
+  TRY_ASSIGN(vault::SecretValue secret, ReadSecret(with, files));
   TRY(session.Ask(vault::Operation::kUnsealWith, request.Encode(), "", std::move(secret)));
   return {};
 }
@@ -36,12 +34,10 @@ Outcome<void> SealVault(const Context& context, const std::string& reason) {
   return {};
 }
 
-Outcome<void> UnsealVault(const Context& context, const std::string& with, const std::string& passphrase_file,
-                          const std::string& reason) {
+Outcome<void> UnsealVault(const Context& context, const std::string& with, const SecretFiles& files, const std::string& reason) {
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(const std::string why, AskReason(reason));
-  std::string protector = with;
-  if (protector.empty() && !passphrase_file.empty()) protector = "passphrase";
+  std::string protector = with.empty() ? std::string(files.Meant()) : with;
   if (protector.empty()) {
     TRY_ASSIGN(const std::string status, session.AskText(vault::Operation::kStatus, {}, ""));
     protector = ReadMember(status, "unseal_asks");
@@ -49,7 +45,7 @@ Outcome<void> UnsealVault(const Context& context, const std::string& with, const
   if (protector.empty()) {
     TRY(session.Ask(vault::Operation::kUnseal, vault::EncodeText(why), ""));
   } else {
-    TRY(UnsealWith(session, protector, passphrase_file, why));
+    TRY(UnsealWith(session, protector, files, why));
   }
   Report(context, false, "unsealed: vaultd releases keys again");
   return {};

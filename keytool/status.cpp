@@ -45,7 +45,11 @@ void WarnOf(const std::string& document, const Facts& facts) {
   if (is("recovery intact", "no")) {
     Warn("the recovery key, or a KEK sealed to it, was changed outside vaultd: make a new set with `keytool kek backup`");
   }
-  if (is("sealed", "yes")) Warn("the vault is sealed: no key leaves; `keytool unseal`, once a protector of each KEK is in place");
+  if (is("sealed", "yes")) {
+    const std::string why = ReadMember(document, "sealed_because");
+    Warn("the vault is sealed: no key leaves; `keytool unseal`, once a protector of each KEK is in place" +
+         (why.empty() ? "" : ". Sealed because: " + why));
+  }
   if (!is("ceilings denied attempts", "0") || !is("ceilings denied users", "0")) {
     Warn("a worker asked twice for one release, or for more keys than keys_per_minute: `auditlog search --action resolve "
          "--outcome denied` says which; if it is not yours, stop it and rotate what it was given");

@@ -55,6 +55,8 @@ class Cipher {
   static Result<SecretValue> Stretch(SecretView passphrase, ByteView salt, const Argon2& cost);
   // Equal compares in constant time; false where the lengths differ.
   static bool Equal(ByteView a, ByteView b);
+
+  class Token;  // vault/token.h: the same AES-256-GCM, by a key that is on a PKCS#11 token
 };
 
 }  // namespace strongroom::vault

@@ -169,6 +169,8 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["vault_id"] = vault.vault_id;
   json["epoch"] = vault.epoch.value();
   json["sealed"] = vault.sealed();
+  const std::string because = vault.held.NoneBecause();
+  json["sealed_because"] = because.empty() ? Json(nullptr) : Json(because);
   TRY_ASSIGN(json["unseal_asks"], UnsealAsks(vault, store));
   json["single_user"] = vault.config.vault.single_user;
   json["protection"] = ProtectionName(Arena::Process().protection());

@@ -73,8 +73,13 @@ audit::Facts KekFacts(std::int64_t version, std::string_view status) {
 // may take its time.
 class PrepareKek final : public KekAct {
  public:
-  using KekAct::KekAct;
-  void Prepare() override { made_ = Make(); }
+  // `pin` is a token's, where one of the protectors is on a token and its PIN is not kept.
+  PrepareKek(OpenVault& vault, KekRequest request, std::optional<SecretValue> pin)
+      : KekAct(vault, std::move(request)), pin_(std::move(pin)) {}
+  void Prepare() override {
+    made_ = Make();
+    pin_.reset();
+  }
   Reply Answer(const audit::Receipt& receipt) override {
     static_cast<void>(KekAct::Answer(receipt));
     return Reply(EncodeNumber(version_));
@@ -86,6 +91,7 @@ class PrepareKek final : public KekAct {
  private:
   Result<void> Make();
   Result<std::int64_t> NextVersion(Store& store, const Keyring& held) const;
+  std::optional<SecretValue> pin_;
   std::int64_t version_ = 0;
   std::shared_ptr<const Kek> kek_;
   std::vector<NewProtector> files_;
@@ -121,7 +127,7 @@ Result<void> PrepareKek::Make() {
   TRY_ASSIGN(version_, NextVersion(store, keys->keyring));
   TRY_ASSIGN(Kek kek, Kek::Generate());
   kek_ = std::make_shared<const Kek>(std::move(kek));
-  TRY_ASSIGN(files_, ProtectLike(vault_, keys->wrap_version, *active, version_, kek_));
+  TRY_ASSIGN(files_, ProtectLike(vault_, keys->wrap_version, *active, version_, kek_, pin_ ? &*pin_ : nullptr));
   return {};
 }
 
@@ -215,10 +221,10 @@ class DestroyKek final : public KekAct {
   }
 };
 
-template <typename T>
-MadeAct MakeKekAct(OpenVault& vault, ByteView body) {
+template <typename T, typename... More>
+MadeAct MakeKekAct(OpenVault& vault, ByteView body, More... more) {
   TRY_ASSIGN(KekRequest request, KekRequest::Decode(body));
-  return std::make_unique<T>(vault, std::move(request));
+  return std::make_unique<T>(vault, std::move(request), std::move(more)...);
 }
 
 }  // namespace
@@ -264,8 +270,8 @@ Result<KekRow> CheckWraps(Store& store, const VaultKeys& keys) {
   return row;
 }
 
-MadeAct MakePrepareKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
-  return MakeKekAct<PrepareKek>(vault, body);
+MadeAct MakePrepareKek(OpenVault& vault, ByteView body, std::optional<SecretValue> secret) {
+  return MakeKekAct<PrepareKek>(vault, body, std::move(secret));
 }
 MadeAct MakeActivateKek(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
   return MakeKekAct<ActivateKek>(vault, body);

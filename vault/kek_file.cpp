@@ -86,6 +86,23 @@ Result<SecretValue> KekFile::ReadCredential(const std::string& path) {
   return value;
 }
 
+Result<SecretValue> KekFile::ReadPin(const std::string& path) {
+  constexpr std::size_t kMostPin = 255, kMostFile = kMostPin + 2;
+  TRY_ASSIGN(const base::UniqueFd fd, OpenCredential(path));
+  TRY_ASSIGN(const off_t size, SizeOf(fd.get()));
+  if (size < 1 || size > static_cast<off_t>(kMostFile)) return Fail(Code::kInvalidArgument, "a PIN is 1 to 255 bytes, the file has", size);
+  TRY_ASSIGN(SecretValue pin, SecretValue::Allocate(static_cast<std::size_t>(size)));
+  const auto bytes = pin.Bytes(SecretAccess());
+  if (!ReadExactly(fd.get(), bytes)) return Fail(Code::kUnavailable, "cannot be read: errno", errno);
+  std::size_t used = bytes.size();
+  if (bytes[used - 1] == '\n') --used;
+  if (used > 0 && used < bytes.size() && bytes[used - 1] == '\r') --used;
+  ClearRegisters();
+  if (used < 1 || used > kMostPin) return Fail(Code::kInvalidArgument, "a PIN is 1 to 255 bytes, the file has", size);
+  pin.Shrink(SecretAccess(), used);
+  return pin;
+}
+
 Result<Kek> KekFile::Create(const std::string& path) {
   TRY_ASSIGN(Kek kek, Kek::Generate());
   TRY(Write(path, kek));

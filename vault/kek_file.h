@@ -24,6 +24,8 @@ class KekFile {
   // ReadCredential reads the 32 raw bytes that systemd hands over. It gives the file to the service's user by an ACL, so that
   // root's group may seem to read it; otherwise as Read.
   static Result<SecretValue> ReadCredential(const std::string& path);
+  // ReadPin reads a PKCS#11 token's PIN, 1 to 255 bytes and perhaps the end of a line; from such files as ReadCredential.
+  static Result<SecretValue> ReadPin(const std::string& path);
   // Erase overwrites the file and takes it away, durably; one that is not there is as good. On a disk that remaps blocks,
   // and in every backup, the old bytes may live on.
   static Result<void> Erase(const std::string& path);

@@ -1,5 +1,6 @@
 #include "vault/load_keys.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -14,13 +15,15 @@ namespace {
 
 template <typename T>
 using OrProblem = std::expected<T, KeysProblem>;
+using Refusals = std::map<std::int64_t, Error>;
 
 std::unexpected<KeysProblem> Problem(std::string text) { return std::unexpected(KeysProblem{std::move(text), false}); }
 std::unexpected<KeysProblem> Missing(std::string text) { return std::unexpected(KeysProblem{std::move(text), true}); }
 
 // Only what the database wants is read: a stray or a retired file must not keep vaultd from starting.
+// `refused` is why a version that would open by itself did not.
 OrProblem<Keyring> LoadKeyring(const base::Config& config, const std::vector<KekRow>& rows, std::string_view vault_id,
-                               const Keyring* offered) {
+                               const Keyring* offered, Refusals& refused) {
   std::set<std::int64_t> wanted;
   for (const KekRow& row : rows) {
     if (row.status != kKekRetired && row.status != kKekDestroyed) wanted.insert(row.version);
@@ -38,16 +41,21 @@ OrProblem<Keyring> LoadKeyring(const base::Config& config, const std::vector<Kek
       if (const auto held = offered->Find(version)) keyring.Add(version, *held);
     } else if (auto opened = opener.OpenAny(version)) {
       keyring.Add(version, std::move(*opened));
+    } else if (opened.error().refusal() != 0) {
+      refused.emplace(version, opened.error());
     }
   }
   return keyring;
 }
 
-std::string MissingText(const base::Config& config, std::int64_t version) {
+std::string MissingText(const base::Config& config, std::int64_t version, const Refusals& refused) {
   const KekDirectory directory(config.vault.kek_path);
   const std::string name = "KEK version " + std::to_string(version);
   std::string kinds;
   for (const ProtectorKind kind : directory.KindsOf(version)) kinds += (kinds.empty() ? "" : ", ") + std::string(ProtectorName(kind));
+  if (const auto why = refused.find(version); why != refused.end()) {
+    return name + " does not open (it is under: " + kinds + "): " + std::string(why->second.text());
+  }
   if (!kinds.empty()) {
     return name + " does not open by itself (it is under: " + kinds + "): run `keytool unseal`";
   }
@@ -59,7 +67,7 @@ std::string MissingText(const base::Config& config, std::int64_t version) {
 // every key look tampered. A PREPARED one wraps nothing yet. What is retired or unknown is not held. It returns the ACTIVE
 // one.
 OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<KekRow>& rows,
-                                  Keyring& keyring) {
+                                  const Refusals& refused, Keyring& keyring) {
   std::int64_t active = 0;
   Keyring wanted;
   for (const KekRow& row : rows) {
@@ -68,7 +76,7 @@ OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<
     const std::string version = std::to_string(row.version);
     const auto kek = keyring.Find(row.version);
     if (!kek && prepared) continue;
-    if (!kek) return Missing(MissingText(config, row.version));
+    if (!kek) return Missing(MissingText(config, row.version, refused));
     const auto value = CheckValue(**kek);
     const bool right = value && Cipher::Equal(*value, row.check_value);
     if (!right && prepared) continue;
@@ -115,10 +123,11 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   const auto rows = store.ListKeks();
   if (!rows) return Problem(DatabaseName(config) + " cannot be read: " + rows.error().Message());
   auto keys = std::make_shared<VaultKeys>();
-  auto keyring = LoadKeyring(config, *rows, vault_id, offered);
+  Refusals refused;
+  auto keyring = LoadKeyring(config, *rows, vault_id, offered, refused);
   if (!keyring) return std::unexpected(std::move(keyring.error()));
   keys->keyring = std::move(*keyring);
-  const auto active = CheckKeks(config, *rows, keys->keyring);
+  const auto active = CheckKeks(config, *rows, refused, keys->keyring);
   if (!active) return std::unexpected(active.error());
   keys->wrap_version = *active;
   auto profile = LoadSecret(config, store, keys->keyring, vault_id, kProfileMacSecret);

@@ -15,6 +15,7 @@ constexpr const char* kFooter =
     "Environment, each winning over strongroom.toml:\n"
     "  K3SAI_KEK_PATH  a KEK file, or a directory of versions (kek/)\n"
     "  K3SAI_LOG_DEST  stderr, or a directory for daily files\n"
+    "Also read: CREDENTIALS_DIRECTORY (systemd), SOFTHSM2_CONF (by SoftHSM, if it is the PKCS#11 module).\n"
     "Signals: SIGTERM or SIGINT: answer what is in flight, record the stop, exit 0. SIGHUP: read [roles] again.\n"
     "Exit codes: 0 done, 1 refused or failed, 2 usage.";
 

@@ -99,8 +99,12 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const
   auto keys = LoadKeys(config, store, row->vault_id);
   if (!keys && !keys.error().missing) return Problem(keys.error().text);
   auto vault = std::make_unique<OpenVault>(config, row->vault_id, node);
-  if (keys) vault->held.Put(std::move(*keys));
-  else base::Log(base::Level::kWarning, "sealed", {{"why", keys.error().text}});
+  if (keys) {
+    vault->held.Put(std::move(*keys));
+  } else {
+    base::Log(base::Level::kWarning, "sealed", {{"why", keys.error().text}});
+    vault->held.Put(nullptr, keys.error().text);
+  }
   vault->epoch.Publish(row->epoch);
   return vault;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "vault/kek_file.h"
 #include "vault/operations.h"
+#include "vault/token_lock.h"
 
 namespace strongroom::vault {
 namespace {
@@ -26,6 +27,7 @@ Refusal OfUnlock(const Error& error, ProtectorKind kind) {
 
 bool OpensByItself(const base::Config& config, ProtectorKind kind) {
   const std::string& credential = config.vault.credential_path;
+  if (kind == ProtectorKind::kPkcs11) return PinIsKept(config);
   if (kind == ProtectorKind::kCredential) return !credential.empty() && access(credential.c_str(), R_OK) == 0;
   return kind == ProtectorKind::kFile;
 }
@@ -63,13 +65,29 @@ Result<Kek> Opener::OpenLocked(std::int64_t version, ProtectorKind kind) {
   if (const auto* lock = std::get_if<PassphraseLock>(&file->lock)) {
     TRY(OpenPair(*lock));
     kek = Unlock(*file, vault_id_, version, pair_->second.View());
+  } else if (kind == ProtectorKind::kPkcs11) {
+    TRY(LogIn());
+    kek = UnlockByToken(*file, vault_id_, version, *token_);
   } else {
     const auto credential = KekFile::ReadCredential(config_.vault.credential_path);
     if (!credential) return Refused(config_.vault.credential_path, credential.error(), Refusal::kCredentialMissing);
     kek = Unlock(*file, vault_id_, version, credential->View());
   }
+  if (!kek && kek.error().refusal() != 0) return kek;
   if (!kek) return Refused(path, kek.error(), OfUnlock(kek.error(), kind));
   return kek;
+}
+
+Result<void> Opener::LogIn() {
+  if (no_token_) return std::unexpected(*no_token_);
+  if (token_) return {};
+  auto token = OpenToken(config_, offers(ProtectorKind::kPkcs11) ? &offered_->second : nullptr);
+  if (!token) {
+    no_token_ = token.error();
+    return std::unexpected(*no_token_);
+  }
+  token_ = std::move(*token);
+  return {};
 }
 
 // The same passphrase opens the same pair for every version: it is stretched once.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,11 +13,12 @@
 #include "vault/kek_directory.h"
 #include "vault/protocol.h"
 #include "vault/secret.h"
+#include "vault/token.h"
 
 namespace strongroom::vault {
 
-// An Opener lasts for one start or one ceremony: what it has opened once (a passphrase's key pair) it keeps for the next
-// version. A passphrase blocks for about a second: never on a thread that serves.
+// An Opener lasts for one start or one ceremony: what it has opened once (a passphrase's key pair, a token) it keeps for the
+// next version. A passphrase blocks for about a second, a token as long as it likes: never on a thread that serves.
 class Opener {
  public:
   Opener(const base::Config& config, std::string vault_id);
@@ -34,13 +36,19 @@ class Opener {
  private:
   Result<Kek> OpenLocked(std::int64_t version, ProtectorKind kind);
   Result<void> OpenPair(const PassphraseLock& lock);
+  Result<void> LogIn();
 
   const base::Config& config_;
   const std::string vault_id_;
   const KekDirectory directory_;
   std::optional<std::pair<ProtectorKind, SecretValue>> offered_;
   std::optional<std::pair<PassphraseLock, SecretValue>> pair_;
+  std::unique_ptr<Cipher::Token> token_;
+  std::optional<Error> no_token_;  // why not: a wrong PIN is not tried again
 };
+
+// TakesSecret is whether a protector can be opened with what somebody offers.
+constexpr bool TakesSecret(ProtectorKind kind) { return kind == ProtectorKind::kPassphrase || kind == ProtectorKind::kPkcs11; }
 
 // OpensByItself is whether a protector needs nobody, as things are configured.
 bool OpensByItself(const base::Config& config, ProtectorKind kind);

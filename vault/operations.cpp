@@ -37,7 +37,7 @@ constexpr std::array<OperationRow, 38> kOperations{{
     {Operation::kMoveProfile, "move_profile", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeMoveProfile},
     {Operation::kSetRate, "set_rate", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSetRate},
     {Operation::kKekStatus, "kek_status", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &KekStatus},
-    {Operation::kPrepareKek, "prepare_kek", kAdmin, kUnsealed, kNoKey, Runs::kCeremony, &MakePrepareKek},
+    {Operation::kPrepareKek, "prepare_kek", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakePrepareKek},
     {Operation::kActivateKek, "activate_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeActivateKek},
     {Operation::kRewrapKeys, "rewrap_keys", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRewrapKeys},
     {Operation::kRetireKek, "retire_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRetireKek},

@@ -11,6 +11,7 @@
 #include "vault/opener.h"
 #include "vault/operations.h"
 #include "vault/protectors.h"
+#include "vault/token_lock.h"
 
 namespace strongroom::vault {
 namespace {
@@ -86,11 +87,13 @@ class AddProtector final : public ProtectorAct {
  private:
   Result<void> Make() override;
   Result<Versions> FindVersions() const;
+  Result<void> MakeReady();
   Result<ProtectorFile> Lock(std::int64_t version, const Kek& kek) const;
 
   Versions versions_;
   std::optional<PassphraseLock> lock_;
   std::optional<SecretValue> credential_;
+  std::unique_ptr<Cipher::Token> token_;
   std::vector<NewProtector> files_;
   bool staged_ = false;
 };
@@ -113,10 +116,24 @@ Result<void> AddProtector::Make() {
   bool all = true;
   for (const auto& [version, kek] : versions_) all = all && directory_.Check(version, kind_, *kek, vault_.vault_id).has_value();
   if (all) return Refuse(Refusal::kProtectorExists);
-  if (secret_.has_value() != (kind_ == ProtectorKind::kPassphrase)) {
-    return Refuse(secret_ ? Refusal::kFieldInvalid : Refusal::kPassphraseWanted);
+  TRY(MakeReady());
+  for (const auto& [version, kek] : versions_) {
+    NewProtector file{version, kind_, kek, {}};
+    if (kind_ != ProtectorKind::kFile) {
+      TRY_ASSIGN(const ProtectorFile locked, Lock(version, *kek));
+      file.content = locked.Encode();
+    }
+    files_.push_back(std::move(file));
   }
+  token_.reset();
+  return {};
+}
+
+// What Lock needs: the passphrase's key pair, the credential, or the token, where a key is generated if it has none yet.
+Result<void> AddProtector::MakeReady() {
+  if (secret_ && !TakesSecret(kind_)) return Refuse(Refusal::kFieldInvalid);
   if (kind_ == ProtectorKind::kPassphrase) {
+    if (!secret_) return Refuse(Refusal::kPassphraseWanted);
     if (secret_->size() < kLeastPassphrase || secret_->size() > kMostPassphrase) return Refuse(Refusal::kPassphraseShort);
     TRY_ASSIGN(lock_, MakePassphraseLock(vault_.vault_id, secret_->View(), Cipher::kModerate));
   }
@@ -129,19 +146,15 @@ Result<void> AddProtector::Make() {
     }
     credential_ = std::move(*credential);
   }
-  for (const auto& [version, kek] : versions_) {
-    NewProtector file{version, kind_, kek, {}};
-    if (kind_ != ProtectorKind::kFile) {
-      TRY_ASSIGN(const ProtectorFile locked, Lock(version, *kek));
-      file.content = locked.Encode();
-    }
-    files_.push_back(std::move(file));
+  if (kind_ == ProtectorKind::kPkcs11) {
+    TRY_ASSIGN(token_, OpenToken(vault_.config, secret_ ? &*secret_ : nullptr, Cipher::Token::NoKey::kGenerate));
   }
   return {};
 }
 
 Result<ProtectorFile> AddProtector::Lock(std::int64_t version, const Kek& kek) const {
   if (lock_) return LockByPassphrase(vault_.vault_id, version, *lock_, kek);
+  if (token_) return LockByToken(vault_.vault_id, version, *token_, kek);
   return LockByCredential(vault_.vault_id, version, credential_->View(), kek);
 }
 
@@ -201,7 +214,7 @@ Result<void> RemoveProtector::Make() {
   Opener opener(vault_.config, vault_.vault_id);
   if (secret_) {
     const auto with = ProtectorNamed(request_.with);
-    if (!with || *with == kind_ || OpensByItself(vault_.config, *with)) return Refuse(Refusal::kFieldInvalid);
+    if (!with || *with == kind_ || !TakesSecret(*with)) return Refuse(Refusal::kFieldInvalid);
     opener.Offer(*with, std::move(*secret_));
   }
   TRY_ASSIGN(const std::vector<KekRow> rows, ReadKeks(vault_));

@@ -26,7 +26,8 @@ void Write(ByteWriter& writer, const PassphraseLock& lock) {
   writer.U64(lock.cost.passes).U64(lock.cost.memory);
   writer.Field(lock.salt).Field(lock.public_key).Field(lock.nonce).Field(lock.sealed_private);
 }
-void Write(ByteWriter& writer, const CredentialLock& lock) { writer.Field(lock.nonce); }
+// A credential's lock, and a token's.
+void Write(ByteWriter& writer, const auto& lock) { writer.Field(lock.nonce); }
 
 Bytes ReadBytes(ByteReader& reader) {
   const ByteView field = reader.Field();
@@ -41,14 +42,14 @@ void Read(ByteReader& reader, PassphraseLock& lock) {
   lock.nonce = ReadBytes(reader);
   lock.sealed_private = ReadBytes(reader);
 }
-void Read(ByteReader& reader, CredentialLock& lock) { lock.nonce = ReadBytes(reader); }
+void Read(ByteReader& reader, auto& lock) { lock.nonce = ReadBytes(reader); }
 
 bool InBounds(const PassphraseLock& lock) {
   return lock.cost.passes <= ProtectorFile::kMostCost.passes && lock.cost.memory <= ProtectorFile::kMostCost.memory &&
          lock.salt.size() == Cipher::kSaltBytes && lock.public_key.size() == SealedBox::kKeyBytes &&
          lock.nonce.size() == Cipher::kNonceBytes && lock.sealed_private.size() == SealedBox::kKeyBytes + Cipher::kTagBytes;
 }
-bool InBounds(const CredentialLock& lock) { return lock.nonce.size() == Cipher::kNonceBytes; }
+bool InBounds(const auto& lock) { return lock.nonce.size() == Cipher::kNonceBytes; }
 
 std::size_t WrappedBytes(const ProtectorFile& file) {
   const bool box = std::holds_alternative<PassphraseLock>(file.lock);
@@ -71,11 +72,6 @@ Bytes LockAad(std::string_view vault_id, const PassphraseLock& lock) {
   return writer.Field(lock.salt).Field(lock.public_key).Take();
 }
 
-Bytes WrapAad(std::string_view vault_id, std::int64_t version, ProtectorKind kind) {
-  ByteWriter writer;
-  return writer.Field(kWrapDomain).Field(vault_id).I64(version).U8(static_cast<std::uint8_t>(kind)).Take();
-}
-
 Result<Bytes> MacOf(const Kek& kek, const ProtectorFile& file) {
   TRY_ASSIGN(const SecretValue key, Cipher::Derive(kek.View(), kMacInfo, Cipher::kMacBytes));
   return Cipher::Mac(key.View(), Covered(file));
@@ -85,9 +81,10 @@ Result<SecretValue> OpenWrapped(const ProtectorFile& file, SecretView opener) {
   if (const auto* lock = std::get_if<PassphraseLock>(&file.lock)) {
     return SealedBox::OpenSealed(opener, lock->public_key, file.wrapped);
   }
+  const auto* lock = std::get_if<CredentialLock>(&file.lock);
+  if (lock == nullptr) return Fail(Code::kDecryptFailed, "does not open");
   TRY_ASSIGN(const SecretValue key, Cipher::Derive(opener, kCredentialInfo, Kek::kBytes));
-  return Cipher::OpenWith(key.View(), std::get<CredentialLock>(file.lock).nonce,
-                          WrapAad(file.vault_id, file.kek_version, file.kind()), file.wrapped);
+  return Cipher::OpenWith(key.View(), lock->nonce, file.WrapAad(), file.wrapped);
 }
 
 }  // namespace
@@ -100,6 +97,8 @@ std::string_view ProtectorName(ProtectorKind kind) {
       return "passphrase";
     case ProtectorKind::kCredential:
       return "credential";
+    case ProtectorKind::kPkcs11:
+      return "pkcs11";
   }
   CHECK(false && "a protector without a name");
   return {};
@@ -128,7 +127,9 @@ std::int64_t VersionOfFileName(std::string_view name) {
 }
 
 ProtectorKind ProtectorFile::kind() const {
-  return std::holds_alternative<PassphraseLock>(lock) ? ProtectorKind::kPassphrase : ProtectorKind::kCredential;
+  // In the order of the variant.
+  constexpr std::array kKinds{ProtectorKind::kPassphrase, ProtectorKind::kCredential, ProtectorKind::kPkcs11};
+  return kKinds[lock.index()];
 }
 
 Bytes ProtectorFile::Encode() const {
@@ -149,6 +150,7 @@ Result<ProtectorFile> ProtectorFile::Decode(ByteView bytes) {
   file.vault_id = reader.Text();
   file.kek_version = reader.I64();
   if (kind == static_cast<std::uint8_t>(ProtectorKind::kCredential)) file.lock = CredentialLock();
+  if (kind == static_cast<std::uint8_t>(ProtectorKind::kPkcs11)) file.lock = TokenLock();
   std::visit([&reader](auto& lock) { Read(reader, lock); }, file.lock);
   file.wrapped = ReadBytes(reader);
   file.mac.assign(bytes.end() - Cipher::kMacBytes, bytes.end());
@@ -168,6 +170,16 @@ Result<void> ProtectorFile::Authenticate(const Kek& kek) {
 bool ProtectorFile::IsGenuine(const Kek& kek, std::string_view its_vault, std::int64_t its_version) const {
   const auto right = MacOf(kek, *this);
   return vault_id == its_vault && kek_version == its_version && right && Cipher::Equal(*right, mac);
+}
+
+Result<void> ProtectorFile::CheckGenuine(const Kek& kek, std::string_view its_vault, std::int64_t its_version) const {
+  if (IsGenuine(kek, its_vault, its_version)) return {};
+  return Fail(Code::kCorrupt, "was changed outside vaultd, or is another vault's or version's");
+}
+
+Bytes ProtectorFile::WrapAad() const {
+  ByteWriter writer;
+  return writer.Field(kWrapDomain).Field(vault_id).I64(kek_version).U8(static_cast<std::uint8_t>(kind())).Take();
 }
 
 Result<PassphraseLock> MakePassphraseLock(std::string_view vault_id, SecretView passphrase, const Cipher::Argon2& cost) {
@@ -197,7 +209,7 @@ Result<ProtectorFile> LockByCredential(std::string_view vault_id, std::int64_t v
   const CredentialLock lock{Cipher::RandomNonce()};
   ProtectorFile file{std::string(vault_id), version, lock, {}, {}};
   TRY_ASSIGN(const SecretValue key, Cipher::Derive(credential, kCredentialInfo, Kek::kBytes));
-  TRY_ASSIGN(file.wrapped, Cipher::SealWith(key.View(), lock.nonce, WrapAad(vault_id, version, file.kind()), kek.View()));
+  TRY_ASSIGN(file.wrapped, Cipher::SealWith(key.View(), lock.nonce, file.WrapAad(), kek.View()));
   TRY(file.Authenticate(kek));
   return file;
 }
@@ -207,9 +219,7 @@ Result<Kek> Unlock(const ProtectorFile& file, std::string_view vault_id, std::in
   if (value.size() != Kek::kBytes) return Fail(Code::kDecryptFailed, "does not open");
   TRY_ASSIGN(Kek kek, Kek::FromSecret(std::move(value)));
   // A box says nothing of who sealed it: that whoever did had the KEK, vault and version in mind, the MAC says.
-  if (!file.IsGenuine(kek, vault_id, version)) {
-    return Fail(Code::kCorrupt, "was changed outside vaultd, or is another vault's or version's");
-  }
+  TRY(file.CheckGenuine(kek, vault_id, version));
   return kek;
 }
 

@@ -17,9 +17,10 @@
 namespace strongroom::vault {
 
 // ProtectorKind: its number is in files and MACs, and fixed for good.
-enum class ProtectorKind : std::uint8_t { kFile = 1, kPassphrase = 2, kCredential = 3 };
+enum class ProtectorKind : std::uint8_t { kFile = 1, kPassphrase = 2, kCredential = 3, kPkcs11 = 4 };
 // In the order in which they are shown and tried.
-inline constexpr std::array kProtectorKinds{ProtectorKind::kFile, ProtectorKind::kCredential, ProtectorKind::kPassphrase};
+inline constexpr std::array kProtectorKinds{ProtectorKind::kFile, ProtectorKind::kCredential, ProtectorKind::kPkcs11,
+                                            ProtectorKind::kPassphrase};
 // ProtectorName is "file", "passphrase" …, as keytool and the trail spell it; ProtectorNamed reads it back.
 std::string_view ProtectorName(ProtectorKind kind);
 std::optional<ProtectorKind> ProtectorNamed(std::string_view name);
@@ -40,11 +41,16 @@ struct CredentialLock {
   Bytes nonce;
   bool operator==(const CredentialLock&) const = default;
 };
+// TokenLock: the KEK is under an AES-256 key that is on a PKCS#11 token (vault/token_lock.h).
+struct TokenLock {
+  Bytes nonce;
+  bool operator==(const TokenLock&) const = default;
+};
 
 struct ProtectorFile {
   std::string vault_id;
   std::int64_t kek_version = 0;
-  std::variant<PassphraseLock, CredentialLock> lock;
+  std::variant<PassphraseLock, CredentialLock, TokenLock> lock;
   Bytes wrapped;  // the KEK under the lock
   Bytes mac;      // over all of the above
 
@@ -62,6 +68,10 @@ struct ProtectorFile {
   // somebody who had that KEK, for this vault and version: nobody else can change its public key, its cost or anything.
   Result<void> Authenticate(const Kek& kek);
   bool IsGenuine(const Kek& kek, std::string_view its_vault, std::int64_t its_version) const;
+  // CheckGenuine is kCorrupt where it is not.
+  Result<void> CheckGenuine(const Kek& kek, std::string_view its_vault, std::int64_t its_version) const;
+  // WrapAad is what a credential or a token binds the KEK to: vault, version and protector.
+  Bytes WrapAad() const;
 };
 
 // MakePassphraseLock takes a new passphrase. OpenPassphraseLock returns the private half; kDecryptFailed for another
@@ -75,7 +85,7 @@ Result<ProtectorFile> LockByPassphrase(std::string_view vault_id, std::int64_t v
 Result<ProtectorFile> LockByCredential(std::string_view vault_id, std::int64_t version, SecretView credential,
                                        const Kek& kek);
 // Unlock takes what opens the file: the private half of its pair, or the credential. kDecryptFailed where it does not open,
-// kCorrupt where it opens and the file is not genuine.
+// as nothing opens a token's file here; kCorrupt where it opens and the file is not genuine.
 Result<Kek> Unlock(const ProtectorFile& file, std::string_view vault_id, std::int64_t version, SecretView opener);
 
 }  // namespace strongroom::vault

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "vault/kek_file.h"
 #include "vault/operations.h"
+#include "vault/token_lock.h"
 
 namespace strongroom::vault {
 namespace {
@@ -14,9 +15,14 @@ std::unexpected<Error> FileRefused(const std::string& path, const Error& error) 
   return Refuse(Refusal::kKekFile);
 }
 
-Result<Bytes> LockAnew(const OpenVault& vault, const ProtectorFile& model, std::int64_t version, const Kek& kek) {
+Result<Bytes> LockAnew(const OpenVault& vault, const ProtectorFile& model, std::int64_t version, const Kek& kek, const SecretValue* pin) {
   if (const auto* lock = std::get_if<PassphraseLock>(&model.lock)) {
     TRY_ASSIGN(const ProtectorFile file, LockByPassphrase(vault.vault_id, version, *lock, kek));
+    return file.Encode();
+  }
+  if (model.kind() == ProtectorKind::kPkcs11) {
+    TRY_ASSIGN(const auto token, OpenToken(vault.config, pin));
+    TRY_ASSIGN(const ProtectorFile file, LockByToken(vault.vault_id, version, *token, kek));
     return file.Encode();
   }
   const std::string& path = vault.config.vault.credential_path;
@@ -49,7 +55,7 @@ Result<void> PlaceAll(const KekDirectory& directory, const std::vector<NewProtec
 }
 
 Result<std::vector<NewProtector>> ProtectLike(const OpenVault& vault, std::int64_t model, const Kek& model_kek,
-                                              std::int64_t version, std::shared_ptr<const Kek> kek) {
+                                              std::int64_t version, std::shared_ptr<const Kek> kek, const SecretValue* pin) {
   TRY(CheckProtectors(vault, model, model_kek));
   const KekDirectory directory(vault.config.vault.kek_path);
   std::vector<NewProtector> files;
@@ -60,7 +66,7 @@ Result<std::vector<NewProtector>> ProtectLike(const OpenVault& vault, std::int64
       if (!old) return FileRefused(directory.PathOf(model, kind), old.error());
       // Read anew: it may have changed since it was checked.
       if (!old->IsGenuine(model_kek, vault.vault_id, model)) return Refuse(Refusal::kProtectorTampered);
-      TRY_ASSIGN(file.content, LockAnew(vault, *old, version, *kek));
+      TRY_ASSIGN(file.content, LockAnew(vault, *old, version, *kek, pin));
     }
     files.push_back(std::move(file));
   }

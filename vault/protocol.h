@@ -56,16 +56,16 @@ enum class Operation : std::uint8_t {
   kMoveProfile = 23,  // suspend, resume, terminate
   kSetRate = 24,
   kKekStatus = 30,
-  kPrepareKek = 31,   // a new KEK version, PREPARED
+  kPrepareKek = 31,   // a new KEK version, PREPARED; carries the PIN of a token that protects it, if any
   kActivateKek = 32,  // PREPARED → ACTIVE, the one before RETIRING, the vault's own keys under the new one
   kRewrapKeys = 33,   // some chunks of keys from a RETIRING version to the ACTIVE one
   kRetireKek = 34,    // RETIRING → RETIRED, where nothing is left under it
   kDestroyKek = 35,   // RETIRED → DESTROYED, and its file erased
   kSeal = 36,         // no KEK in memory from then on
   kUnseal = 37,       // the KEKs again, from the protectors that open by themselves
-  kAddProtector = 40,     // every KEK version under one more protector; carries the passphrase, if any
+  kAddProtector = 40,     // every KEK version under one more protector; carries the passphrase or PIN, if any
   kRemoveProtector = 41,  // carries what another protector opens with, where that does not open by itself
-  kUnsealWith = 42,       // Unseal, and carries the passphrase
+  kUnsealWith = 42,       // Unseal, and carries the passphrase or PIN
   kPutRecovery = 50,   // a recovery key in force: every KEK sealed to it, the set before erased
   kNoteRecovery = 51,  // the trail is told what a ceremony beside vaultd did
   kFinishRestore = 52,  // a home that was put back from a backup releases keys again
@@ -205,8 +205,8 @@ struct KekRequest {
   static Result<KekRequest> Decode(ByteView body);
 };
 
-// ProtectorRequest names a protector ("file", "passphrase", "credential"): the one to add, to remove, or to unseal with. For
-// remove, `with` is another one whose secret comes with the frame, to prove that it opens; empty where none comes.
+// ProtectorRequest names a protector ("file", "passphrase", "credential", "pkcs11"): the one to add, to remove, or to unseal
+// with. For remove, `with` is another one whose secret comes with the frame, to prove that it opens; empty where none comes.
 struct ProtectorRequest {
   std::string protector, with, reason;
   Bytes Encode() const;

@@ -1,4 +1,5 @@
 // The refusal table: each reason's name for programs, its code, and its one line for the person who has to act on it.
+#include <algorithm>
 #include <array>
 
 #include "vault/protocol.h"
@@ -13,7 +14,7 @@ struct Row {
   base::Literal text;
 };
 
-constexpr std::array<Row, kRefusals> kTable = {{
+constexpr auto kTable = std::to_array<Row>({
     {Refusal::kMalformed, "MALFORMED", Code::kInvalidArgument,
      "request refused: its fields do not decode; the two programs may be of different versions, update both"},
     {Refusal::kUnknownOperation, "UNKNOWN_OPERATION", Code::kInvalidArgument,
@@ -110,7 +111,8 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kNotSealed, "NOT_SEALED", Code::kRefused, "nothing was done: the vault is not sealed"},
     {Refusal::kUnsealFailed, "UNSEAL_FAILED", Code::kUnavailable,
      "the vault stays sealed: a KEK is missing, does not open, or is not this vault's; vaultd's log names it, put the right "
-     "file back from your backup, or give the passphrase with 'keytool unseal --with passphrase'"},
+     "file back from your backup, or give the passphrase or the token's PIN with 'keytool unseal --with passphrase' or "
+     "'--with pkcs11'"},
     {Refusal::kKeyNotStopped, "KEY_NOT_STOPPED", Code::kRefused,
      "nothing was done: only a key that is REVOKED or COMPROMISED is destroyed; 'keytool revoke' it first"},
     {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,
@@ -133,8 +135,8 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kNotQuarantined, "NOT_QUARANTINED", Code::kRefused,
      "nothing was done: this home is not in quarantine after a restore"},
     {Refusal::kPassphraseWanted, "PASSPHRASE_WANTED", Code::kRefused,
-     "nothing was done: no protector that is needed opens by itself; give the passphrase at the prompt or with "
-     "--passphrase-file"},
+     "nothing was done: no protector that is needed opens by itself; give the passphrase, or the token's PIN, at the prompt or with "
+     "--passphrase-file or --pin-file"},
     {Refusal::kPassphraseWrong, "PASSPHRASE_WRONG", Code::kDecryptFailed,
      "nothing was done: the passphrase does not open the KEK"},
     {Refusal::kPassphraseShort, "PASSPHRASE_SHORT", Code::kInvalidArgument,
@@ -195,19 +197,41 @@ constexpr std::array<Row, kRefusals> kTable = {{
     {Refusal::kNodeLacksKek, "NODE_LACKS_KEK", Code::kRefused,
      "nothing was done: a node does not hold the new KEK version yet, and could open no key under it; copy the file of that version "
      "into its kek/ (0600), or take it out of the vault ('keytool node remove'); then 'keytool kek rotate' goes on"},
-}};
+    {Refusal::kPkcs11Module, "PKCS11_MODULE", Code::kUnavailable,
+     "no PKCS#11 token can be asked: pkcs11_module or pkcs11_uri under [vault] in strongroom.toml is missing or wrong, or the "
+     "module does not load; vaultd's log has the reason"},
+    {Refusal::kTokenMissing, "TOKEN_MISSING", Code::kUnavailable,
+     "the PKCS#11 token that pkcs11_uri names is not there, or it fails: plug it in or start its service; vaultd's log has what "
+     "it answered"},
+    {Refusal::kPinWrong, "PIN_WRONG", Code::kDecryptFailed,
+     "the PKCS#11 token does not take the PIN, and may lock after some wrong ones: look it up before the next try with 'keytool "
+     "unseal --with pkcs11'; its security officer unlocks a locked one"},
+    {Refusal::kTokenKeyMissing, "TOKEN_KEY_MISSING", Code::kNotFound,
+     "the PKCS#11 token does not have the one key that pkcs11_uri names, of AES with 256 bits, to encrypt and decrypt with; "
+     "'keytool kek add-protector pkcs11' generates one where there is none"},
+    {Refusal::kTokenKeyExposed, "TOKEN_KEY_EXPOSED", Code::kRefused,
+     "nothing was done: the key on the PKCS#11 token can be read out of it (CKA_EXTRACTABLE, or not CKA_SENSITIVE); name another "
+     "one in pkcs11_uri"},
+});
 
 constexpr bool InOrder() {
-  for (std::size_t i = 0; i < kTable.size(); ++i) {
-    if (static_cast<std::size_t>(kTable[i].refusal) != i + 1) return false;
+  for (std::size_t i = 1; i < kTable.size(); ++i) {
+    if (kTable[i - 1].refusal >= kTable[i].refusal) return false;
   }
   return true;
 }
-static_assert(InOrder(), "row n of the table must be refusal n");
+static_assert(InOrder(), "the table must be in the order of its numbers, each once");
+
+constexpr auto kNumbers = [] {
+  std::array<Refusal, kTable.size()> numbers{};
+  std::ranges::transform(kTable, numbers.begin(), &Row::refusal);
+  return numbers;
+}();
 
 const Row& RowOf(std::uint16_t number) {
-  const bool known = number >= 1 && number <= kRefusals;
-  return kTable[(known ? number : static_cast<std::uint16_t>(Refusal::kInternal)) - 1U];
+  const auto row = std::ranges::lower_bound(kTable, Refusal{number}, {}, &Row::refusal);
+  if (row != kTable.end() && row->refusal == Refusal{number}) return *row;
+  return *std::ranges::lower_bound(kTable, Refusal::kInternal, {}, &Row::refusal);
 }
 
 }  // namespace
@@ -216,6 +240,8 @@ Error RefusalError(Refusal refusal) {
   const Row& row = RowOf(static_cast<std::uint16_t>(refusal));
   return Error(row.code, row.text).WithRefusal(static_cast<std::uint16_t>(row.refusal));
 }
+
+std::span<const Refusal> AllRefusals() { return kNumbers; }
 
 std::string_view RefusalName(Refusal refusal) { return RowOf(static_cast<std::uint16_t>(refusal)).name; }
 

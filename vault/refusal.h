@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -86,8 +87,14 @@ enum class Refusal : std::uint16_t {
   kLeaseOver,
   kNodeUnknown,
   kNodeLacksKek,
+  kPkcs11Module = 80,
+  kTokenMissing,
+  kPinWrong,
+  kTokenKeyMissing,
+  kTokenKeyExposed,
 };
-inline constexpr std::uint16_t kRefusals = static_cast<std::uint16_t>(Refusal::kNodeLacksKek);
+// AllRefusals is every one there is, in the order of their numbers, which may have gaps.
+std::span<const Refusal> AllRefusals();
 // RefusalError is the Error both ends build from a refusal: its code and its one line.
 Error RefusalError(Refusal refusal);
 // RefusalName is the reason's stable name in the trail and in JSON ("KEY_REVOKED").

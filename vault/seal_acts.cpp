@@ -19,7 +19,7 @@ class SealVault final : public Act {
   SealVault(OpenVault& vault, std::string reason) : vault_(vault), reason_(std::move(reason)) {}
   Result<void> Decide(Store&, base::Micros, audit::Draft& record) override { return TakeReason(reason_, record); }
   Reply Answer(const audit::Receipt&) override {
-    vault_.held.Put(nullptr);
+    vault_.held.Put(nullptr, "keytool seal");
     vault_.proofs.Forget();
     vault_.ahead.Stop();
     return Reply(Bytes{});
@@ -47,6 +47,7 @@ class UnsealVault final : public Act {
     auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &offered_);
     if (!keys) {
       base::Log(base::Level::kError, "unseal_failed", {{"why", keys.error().text}});
+      if (missed_ && keys.error().missing) return std::unexpected(*missed_);
       return Refuse(Refusal::kUnsealFailed);
     }
     keys_ = std::move(*keys);
@@ -68,15 +69,17 @@ class UnsealVault final : public Act {
   std::optional<SecretValue> secret_;
   Keyring offered_;
   Result<void> opened_;
+  std::optional<Error> missed_;  // why a KEK that would open by itself did not
   std::shared_ptr<const VaultKeys> keys_;
 };
 
-// A refusal of what was offered is the act's; what does not open by itself is missed by LoadKeys, where it is needed.
+// A refusal of what was offered is the act's; what does not open by itself is missed by LoadKeys, where it is needed, and why it
+// did not (the token is away) is then the act's refusal.
 Result<void> UnsealVault::Open() {
   const auto kind = ProtectorNamed(with_);
   Opener opener(vault_.config, vault_.vault_id);
   if (!with_.empty()) {
-    if (!kind || OpensByItself(vault_.config, *kind)) return Refuse(Refusal::kFieldInvalid);
+    if (!kind || !TakesSecret(*kind)) return Refuse(Refusal::kFieldInvalid);
     opener.Offer(*kind, std::move(*secret_));
   }
   TRY_ASSIGN(const auto reader, OpenReader(vault_.config, vault_.node_id));
@@ -87,6 +90,7 @@ Result<void> UnsealVault::Open() {
     auto kek = by_offer ? opener.Open(row.version, *kind) : opener.OpenAny(row.version);
     if (kek) offered_.Add(row.version, std::move(*kek));
     else if (by_offer) return std::unexpected(kek.error());
+    else if (kek.error().refusal() != 0) missed_ = kek.error();
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "vault/keyring.h"
@@ -26,14 +27,22 @@ class HeldKeys {
     const std::lock_guard lock(mutex_);
     return keys_;
   }
-  void Put(std::shared_ptr<const VaultKeys> keys) {
+  // Put puts others in their place; none for the reason given.
+  void Put(std::shared_ptr<const VaultKeys> keys, std::string none_because = "") {
     const std::lock_guard lock(mutex_);
     keys_.swap(keys);
+    none_because_ = std::move(none_because);
+  }
+  // NoneBecause is why there are none, for a person; empty where there are.
+  std::string NoneBecause() const {
+    const std::lock_guard lock(mutex_);
+    return none_because_;
   }
 
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<const VaultKeys> keys_;
+  std::string none_because_;
 };
 
 }  // namespace strongroom::vault

@@ -46,6 +46,25 @@ TEST_CASE("the default file loads, and relative paths become absolute") {
   CHECK(config->worker.timeout_ms == 60'000);
 }
 
+TEST_CASE("a PIN comes from its file, else from where systemd puts credentials") {
+  const auto pin_path = [](const std::string& settings) {
+    const Home home("[vault]\npkcs11_module = \"/lib/module.so\"\n" + settings);
+    const auto config = base::LoadConfig(home.path());
+    REQUIRE(config.has_value());
+    CHECK(config->vault.pkcs11_module == "/lib/module.so");
+    const std::string& path = config->vault.pkcs11_pin_path;
+    return path.starts_with(home.path()) ? "HOME" + path.substr(home.path().size()) : path;
+  };
+  CHECK(pin_path("").empty());
+  CHECK(pin_path("pkcs11_pin_file = \"pin\"\n") == "HOME/pin");
+  REQUIRE(setenv("CREDENTIALS_DIRECTORY", "/run/credentials", 1) == 0);
+  CHECK(pin_path("") == "/run/credentials/strongroom-pin");
+  CHECK(pin_path("pkcs11_pin_credential = \"token\"\n") == "/run/credentials/token");
+  CHECK(pin_path("pkcs11_pin_file = \"/etc/pin\"\n") == "/etc/pin");
+  unsetenv("CREDENTIALS_DIRECTORY");
+  CHECK(Home("[vault]\npkcs11_pin_credential = \"../pin\"\n").Problem().find("must be names") != std::string::npos);
+}
+
 TEST_CASE("unknown keys and wrong types are refused with file, line and key") {
   CHECK(Home("database = \"sqlite:a.db\"\nnonsense = 1\n").Problem().find("strongroom.toml:2: nonsense: unknown key") !=
         std::string::npos);

@@ -41,6 +41,7 @@ while IFS=';' read -r library pattern rooms; do
 done <<'TABLE'
 libsodium;sodium;vault/
 libgfshare;libgfshare;vault/share_split\.cpp
+PKCS11;p11-kit/;vault/token\.cpp
 OpenSSL;openssl/;(vault/|audit/record|worker/(transport|splice)|provider-sim/)
 libcurl;curl/;worker/(transport|splice_selftest)
 libsqlite3;sqlite3\.h;sql/sqlite

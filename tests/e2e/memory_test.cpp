@@ -1,6 +1,7 @@
 // A key in memory: gone from every readable page of worker and vaultd as soon as the head of its request is
 // sent, whatever becomes of the request and whatever the provider sends back.
 #include "tests/e2e/house.h"
+#include "tests/e2e/tokened.h"
 #include "tests/fault/memory_scan.h"
 
 #include <unistd.h>
@@ -131,6 +132,26 @@ TEST_CASE("memory: a key that the provider sends back does not stay") {
     }
   }
   CHECK(scan.OfBytes(house.worker().Err() + house.vaultd().Err()).hits == 0);
+  ExpectNoneInCore(house, scan);
+}
+
+TEST_CASE("memory: a KEK and the PIN of its token are nowhere after an unseal, a rotation and a removal") {
+  if (geteuid() != 0) return NotChecked("needs root");
+  const vault::SoftToken token;
+  House house;
+  const auto environment = Tokened(house, token);
+  const std::string pin = PinFile(house, "pin", vault::SoftToken::kPin), kek = ReadWhole(house.home() + "/kek/1.key");
+  REQUIRE(kek.size() == 32);
+  REQUIRE(house.Act({"kek", "add-protector", "pkcs11", "--pin-file", pin}).code == 0);
+  REQUIRE(house.Act({"kek", "remove-protector", "file", "--pin-file", pin}).code == 0);
+  const MemoryScan scan({kek, vault::SoftToken::kPin});
+  ExpectNone(house, scan, "after a token's protector was added");
+  house.vaultd().Stop();
+  house.StartVaultd(environment);
+  REQUIRE(house.Act({"unseal", "--pin-file", pin}).code == 0);
+  ExpectNone(house, scan, "after an unseal by a token");
+  REQUIRE(house.Act({"kek", "rotate", "--pin-file", pin}).code == 0);
+  ExpectNone(house, scan, "after a rotation under a token");
   ExpectNoneInCore(house, scan);
 }
 

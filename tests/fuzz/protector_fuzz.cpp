@@ -19,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(lock->cost.passes <= vault::ProtectorFile::kMostCost.passes);
     CHECK(lock->cost.memory <= vault::ProtectorFile::kMostCost.memory);
   }
+  if (file->kind() != vault::ProtectorKind::kPassphrase) {
+    CHECK(file->wrapped.size() == vault::Kek::kBytes + vault::Cipher::kTagBytes && !file->WrapAad().empty());
+  }
   const Bytes again = file->Encode();
   CHECK(std::equal(again.begin(), again.end(), bytes.begin(), bytes.end()));
   return 0;

@@ -1,0 +1,67 @@
+// A PKCS#11 module that is SoftHSM's but for one fault, which STRONGROOM_TOKEN_FAULT names:
+//   flags:N      C_GetTokenInfo adds these flags (CKF_USER_PIN_FINAL_TRY …)
+//   login:N      C_Login answers N (a CKR_ number) instead of asking
+//   encrypt      C_Encrypt spoils what it made
+//   decrypt:N    C_Decrypt answers N
+//   wait:FILE    C_Login waits until FILE is there
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+CK_FUNCTION_LIST* real = nullptr;
+CK_FUNCTION_LIST faulty;
+
+// Argument is what stands behind "NAME:" in the variable; nullptr where another fault is meant.
+const char* Argument(const std::string& name) {
+  const char* const fault = std::getenv("STRONGROOM_TOKEN_FAULT");
+  if (fault == nullptr || std::string(fault).rfind(name, 0) != 0) return nullptr;
+  return fault + name.size();
+}
+
+CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+  const CK_RV answer = real->C_GetTokenInfo(slot, info);
+  if (const char* flags = Argument("flags:")) info->flags |= std::strtoul(flags, nullptr, 0);
+  return answer;
+}
+
+CK_RV Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK_ULONG size) {
+  if (const char* answer = Argument("login:")) return std::strtoul(answer, nullptr, 0);
+  if (const char* file = Argument("wait:")) {
+    while (access(file, F_OK) != 0) usleep(1000);
+  }
+  return real->C_Login(session, user, pin, size);
+}
+
+CK_RV Encrypt(CK_SESSION_HANDLE session, CK_BYTE* plain, CK_ULONG size, CK_BYTE* sealed, CK_ULONG* sealed_size) {
+  const CK_RV answer = real->C_Encrypt(session, plain, size, sealed, sealed_size);
+  if (Argument("encrypt") != nullptr) sealed[0] ^= 1;
+  return answer;
+}
+
+CK_RV Decrypt(CK_SESSION_HANDLE session, CK_BYTE* sealed, CK_ULONG size, CK_BYTE* plain, CK_ULONG* plain_size) {
+  const CK_RV answer = real->C_Decrypt(session, sealed, size, plain, plain_size);
+  const char* const instead = Argument("decrypt:");
+  return instead == nullptr ? answer : std::strtoul(instead, nullptr, 0);
+}
+
+}  // namespace
+
+extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
+  void* const library = dlopen("/usr/lib/softhsm/libsofthsm2.so", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (library == nullptr) return CKR_GENERAL_ERROR;
+  const auto get = reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList"));
+  const CK_RV got = get(&real);
+  if (got != CKR_OK) return got;
+  faulty = *real;
+  faulty.C_GetTokenInfo = GetTokenInfo;
+  faulty.C_Login = Login;
+  faulty.C_Encrypt = Encrypt;
+  faulty.C_Decrypt = Decrypt;
+  *list = &faulty;
+  return CKR_OK;
+}
