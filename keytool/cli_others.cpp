@@ -224,7 +224,15 @@ void AddNodes(CLI::App& app, Choice& choice) {
   join->callback([url, &choice] {
     choice.action = [url](const Context& context) { return JoinNode(context, *url); };
   });
-  AddNodeAct(group, choice, "confirm", "let a node that has joined serve", &ConfirmNode);
+  AddPlain(group, choice, "phrase", "this home's check phrase, for `node confirm` at another node", &ShowNodePhrase);
+  CLI::App* confirm = AddCommand(group, choice, "confirm", "let a node that has joined serve, and send it the KEKs, sealed to its key");
+  const auto node = std::make_shared<std::string>(), phrase = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  confirm->add_option("NODE", *node, "its id, as node list shows it")->required();
+  confirm->add_option("--phrase", *phrase, "its check phrase, as `node join` showed it there; asked for on a terminal");
+  confirm->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  confirm->callback([node, phrase, why, &choice] {
+    choice.action = [node, phrase, why](const Context& context) { return ConfirmNode(context, *node, *phrase, *why); };
+  });
   AddNodeAct(group, choice, "remove", "end a node's membership; returns once its lease has run out", &RemoveNode);
 }
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,6 +20,8 @@
 
 namespace strongroom::keytool {
 namespace {
+
+constexpr base::Micros kNodesTakeUp = 10 * base::kMicrosPerSecond;
 
 // KekLine is what a rotation has to know of a version.
 struct KekLine {
@@ -108,22 +112,31 @@ class Rotation {
       if (!version) return Unreadable();
       prepared = *version;
     }
+    AwaitNodes(prepared);
     auto activated = Ask(vault::Operation::kActivateKek, prepared);
     if (activated) return {};
     if (activated.error().name == "NODE_LACKS_KEK") activated.error().text += NodesWithout(prepared);
     return std::unexpected(std::move(activated.error()));
   }
 
-  // NodesWithout names the nodes that do not hold a version.
+  // The other nodes take it up within two of their ticks, unless they are away or sealed: activating then says so.
+  void AwaitNodes(std::int64_t version) const {
+    const base::Micros until = base::MonoMicros() + kNodesTakeUp;
+    while (!NodesWithout(version).empty() && base::MonoMicros() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  // NodesWithout names the other nodes that do not hold a version.
   std::string NodesWithout(std::int64_t version) const {
     const auto document = session_.AskText(vault::Operation::kListNodes, {}, "");
     if (!document) return "";
-    const auto rows = ReadRows(*document, {"status", "node", "host", "kek_versions"});
+    const auto rows = ReadRows(*document, {"status", "node", "host", "kek_versions", "this"});
     if (!rows) return "";
     std::string names;
     for (const base::Row& row : *rows) {
       const bool holds = ("," + row[3] + ",").find("," + std::to_string(version) + ",") != std::string::npos;
-      if (row[0] == "MEMBER" && !holds) names += "; missing at node " + row[1] + " (" + row[2] + ")";
+      if (row[0] == "MEMBER" && row[4] != "yes" && !holds) names += "; missing at node " + row[1] + " (" + row[2] + ")";
     }
     return names;
   }

@@ -20,26 +20,35 @@ Outcome<void> CheckNode(const std::string& node) {
   return Usage("NODE is 16 hexadecimal digits, as `keytool node list` shows them");
 }
 
-Outcome<Bytes> AskAbout(const Session& session, vault::Operation operation, const std::string& node, const std::string& reason) {
-  vault::NodeRequest request;
-  request.node_id = node;
-  TRY_ASSIGN(request.reason, AskReason(reason));
-  return session.Ask(operation, request.Encode(), "node " + node);
+std::string LineOf(const std::string& text, std::size_t number) {
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < number && begin != std::string::npos; ++i) {
+    const std::size_t end = text.find('\n', begin);
+    begin = end == std::string::npos ? end : end + 1;
+  }
+  return begin == std::string::npos ? "" : text.substr(begin, text.find('\n', begin) - begin);
 }
 
 }  // namespace
 
 Outcome<void> JoinNode(const Context& context, const std::string& vault_database) {
   TRY_ASSIGN(const std::string output, RunVaultd({"--join", "--home", context.home, "--vault-database", vault_database}));
-  const std::string node = output.substr(0, output.find('\n'));
+  const std::string node = LineOf(output, 0), phrase = LineOf(output, 1);
   if (context.json) {
-    Print(JsonLine().Text("home", context.home).Text("node", node).Str() + "\n");
+    Print(JsonLine().Text("home", context.home).Text("node", node).Text("check_phrase", phrase).Str() + "\n");
     return {};
   }
-  Print("made " + context.home + ", node " + node + "\n" +
-        base::FormatFacts({{"  1.", "copy kek/ of a home that serves this vault into " + context.home + " (files 0600), by a way you trust"},
+  Print("made " + context.home + ", node " + node + "\ncheck phrase: " + phrase + "\n" +
+        base::FormatFacts({{"  1.", "tell it to an admin of a node that serves, and nobody else, by a way that leaves no doubt who speaks"},
                            {"  2.", "there: keytool node confirm " + node},
-                           {"  3.", "here: " + Command(context, "vaultd")}}));
+                           {"  3.", "here: " + Command(context, "vaultd") + "; the KEKs come by themselves"}}));
+  return {};
+}
+
+Outcome<void> ShowNodePhrase(const Context& context) {
+  TRY_ASSIGN(const std::string output, RunVaultd({"--node-phrase", "--home", context.home}));
+  const std::string phrase = LineOf(output, 0);
+  Print(context.json ? JsonLine().Text("check_phrase", phrase).Str() + "\n" : phrase + "\n");
   return {};
 }
 
@@ -51,24 +60,32 @@ Outcome<void> ListNodes(const Context& context) {
     return {};
   }
   TRY_ASSIGN(const std::vector<base::Row> rows,
-             ReadRows(document, {"node", "host", "status", "serves", "acknowledged", "kek_versions", "seen_at", "this"}));
-  Print(base::FormatTable({{"NODE"}, {"HOST"}, {"STATUS"}, {"SERVES"}, {"UP TO DATE"}, {"KEKS"}, {"SEEN AT"}, {"THIS ONE"}}, rows));
+             ReadRows(document, {"node", "host", "status", "serves", "acknowledged", "kek_versions", "awaited_keks", "seen_at", "this"}));
+  Print(base::FormatTable({{"NODE"}, {"HOST"}, {"STATUS"}, {"SERVES"}, {"UP TO DATE"}, {"KEKS"}, {"ON THEIR WAY"}, {"SEEN AT"}, {"THIS ONE"}}, rows));
   return {};
 }
 
-Outcome<void> ConfirmNode(const Context& context, const std::string& node, const std::string& reason) {
+Outcome<void> ConfirmNode(const Context& context, const std::string& node, const std::string& phrase, const std::string& reason) {
   TRY(CheckNode(node));
   TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY(AskAbout(session, vault::Operation::kConfirmNode, node, reason));
+  vault::ConfirmNodeRequest request;
+  request.node_id = node;
+  request.phrase = phrase.empty() ? AskTyped("Check phrase of node " + node + ": ") : phrase;
+  if (request.phrase.empty()) return Usage("give --phrase PHRASE, as `keytool node join` or `keytool node phrase` shows it at the node");
+  TRY_ASSIGN(request.reason, AskReason(reason));
+  TRY(session.Ask(vault::Operation::kConfirmNode, request.Encode(), "node " + node));
   Print(context.json ? JsonLine().Text("node", node).Text("status", "MEMBER").Str() + "\n"
-                     : "node " + node + " is a member: its vaultd may serve\n");
+                     : "node " + node + " is a member: its vaultd may serve, and is sent the KEKs\n");
   return {};
 }
 
 Outcome<void> RemoveNode(const Context& context, const std::string& node, const std::string& reason) {
   TRY(CheckNode(node));
   TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(const Bytes answer, AskAbout(session, vault::Operation::kRemoveNode, node, reason));
+  vault::NodeRequest request;
+  request.node_id = node;
+  TRY_ASSIGN(request.reason, AskReason(reason));
+  TRY_ASSIGN(const Bytes answer, session.Ask(vault::Operation::kRemoveNode, request.Encode(), "node " + node));
   TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(answer));
   ReportMove(context.json, JsonLine().Text("node", node), "node " + node, "REMOVED", stopped);
   return {};

@@ -11,8 +11,10 @@ namespace strongroom::keytool {
 // JoinNode makes a home for the vault in a server's database, by `vaultd --join`.
 Outcome<void> JoinNode(const Context& context, const std::string& vault_database);
 Outcome<void> ListNodes(const Context& context);
-// ConfirmNode and RemoveNode are asked of a node that serves already.
-Outcome<void> ConfirmNode(const Context& context, const std::string& node, const std::string& reason);
+// ShowNodePhrase prints this home's check phrase, by `vaultd --node-phrase`.
+Outcome<void> ShowNodePhrase(const Context& context);
+// ConfirmNode and RemoveNode are asked of a node that serves already. An empty phrase is asked for.
+Outcome<void> ConfirmNode(const Context& context, const std::string& node, const std::string& phrase, const std::string& reason);
 Outcome<void> RemoveNode(const Context& context, const std::string& node, const std::string& reason);
 
 }  // namespace strongroom::keytool

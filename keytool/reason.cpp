@@ -33,12 +33,15 @@ std::string ReadTypedLine() {
 
 }  // namespace
 
+std::string AskTyped(const std::string& prompt) {
+  if (isatty(STDIN_FILENO) != 1) return "";
+  std::fputs(prompt.c_str(), stderr);
+  return Trim(ReadTypedLine());
+}
+
 Outcome<std::string> AskReason(const std::string& flag) {
   std::string reason = Trim(flag);
-  if (reason.empty() && isatty(STDIN_FILENO) == 1) {
-    std::fputs("Reason: ", stderr);
-    reason = Trim(ReadTypedLine());
-  }
+  if (reason.empty()) reason = AskTyped("Reason: ");
   if (reason.empty()) return Usage("give --reason TEXT: it stands in the trail beside what you do");
   TRY(CheckText("--reason", reason, kMostReason));
   return reason;

@@ -11,4 +11,7 @@ namespace strongroom::keytool {
 // neither, and where it is empty, over 500 bytes, or not one line of UTF-8.
 Outcome<std::string> AskReason(const std::string& flag);
 
+// AskTyped asks for one line where standard input is a terminal; empty where it is not.
+std::string AskTyped(const std::string& prompt);
+
 }  // namespace strongroom::keytool

@@ -12,6 +12,7 @@
 #include "vault/fresh_home.h"
 #include "vault/kek_file.h"
 #include "vault/node_id.h"
+#include "vault/node_key.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
 #include "vault/rate_seed.h"
@@ -24,7 +25,7 @@ using Outcome = std::expected<void, VaultProblem>;
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
-constexpr std::array<const char*, 5> kNames = {"strongroom.toml", "kek", "node", "vault.db", "strongroom.db"};
+constexpr std::array<const char*, 6> kNames = {"strongroom.toml", "kek", "node", "node.key", "vault.db", "strongroom.db"};
 
 Outcome RefuseOldHome(const std::string& home) {
   if (IsThere(home + "/strongroom.toml")) return Problem("this home already has a vault: " + home);
@@ -82,16 +83,20 @@ Result<void> BeginLog(std::unique_ptr<sql::Database> database, const VaultRow& v
   return {};
 }
 
-Result<void> EnterVault(const std::string& url, const std::string& node) {
+// EnterVault returns the check phrase of the node that has now joined.
+Result<std::string> EnterVault(const std::string& url, const std::string& node, const NodeKey& key) {
   TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
   TRY(sql::CheckSchema(*database, sql::Schema::kVault));
   TRY_ASSIGN(const VaultRow vault, Store(*database).FindVault());
   // A row that cannot be written fails the transaction.
   const audit::Facts facts{{"vault_id", vault.vault_id}, {"node", node}};
-  return BeginLog(std::move(database), vault, node, "join", facts, [&node](sql::Database& inside) {
-    const auto entered = Store(inside).InsertNode(ThisNode(node, kNodeJoining));
+  TRY(BeginLog(std::move(database), vault, node, "join", facts, [&](sql::Database& inside) {
+    Store store(inside);
+    auto entered = store.InsertNode(ThisNode(node, kNodeJoining));
+    if (entered) entered = store.PutNodeKey({node, key.public_key(), {}, {}});
     if (!entered) base::LogError("join_failed", entered.error());
-  });
+  }));
+  return key.Phrase(vault.vault_id, node).Print();
 }
 
 Result<void> MakeWorkDatabase(const std::string& url) {
@@ -191,12 +196,30 @@ std::expected<std::string, VaultProblem> JoinVault(const std::string& home, cons
   made.Add(home + "/kek");
   const auto node = MakeRest(home, made);
   if (!node) return std::unexpected(node.error());
-  if (const auto entered = EnterVault(vault_database, *node); !entered) {
-    return Problem("cannot join the vault in that database: " + entered.error().Message());
-  }
+  made.Add(home + "/node.key");
+  const auto key = NodeKey::Open(home);
+  if (!key) return Problem("cannot make " + home + "/node.key: " + key.error().Message());
+  const auto phrase = EnterVault(vault_database, *node, *key);
+  if (!phrase) return Problem("cannot join the vault in that database: " + phrase.error().Message());
   if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
   made.Keep();
-  return *node;
+  return *node + "\n" + *phrase;
+}
+
+std::expected<std::string, VaultProblem> NodePhrase(const std::string& home) {
+  const auto config = base::LoadConfig(home);
+  if (!config) return Problem(config.error().text);
+  const auto node = ReadNodeId(home);
+  if (!node) return Problem(home + "/node was refused: " + node.error().Message());
+  // Made here, it would be another than the one that stands in the database.
+  if (!IsThere(home + "/node.key")) return Problem(home + "/node.key is missing: this home has not joined others, nor served with them");
+  const auto key = NodeKey::Open(home);
+  if (!key) return Problem(home + "/node.key was refused: " + key.error().Message());
+  const auto database = OpenReader(*config, *node);
+  if (!database) return Problem("cannot open " + DatabaseName(*config) + ": " + database.error().Message());
+  const auto vault = Store(**database).FindVault();
+  if (!vault) return Problem(DatabaseName(*config) + " cannot be read: " + vault.error().Message());
+  return key->Phrase(vault->vault_id, *node).Print();
 }
 
 }  // namespace strongroom::vault

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "vault/cipher.h"
 #include "vault/field_rules.h"
+#include "vault/node_keks.h"
 #include "vault/operations.h"
 #include "vault/protectors.h"
 #include "vault/recovery.h"
@@ -145,6 +146,7 @@ Result<void> PrepareKek::Move(Store& store, base::Micros now, audit::Draft& reco
   TRY_ASSIGN(const Bytes check_value, CheckValue(*kek_));
   TRY(store.InsertKek({version_, check_value, std::string(kKekPrepared), now, now}));
   TRY(RecoverySets(vault_.vault_id, *next_, store).SealKek(version_, *kek_));
+  TRY(NodeKeks(vault_.vault_id, *next_, store).SealToAll(vault_.node_id, version_, *kek_));
   next_->keyring.Add(version_, kek_);
   record.after = KekFacts(version_, kKekPrepared);
   return {};
@@ -190,6 +192,7 @@ class RetireKek final : public KekAct {
     // A protector that went in the meantime would take every key with it at the next stop.
     TRY_ASSIGN(const auto active, next_->keyring.Find(next_->wrap_version));
     TRY(CheckProtectors(vault_, next_->wrap_version, *active));
+    TRY(store.EraseKekForNodes(row.version));
     TRY(store.MoveKek(row.version, kKekRetiring, kKekRetired, now));
     next_->keyring.Drop(row.version);
     record.after = KekFacts(row.version, kKekRetired);
@@ -208,12 +211,8 @@ class DestroyKek final : public KekAct {
     // A row from before the rotation may have been put back since.
     TRY(CheckCensus(store, *next_));
     // First the files: a row that says DESTROYED must be true.
-    const KekDirectory directory(vault_.config.vault.kek_path);
-    if (directory.one_file()) return Refuse(Refusal::kKekOneFile);
-    for (const ProtectorKind kind : kProtectorKinds) {
-      const auto erased = directory.Erase(row.version, kind);
-      if (!erased) return FileRefused(directory.PathOf(row.version, kind), erased.error());
-    }
+    if (KekDirectory(vault_.config.vault.kek_path).one_file()) return Refuse(Refusal::kKekOneFile);
+    TRY(EraseKekFiles(vault_, row.version));
     TRY(store.EraseSealedKek(row.version));
     TRY(store.MoveKek(row.version, kKekRetired, kKekDestroyed, now));
     record.after = KekFacts(row.version, kKekDestroyed);
@@ -237,13 +236,16 @@ Result<KekRow> FindKek(Store& store, std::int64_t version) {
   return Refuse(Refusal::kKekMoveForbidden);
 }
 
-void EraseKekFile(const OpenVault& vault, std::int64_t version) {
+Result<void> EraseKekFiles(const OpenVault& vault, std::int64_t version) {
   const KekDirectory directory(vault.config.vault.kek_path);
-  if (directory.one_file()) return;  // it is the KEK in use
+  if (directory.one_file()) return {};  // it is the KEK in use
+  Result<void> first;
   for (const ProtectorKind kind : kProtectorKinds) {
     const auto erased = directory.Erase(version, kind);
-    if (!erased) base::LogError("kek_file_failed", erased.error(), {{"path", directory.PathOf(version, kind)}});
+    if (erased || !first) continue;
+    first = FileRefused(directory.PathOf(version, kind), erased.error());
   }
+  return first;
 }
 
 Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys) {

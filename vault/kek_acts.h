@@ -23,8 +23,9 @@ inline constexpr base::Micros kKekKept = 7 * base::kMicrosPerDay;
 // FindKek is the row of a version; kKekMoveForbidden where there is none.
 Result<KekRow> FindKek(Store& store, std::int64_t version);
 
-// EraseKekFile takes the file of a version away that is DESTROYED, where it is still here.
-void EraseKekFile(const OpenVault& vault, std::int64_t version);
+// EraseKekFiles takes away every protector's file of a version, as far as they are still here: all that it can, and then the
+// first error, kKekFile's, with the reason in the log. Nothing where the KEK path is one file.
+Result<void> EraseKekFiles(const OpenVault& vault, std::int64_t version);
 
 // RewrapSecrets puts the vault's own keys under the wrap version of `keys` where they are under another.
 Result<void> RewrapSecrets(const OpenVault& vault, Store& store, const VaultKeys& keys);

@@ -60,30 +60,28 @@ Result<base::UniqueFd> OpenCredential(const std::string& path) {
 
 }  // namespace
 
+Result<SecretValue> KekFile::ReadRaw(int fd, base::Literal wrong_size) {
+  TRY_ASSIGN(const off_t size, SizeOf(fd));
+  if (size != static_cast<off_t>(Kek::kBytes)) return Fail(Code::kInvalidArgument, wrong_size, size);
+  TRY_ASSIGN(SecretValue value, SecretValue::Allocate(Kek::kBytes));
+  if (!ReadExactly(fd, value.Bytes(SecretAccess()))) return Fail(Code::kUnavailable, "cannot be read: errno", errno);
+  return value;
+}
+
 Result<Kek> KekFile::Read(const std::string& path) {
   TRY_ASSIGN(const base::UniqueFd fd, base::OpenPrivate(path));
-  TRY_ASSIGN(const off_t size, SizeOf(fd.get()));
-  if (size != static_cast<off_t>(Kek::kBytes)) {
-    return Fail(Code::kInvalidArgument, "a KEK file holds exactly 32 raw bytes, this one has another size", size);
-  }
-  TRY_ASSIGN(SecretValue value, SecretValue::Allocate(Kek::kBytes));
-  if (!ReadExactly(fd.get(), value.Bytes(SecretAccess()))) {
-    return Fail(Code::kUnavailable, "cannot be read: errno", errno);
-  }
+  TRY_ASSIGN(SecretValue value, ReadRaw(fd.get(), "a KEK file holds exactly 32 raw bytes, this one has another size"));
   return Kek::FromSecret(std::move(value));
+}
+
+Result<SecretValue> KekFile::ReadSecret(const std::string& path) {
+  TRY_ASSIGN(const base::UniqueFd fd, base::OpenPrivate(path));
+  return ReadRaw(fd.get(), "the file holds exactly 32 raw bytes, this one has another size");
 }
 
 Result<SecretValue> KekFile::ReadCredential(const std::string& path) {
   TRY_ASSIGN(const base::UniqueFd fd, OpenCredential(path));
-  TRY_ASSIGN(const off_t size, SizeOf(fd.get()));
-  if (size != static_cast<off_t>(Kek::kBytes)) {
-    return Fail(Code::kInvalidArgument, "the credential is 32 raw bytes, this one has another size", size);
-  }
-  TRY_ASSIGN(SecretValue value, SecretValue::Allocate(Kek::kBytes));
-  if (!ReadExactly(fd.get(), value.Bytes(SecretAccess()))) {
-    return Fail(Code::kUnavailable, "cannot be read: errno", errno);
-  }
-  return value;
+  return ReadRaw(fd.get(), "the credential is 32 raw bytes, this one has another size");
 }
 
 Result<SecretValue> KekFile::ReadPin(const std::string& path) {
@@ -109,25 +107,29 @@ Result<Kek> KekFile::Create(const std::string& path) {
   return kek;
 }
 
-Result<void> KekFile::Write(const std::string& path, const Kek& kek) {
-  if (access(path.c_str(), F_OK) == 0) return Fail(Code::kAlreadyExists, "a KEK file is there already");
+Result<void> KekFile::Write(const std::string& path, const Kek& kek) { return WriteSecret(path, kek.View()); }
+
+Result<void> KekFile::WriteSecret(const std::string& path, SecretView secret) {
+  if (access(path.c_str(), F_OK) == 0) return Fail(Code::kAlreadyExists, "a file of that name is there already");
   // One left by a crash was never anybody's KEK.
   const std::string temporary = path + ".new";
-  TRY(WriteOver(temporary, kek));
+  TRY(WriteRaw(temporary, secret));
   if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
     const int problem = errno;
     unlink(temporary.c_str());
-    if (problem == EEXIST) return Fail(Code::kAlreadyExists, "a KEK file is there already");
+    if (problem == EEXIST) return Fail(Code::kAlreadyExists, "a file of that name is there already");
     return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
   }
   return base::SyncDirectory(Parent(path));
 }
 
-Result<void> KekFile::WriteOver(const std::string& path, const Kek& kek) {
+Result<void> KekFile::WriteOver(const std::string& path, const Kek& kek) { return WriteRaw(path, kek.View()); }
+
+Result<void> KekFile::WriteRaw(const std::string& path, SecretView secret) {
   unlink(path.c_str());
   base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the KEK file: errno", errno);
-  if (fchmod(fd.get(), 0600) == 0 && WriteAll(fd.get(), kek.View().Bytes(SecretAccess())) && fsync(fd.get()) == 0) return {};
+  if (fchmod(fd.get(), 0600) == 0 && WriteAll(fd.get(), secret.Bytes(SecretAccess())) && fsync(fd.get()) == 0) return {};
   const int problem = errno;
   unlink(path.c_str());
   return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);

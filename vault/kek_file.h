@@ -21,6 +21,9 @@ class KekFile {
   static Result<void> Write(const std::string& path, const Kek& kek);
   // WriteOver writes a KEK to a file of that name, durably; one that is there is replaced. After a crash it may be cut short.
   static Result<void> WriteOver(const std::string& path, const Kek& kek);
+  // ReadSecret and WriteSecret are Read and Write for 32 raw bytes that are no KEK: a node's private key.
+  static Result<SecretValue> ReadSecret(const std::string& path);
+  static Result<void> WriteSecret(const std::string& path, SecretView secret);
   // ReadCredential reads the 32 raw bytes that systemd hands over. It gives the file to the service's user by an ACL, so that
   // root's group may seem to read it; otherwise as Read.
   static Result<SecretValue> ReadCredential(const std::string& path);
@@ -29,6 +32,10 @@ class KekFile {
   // Erase overwrites the file and takes it away, durably; one that is not there is as good. On a disk that remaps blocks,
   // and in every backup, the old bytes may live on.
   static Result<void> Erase(const std::string& path);
+
+ private:
+  static Result<SecretValue> ReadRaw(int fd, base::Literal wrong_size);
+  static Result<void> WriteRaw(const std::string& path, SecretView secret);
 };
 
 // CheckValue is HKDF(KEK, "kcv"), 32 bytes: what the database knows a KEK by.

@@ -68,6 +68,12 @@ Result<std::int64_t> Keyring::NewestFile(const std::string& directory) {
   return newest;
 }
 
+std::string VersionsOf(const Keyring& keyring) {
+  std::string text;
+  for (const auto& [version, kek] : keyring.keks()) text += (text.empty() ? "" : ",") + std::to_string(version);
+  return text;
+}
+
 Result<std::shared_ptr<const Kek>> Keyring::Find(std::int64_t version) const {
   const auto found = keks_.find(version);
   if (found == keks_.end())

@@ -47,6 +47,9 @@ class Keyring {
   std::map<std::int64_t, std::shared_ptr<const Kek>> keks_;
 };
 
+// VersionsOf is "1,2" of a keyring that holds these.
+std::string VersionsOf(const Keyring& keyring);
+
 // WrappedSecret is one of the vault's own keys as VAULT_SECRET stores it.
 struct WrappedSecret {
   std::int64_t kek_version;

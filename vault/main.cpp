@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   if (const auto arena = strongroom::vault::Arena::Open(); !arena) return Refuse(arena.error().Message());
   std::string home;
   bool foreground = true;
-  bool init = false, join = false;
+  bool init = false, join = false, phrase = false;
   strongroom::vault::CeremonyCommand ceremony;
   std::string vault_database;
   CLI::App app("Holds the keys of a Strongroom home and releases them on its Unix socket.", "vaultd");
@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   app.add_flag("--init", init, "make a new home and exit; keytool init runs this");
   strongroom::vault::AddCeremonyFlags(app, ceremony);
   app.add_flag("--join", join, "make a home that serves an existing vault too, and exit; keytool node join runs this");
+  app.add_flag("--node-phrase", phrase, "print this home's check phrase and exit; keytool node phrase runs this");
   app.add_option("--vault-database", vault_database,
                  "with --init an empty PostgreSQL database in place of vault.db, with --join the vault's");
   app.footer(kFooter);
@@ -55,6 +56,12 @@ int main(int argc, char** argv) {
     const auto made = init ? strongroom::vault::InitVault(home, vault_database) : strongroom::vault::JoinVault(home, vault_database);
     if (!made) return Refuse(made.error().text);
     if (!made->empty()) std::printf("%s\n", made->c_str());
+    return 0;
+  }
+  if (phrase) {
+    const auto made = strongroom::vault::NodePhrase(home);
+    if (!made) return Refuse(made.error().text);
+    std::printf("%s\n", made->c_str());
     return 0;
   }
   if (ceremony.asked()) return strongroom::vault::RunCeremony(home, ceremony);

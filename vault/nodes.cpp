@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "vault/kek_acts.h"
 #include "vault/load_keys.h"
+#include "vault/node_keks.h"
 #include "vault/open_vault.h"
+#include "vault/take_keks.h"
 
 namespace strongroom::vault {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 constexpr base::Micros kLookEvery = 50 * base::kMicrosPerMilli;  // while an act waits
 // Each node stamps rows by its own clock: what another has stopped a moment ago may seem as old as this.
 constexpr base::Micros kClocksApart = base::kMicrosPerDay;
+constexpr base::Micros kEraseAgain = 10 * base::kMicrosPerSecond, kTakeAgain = 30 * base::kMicrosPerSecond;
 constexpr int kMostTurns = 8;  // renewals that met an act of another node, one after another
 
 Result<NodeRow> FindRow(Store& store, const std::string& node) {
@@ -118,11 +121,20 @@ Result<void> Nodes::Renew(Store& store) {
   return {};
 }
 
-// Another node's rotation: a new version is held as soon as its file is here, which is what activating it waits for; one that
-// was activated wraps from now on; one that was retired or destroyed is given up, with its file where it was destroyed.
+// Another node's acts. What lies sealed for this one comes first: it may be why there are no keys.
 Result<void> Nodes::FollowKeks(Store& store) {
+  TRY(TakeSealed(store));
   if (vault_.sealed()) return {};
+  TRY(PublishKey(store));
   TRY_ASSIGN(const std::vector<KekRow> rows, store.ListKeks());
+  TRY_ASSIGN(const bool followed, FollowStates(store, rows));
+  if (followed) return EraseDestroyed(store, rows);
+  return {};
+}
+
+// A new version is held as soon as its file is here, which is what activating it waits for; one that was activated wraps from
+// now on; one that was retired or destroyed is given up.
+Result<bool> Nodes::FollowStates(Store& store, const std::vector<KekRow>& rows) {
   const auto held = vault_.held.Get();
   std::vector<std::pair<std::int64_t, std::string>> seen;
   std::int64_t awaited = 0;
@@ -131,22 +143,75 @@ Result<void> Nodes::FollowKeks(Store& store) {
     if (row.status == kKekPrepared && !held->keyring.Find(row.version)) awaited = row.version;
   }
   TRY(NoteHeld(store));
-  if (seen == keks_ && awaited == 0) return {};
+  if (seen == keks_ && awaited == 0) return true;
   auto keys = LoadKeys(vault_.config, store, vault_.vault_id);
   // What no protector here opens by itself was opened by somebody at an unseal, and is in memory.
   if (!keys && keys.error().missing) keys = LoadKeys(vault_.config, store, vault_.vault_id, &held->keyring);
   if (!keys) {
     if (seen != keks_) base::Log(base::Level::kError, "keks_not_followed", {{"why", keys.error().text}});
-    return {};
+    return false;
   }
-  if (seen == keks_ && !(*keys)->keyring.Find(awaited)) return {};
+  if (seen == keks_ && !(*keys)->keyring.Find(awaited)) return true;
   vault_.held.Put(std::move(*keys));
   TRY(NoteHeld(store));
   vault_.proofs.Forget();
-  for (const KekRow& row : rows) {
-    if (row.status == kKekDestroyed) EraseKekFile(vault_, row.version);
-  }
   keks_ = std::move(seen);
+  return true;
+}
+
+// A row that says DESTROYED has to become true here too, at a later tick where it cannot be at once. The row alone is not enough:
+// whoever can edit it shall not have a KEK erased that something is still under.
+Result<void> Nodes::EraseDestroyed(Store& store, const std::vector<KekRow>& rows) {
+  const KekDirectory directory(vault_.config.vault.kek_path);
+  const base::Micros now = base::MonoMicros();
+  if (directory.one_file() || now < erase_at_) return {};
+  for (const KekRow& row : rows) {
+    if (row.status != kKekDestroyed || directory.KindsOf(row.version).empty()) continue;
+    const auto keys = vault_.held.Get();
+    TRY_ASSIGN(const std::int64_t census, store.CountOutside(keys->wrap_version));
+    const bool erased = census == 0 && EraseKekFiles(vault_, row.version);
+    if (census != 0) base::Log(base::Level::kError, "kek_file_kept", {{"why", "something is under a KEK that is not ACTIVE"}});
+    if (!erased) erase_at_ = now + kEraseAgain;
+  }
+  return {};
+}
+
+Result<void> Nodes::TakeSealed(Store& store) {
+  if (taking_ || !acts_.load() || base::MonoMicros() < take_at_) return {};
+  TRY_ASSIGN(std::vector<KekForNodeRow> sealed, store.ListKeksForNode(vault_.node_id));
+  if (sealed.empty() || sealed == refused_) return {};
+  TRY_ASSIGN(const bool awaits_unseal, AwaitsUnseal(vault_, store));
+  if (awaits_unseal) {
+    const bool told = std::exchange(waiting_told_, true);
+    if (!told) base::Log(base::Level::kWarning, "keks_await_unseal", {{"why", "this node is sealed: run `keytool unseal`"}});
+    return {};
+  }
+  waiting_told_ = false;
+  taking_ = true;
+  RunOwnAct(vault_, "take_keks", MakeTakeKeks(vault_, key_),
+            [this, sealed = std::move(sealed)](Result<Reply> reply) { Taken(reply, sealed); });
+  return {};
+}
+
+// What was changed is recorded as that once, not at every tick. Another failure may pass.
+void Nodes::Taken(const Result<Reply>& reply, std::vector<KekForNodeRow> sealed) {
+  taking_ = false;
+  if (reply) return base::Log(base::Level::kInfo, "keks_taken_up", {{"node", vault_.node_id}});
+  const Refusal refusal = RefusalOf(reply.error());
+  base::LogError("keks_not_taken_up", reply.error());
+  if (refusal == Refusal::kNodeKekTampered || refusal == Refusal::kNodeKeyTampered) refused_ = std::move(sealed);
+  take_at_ = base::MonoMicros() + kTakeAgain;
+}
+
+// A node that holds a KEK needs nobody to confirm its key. It is the first node's way to have one, and mends a row that was
+// changed.
+Result<void> Nodes::PublishKey(Store& store) {
+  if (published_) return {};
+  bool differed = false;
+  const auto keys = vault_.held.Get();
+  TRY_ASSIGN(const bool put, NodeKeks(vault_.vault_id, *keys, store).Publish(vault_.node_id, key_, differed));
+  if (put && differed) base::Log(base::Level::kError, "node_key_mended", {{"why", "its row was changed outside vaultd"}});
+  published_ = true;
   return {};
 }
 

@@ -2,6 +2,7 @@
 // and tells an act that stops a key when the others have heard of it. The trail writer's thread alone, but for the lease.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,7 +16,9 @@
 #include "base/result.h"
 #include "sql/database.h"
 #include "vault/lease.h"
+#include "vault/node_key.h"
 #include "vault/protocol.h"
+#include "vault/service.h"
 #include "vault/store.h"
 
 namespace strongroom::vault {
@@ -24,8 +27,8 @@ struct OpenVault;
 
 class Nodes {
  public:
-  // `boot` is this process's name in its node's row.
-  Nodes(OpenVault& vault, std::string boot) : vault_(vault), boot_(std::move(boot)) {}
+  // `boot` is this process's name in its node's row, `key` the one under which KEKs travel to it.
+  Nodes(OpenVault& vault, NodeKey key, std::string boot) : vault_(vault), key_(std::move(key)), boot_(std::move(boot)) {}
   Nodes(const Nodes&) = delete;
   Nodes& operator=(const Nodes&) = delete;
   // The destructor refuses who still waits: the act is done, and nobody knows what the others know.
@@ -38,6 +41,9 @@ class Nodes {
   // Tick renews the lease where that is due, and looks what the others have heard. `database` is nullptr while it is
   // away. It returns when it wants to be called again (MonoMicros).
   Result<base::Micros> Tick(sql::Database* database);
+
+  // AllowActs lets the ticks from now on take up KEKs, which is an act with its record: the trail's writer is in its place.
+  void AllowActs() { acts_.store(true); }
 
   // Fence calls `heard`, with the members that had not acknowledged it, once no other node can release what was decided
   // before the epoch, which was committed just now.
@@ -64,14 +70,28 @@ class Nodes {
   Result<void> Renew(Store& store);
   Result<void> FollowEpoch(Store& store, std::int64_t epoch);
   Result<void> FollowKeks(Store& store);
+  // TakeSealed takes up what lies sealed for this node, one act at a time.
+  Result<void> TakeSealed(Store& store);
+  void Taken(const Result<Reply>& reply, std::vector<KekForNodeRow> sealed);
+  // FollowStates is false where the database's KEKs are not what can be loaded here.
+  Result<bool> FollowStates(Store& store, const std::vector<KekRow>& rows);
+  Result<void> EraseDestroyed(Store& store, const std::vector<KekRow>& rows);
   Result<void> NoteHeld(Store& store);
+  // PublishKey states this node's public key where that is not what its row says.
+  Result<void> PublishKey(Store& store);
   Result<void> Look(Store& store);
   // CheckFences answers those that may go; `fresh` is whether rows_ was read just now.
   void CheckFences(bool fresh);
   bool MayStillRelease(const NodeRow& row, const Waiting& waiting, base::Micros now) const;
 
   OpenVault& vault_;
+  const NodeKey key_;
   const std::string boot_;
+  std::atomic<bool> acts_{false};
+  bool taking_ = false, published_ = false, waiting_told_ = false;
+  std::vector<KekForNodeRow> refused_;  // what was found to be changed: looked at again when it is other
+  base::Micros take_at_ = 0;
+  base::Micros erase_at_ = 0;  // when to try again what could not be erased
   bool left_ = false, lost_told_ = false;
   std::optional<base::Micros> followed_at_;  // when the epoch was last known to be the database's
   std::set<std::int64_t> noted_;             // KEK versions that NODE_KEK says this node holds

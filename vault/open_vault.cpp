@@ -83,7 +83,12 @@ Result<void> EnterNode(OpenVault& vault, sql::Database& database, const std::str
     vault.lease.HoldForGood();
     return {};
   }
-  vault.nodes = std::make_unique<Nodes>(vault, boot);
+  auto key = NodeKey::Open(vault.config.home);
+  if (!key) {
+    base::LogError("node_key_failed", key.error(), {{"path", vault.config.home + "/node.key"}});
+    return std::unexpected(key.error());
+  }
+  vault.nodes = std::make_unique<Nodes>(vault, std::move(*key), boot);
   keeping.tick = [&nodes = *vault.nodes](sql::Database* open) { return nodes.Tick(open); };
   return vault.nodes->Enter(database);
 }

@@ -49,7 +49,7 @@ constexpr std::array<OperationRow, 38> kOperations{{
      &RemovesProtector},
     {Operation::kUnsealWith, "unseal", kAdmin, kWhileSealed, kKey, Runs::kCeremony, &MakeUnsealWith},
     {Operation::kListNodes, "list_nodes", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ListNodes},
-    {Operation::kConfirmNode, "confirm_node", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeConfirmNode},
+    {Operation::kConfirmNode, "confirm_node", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeConfirmNode},
     {Operation::kRemoveNode, "remove_node", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeRemoveNode},
     {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
     {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},

@@ -128,6 +128,10 @@ MadeAct MakeApproveAct(OpenVault& vault, ByteView body, std::optional<SecretValu
 MadeAct MakeDenyAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
+// RunOwnAct has an act of vaultd's own decided and recorded as any other; `done` is called once, on the writer's thread or, where
+// the trail does not take it, on this one.
+void RunOwnAct(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
+
 // Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);
 std::optional<SensitiveAct> RemovesProtector(ByteView body);

@@ -126,6 +126,7 @@ void Walk(auto& walk, Is<ListAnswer> auto& m) {
   walk(m.next);
 }
 void Walk(auto& walk, Is<NodeRequest> auto& m) { walk(m.node_id, m.reason); }
+void Walk(auto& walk, Is<ConfirmNodeRequest> auto& m) { walk(m.node_id, m.phrase, m.reason); }
 void Walk(auto& walk, Is<StoppedAnswer> auto& m) {
   walk(m.took);
   walk.Many(m.unheard);
@@ -243,6 +244,7 @@ STRONGROOM_CODEC(RequireRequest)
 STRONGROOM_CODEC(ListRequest)
 STRONGROOM_CODEC(ListAnswer)
 STRONGROOM_CODEC(NodeRequest)
+STRONGROOM_CODEC(ConfirmNodeRequest)
 STRONGROOM_CODEC(StoppedAnswer)
 STRONGROOM_CODEC(ProbeAnswer)
 #undef STRONGROOM_CODEC

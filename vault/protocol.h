@@ -75,7 +75,7 @@ enum class Operation : std::uint8_t {
   kListApprovals = 63,
   kRequireTwoPeople = 64,  // on or off
   kListNodes = 70,
-  kConfirmNode = 71,  // JOINING → MEMBER
+  kConfirmNode = 71,  // JOINING → MEMBER, and every KEK on its way to it
   kRemoveNode = 72,   // MEMBER → REMOVED
 };
 
@@ -283,6 +283,13 @@ struct NodeRequest {
   std::string node_id, reason;
   Bytes Encode() const;
   static Result<NodeRequest> Decode(ByteView body);
+};
+
+// ConfirmNodeRequest also has the check phrase that the node shows (vault/node_key.h).
+struct ConfirmNodeRequest {
+  std::string node_id, phrase, reason;
+  Bytes Encode() const;
+  static Result<ConfirmNodeRequest> Decode(ByteView body);
 };
 
 // ListRequest filters ListKeys and ListProfiles; empty means all. `after` is where the page before ended: its `next`,

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "vault/field_rules.h"
+#include "vault/node_keks.h"
 #include "vault/operations.h"
 #include "vault/recovery.h"
 #include "vault/sealed_box.h"
@@ -50,6 +51,8 @@ class PutRecovery final : public Act {
     TRY(TakeReason(request_.reason, record));
     TRY_ASSIGN(RecoverySetRow row, RowOf(request_));
     TRY_ASSIGN(const auto keys, vault_.Keys());
+    // What is not held could not be sealed to the new set, and what was sealed to the set before goes.
+    TRY(CheckHoldsAll(store, *keys));
     // The set before may have been edited: a new one is what mends that.
     TRY_ASSIGN(const std::vector<RecoverySetRow> sets, store.ListRecoverySets());
     const std::string before = sets.empty() ? "" : sets.back().set_id;
@@ -62,7 +65,7 @@ class PutRecovery final : public Act {
     record.after = audit::Facts{{"set_id", row.set_id},
                                 {"shares", std::to_string(request_.digests.size())},
                                 {"threshold", std::to_string(row.threshold)},
-                                {"kek_versions", versions_}};
+                                {"kek_versions", VersionsOf(keys->keyring)}};
     return {};
   }
   Reply Answer(const audit::Receipt&) override { return Reply(EncodeText(answer_)); }
@@ -74,18 +77,14 @@ class PutRecovery final : public Act {
     json["shares"] = request_.digests.size();
     json["threshold"] = row.threshold;
     json["kek_versions"] = nlohmann::ordered_json::array();
-    versions_.clear();
-    for (const auto& [version, kek] : keys.keyring.keks()) {
-      json["kek_versions"].push_back(version);
-      versions_ += (versions_.empty() ? "" : ",") + std::to_string(version);
-    }
+    for (const auto& [version, kek] : keys.keyring.keks()) json["kek_versions"].push_back(version);
     json["replaces"] = before.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(before);
     answer_ = json.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace);
   }
 
   OpenVault& vault_;
   const PutRecoveryRequest request_;
-  std::string answer_, versions_;
+  std::string answer_;
 };
 
 // The quarantine ends once the record is durable. Killed in between, it goes on, and whoever asks again ends it.

@@ -195,8 +195,8 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kNodeUnknown, "NODE_UNKNOWN", Code::kNotFound,
      "nothing was done: there is no such node in the state for that; 'keytool node list' shows what there is"},
     {Refusal::kNodeLacksKek, "NODE_LACKS_KEK", Code::kRefused,
-     "nothing was done: a node does not hold the new KEK version yet, and could open no key under it; copy the file of that version "
-     "into its kek/ (0600), or take it out of the vault ('keytool node remove'); then 'keytool kek rotate' goes on"},
+     "nothing was done: a node does not hold the new KEK version yet, and could open no key under it; see that its vaultd runs and is "
+     "unsealed, or take it out of the vault ('keytool node remove'); then 'keytool kek rotate' goes on"},
     {Refusal::kPkcs11Module, "PKCS11_MODULE", Code::kUnavailable,
      "no PKCS#11 token can be asked: pkcs11_module or pkcs11_uri under [vault] in strongroom.toml is missing or wrong, or the "
      "module does not load; vaultd's log has the reason"},
@@ -212,6 +212,15 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kTokenKeyExposed, "TOKEN_KEY_EXPOSED", Code::kRefused,
      "nothing was done: the key on the PKCS#11 token can be read out of it (CKA_EXTRACTABLE, or not CKA_SENSITIVE); name another "
      "one in pkcs11_uri"},
+    {Refusal::kNodePhraseWrong, "NODE_PHRASE_WRONG", Code::kPermissionDenied,
+     "nothing was done: this check phrase is not of the node's key in the database; have 'keytool node phrase' read out at the node, "
+     "and if that is what was typed, somebody has changed the database"},
+    {Refusal::kNodeKeyTampered, "NODE_KEY_TAMPERED", Code::kCorrupt,
+     "nothing was done: the key under which KEKs travel to a node is missing, or was changed outside vaultd, or its node was removed "
+     "before; find out who did, then 'keytool node confirm' it again, or remove it"},
+    {Refusal::kNodeKekTampered, "NODE_KEK_TAMPERED", Code::kCorrupt,
+     "nothing was taken up: a KEK on its way to this node was changed outside vaultd; find out who did, then have it sent again by "
+     "'keytool node confirm' on another node"},
 });
 
 constexpr bool InOrder() {

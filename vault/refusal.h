@@ -92,6 +92,9 @@ enum class Refusal : std::uint16_t {
   kPinWrong,
   kTokenKeyMissing,
   kTokenKeyExposed,
+  kNodePhraseWrong = 85,
+  kNodeKeyTampered,
+  kNodeKekTampered,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

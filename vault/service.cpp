@@ -235,6 +235,14 @@ std::string_view RoleName(Role role) {
   return {};
 }
 
+void RunOwnAct(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
+  static constexpr OperationRow kOwn{{}, "", 0, true, Carries::kNoKey, Runs::kAlone, ActHandler(nullptr)};
+  audit::Draft record;
+  record.action = action;
+  record.actor = SystemActor();
+  std::make_shared<Hearing>(vault, kOwn, std::move(act), std::move(record), std::move(done))->Run();
+}
+
 struct Service::State {
   explicit State(std::unique_ptr<OpenVault> open) : vault(std::move(open)) {}
   std::unique_ptr<OpenVault> vault;
@@ -254,6 +262,7 @@ std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::
   if (const auto receipt = (*vault)->log->Append(std::move(record)); !receipt) {
     return std::unexpected(VaultProblem{"the start cannot be recorded: " + receipt.error().Message()});
   }
+  if ((*vault)->nodes != nullptr) (*vault)->nodes->AllowActs();
   return std::unique_ptr<Service>(new Service(std::make_unique<State>(std::move(*vault))));
 }
 

@@ -83,7 +83,9 @@ class Service {
 std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database = "");
 
 // JoinVault makes a home whose vaultd is to serve the vault in a server's database, beside those that do: like InitVault, but
-// its node is JOINING until an admin confirms it on another, and kek/ is empty. The result is the node's id.
+// its node is JOINING until an admin confirms it on another, and kek/ is empty. The result is the node's id and, on a line of
+// its own, its check phrase (vault/node_key.h); NodePhrase is that phrase again, of a home that has one.
 std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database);
+std::expected<std::string, VaultProblem> NodePhrase(const std::string& home);
 
 }  // namespace strongroom::vault

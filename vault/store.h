@@ -120,6 +120,18 @@ struct NodeRow {
   std::int64_t renewals = 0, acknowledged_epoch = 0;
   base::Micros seen_at = 0;
 };
+// NodeKeyRow is NODE_KEY as stored, and KekForNodeRow KEK_FOR_NODE: their MACs say whether they may be believed
+// (vault/node_keks.h).
+struct NodeKeyRow {
+  std::string node_id;
+  Bytes public_key, vault_mac, join_mac;
+};
+struct KekForNodeRow {
+  std::string node_id;
+  std::int64_t kek_version = 0;
+  Bytes sealed, vault_mac;
+  bool operator==(const KekForNodeRow&) const = default;
+};
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
@@ -209,6 +221,21 @@ class Store {
   Result<void> NoteKek(std::string_view node, std::int64_t version);
   Result<std::vector<std::string>> NodesWithout(std::int64_t version);
   Result<std::map<std::string, std::vector<std::int64_t>>> ListNodeKeks();
+  // ForgetNodeKeks unsays whatever NoteKek has said of a node.
+  Result<void> ForgetNodeKeks(std::string_view node);
+  // EachRemoval hands over the records, of any node's log, of nodes that were removed.
+  Result<void> EachRemoval(const std::function<void(std::string_view record)>& take);
+  // The nodes' keys, and what is sealed to them. PutNodeKey and PutKekForNode replace a row that is there.
+  Result<std::optional<NodeKeyRow>> FindNodeKey(std::string_view node);
+  Result<void> PutNodeKey(const NodeKeyRow& row);
+  Result<void> EraseNodeKey(std::string_view node);
+  // ListKeksForNode is those of one node, by version; of all where `node` is empty.
+  Result<std::vector<KekForNodeRow>> ListKeksForNode(std::string_view node);
+  Result<void> PutKekForNode(const KekForNodeRow& row);
+  Result<void> EraseKekForNode(std::string_view node, std::int64_t version);
+  // EraseKeksFor takes away all that is sealed to one node, EraseKekForNodes what of one version is sealed to any.
+  Result<void> EraseKeksFor(std::string_view node);
+  Result<void> EraseKekForNodes(std::int64_t version);
   // Leases (PostgreSQL: vault/lease.h). Each is false where the row is no longer as stated, or the vault's epoch is another
   // one than `epoch`; an act of another node that is under way is waited for. TakeLease is for a new `boot`.
   Result<bool> TakeLease(const NodeRow& before, std::string_view boot, std::int64_t epoch, base::Micros now);

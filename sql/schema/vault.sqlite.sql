@@ -65,6 +65,24 @@ CREATE TABLE NODE_KEK (
   PRIMARY KEY (NODE_ID, KEK_VERSION)
 );
 
+-- The X25519 key that KEKs travel to a node under (vault/node_keks.h). It counts with VAULT_MAC only; both MACs are empty until
+-- the node is confirmed.
+CREATE TABLE NODE_KEY (
+  NODE_ID TEXT PRIMARY KEY REFERENCES NODE(NODE_ID),
+  PUBLIC_KEY BLOB NOT NULL,
+  VAULT_MAC BLOB NOT NULL,
+  JOIN_MAC BLOB NOT NULL                         -- tells the node that whoever confirmed it knew its check phrase
+);
+
+-- KEK versions on their way to a node, sealed to its key; gone once it holds them.
+CREATE TABLE KEK_FOR_NODE (
+  NODE_ID TEXT NOT NULL REFERENCES NODE(NODE_ID),
+  KEK_VERSION INTEGER NOT NULL REFERENCES KEK(KEK_VERSION),
+  SEALED BLOB NOT NULL,
+  VAULT_MAC BLOB NOT NULL,
+  PRIMARY KEY (NODE_ID, KEK_VERSION)
+);
+
 CREATE TABLE KEY_VAULT (
   KEY_REF TEXT PRIMARY KEY,
   CUSTOMER TEXT NOT NULL,

@@ -30,18 +30,33 @@ Ended Must(Ended ended) {
   return ended;
 }
 
+std::string NodeOf(const House& house) { return Lines(ReadWhole(house.home() + "/node")).front(); }
+std::string PhraseOf(House& house) { return Lines(Must(house.Keytool({"node", "phrase"})).out).front(); }
+std::string Sealed(House& house) { return Field(house.Keytool({"status", "--json"}).out, "sealed"); }
+bool HasKek(const House& house, int version) { return fs::exists(house.home() + "/kek/" + std::to_string(version) + ".key"); }
+bool SameKek(const House& one, const House& other, int version) {
+  const std::string name = "/kek/" + std::to_string(version) + ".key";
+  return HasKek(one, version) && HasKek(other, version) && ReadWhole(one.home() + name) == ReadWhole(other.home() + name);
+}
+
+// Admit has a node that has joined confirmed by one that serves, and starts it: its KEKs come by themselves.
+void Admit(House& serving, House& joined) {
+  Must(serving.Act({"node", "confirm", NodeOf(joined), "--phrase", PhraseOf(joined)}));
+  joined.StartVaultd();
+  REQUIRE(Eventually([&] { return Sealed(joined) == "false"; }));
+}
+
 // Two homes that share a vault, and a key in it.
 struct TwoNodes {
   TwoNodes() {
     TestPostgres::Get().Clear();
     const std::string url = TestPostgres::Get().Url();
     Must(a.Keytool({"init", "--vault-database", url}));
-    Must(b.Keytool({"node", "join", "--vault-database", url}));
-    fs::copy_file(a.home() + "/kek/1.key", b.home() + "/kek/1.key");
-    b_node = Lines(ReadWhole(b.home() + "/node")).front();
+    const Ended joined = Must(b.Keytool({"node", "join", "--vault-database", url}));
+    b_node = NodeOf(b);
+    CHECK(Has(joined.out, "check phrase: " + PhraseOf(b)));
     a.StartVaultd();
-    Must(a.Act({"node", "confirm", b_node}));
-    b.StartVaultd();
+    Admit(a, b);
     a.WriteKey("ACME", "sk-e2e-0123456789-abcdefghijklmnop");
     Must(a.Act({"onboard", "ACME", "--provider", "anthropic", "--model", "m", "--no-verify", "--key-file", a.KeyFile("ACME")}));
   }
@@ -178,12 +193,16 @@ TEST_CASE("nodes: a new KEK waits for every node, and a node that is removed ser
   OpenArena();
   TwoNodes nodes;
   REQUIRE(Resolve(nodes.b, "before"));
+  Must(nodes.b.Act({"seal"}));
   const Ended refused = nodes.a.Act({"kek", "rotate"});
   CHECK(refused.code == 1);
   CHECK(Has(refused.err, "missing at node " + nodes.b_node));
+  CHECK(Eventually([&] { return Has(nodes.b.vaultd().Err(), "keks_await_unseal"); }));
+  CHECK_FALSE(HasKek(nodes.b, 2));
+  Must(nodes.b.Act({"unseal"}));
   CHECK(Resolve(nodes.b, "meanwhile"));
-  fs::copy_file(nodes.a.home() + "/kek/2.key", nodes.b.home() + "/kek/2.key");
-  CHECK(Eventually([&] { return nodes.a.Act({"kek", "rotate"}).code == 0; }));
+  Must(nodes.a.Act({"kek", "rotate"}));
+  CHECK(SameKek(nodes.a, nodes.b, 2));
   CHECK(Resolve(nodes.b, "after"));
   CHECK(Resolve(nodes.a, "after too"));
   nodes.b.WriteKey("BARCO", "sk-e2e-9876543210-abcdefghijklmnop");
@@ -197,6 +216,82 @@ TEST_CASE("nodes: a new KEK waits for every node, and a node that is removed ser
   CHECK(Has(removed.out, "is REMOVED"));
   CHECK_FALSE(Resolve(nodes.b, "removed"));
   CHECK(Resolve(nodes.a, "alone"));
+}
+
+TEST_CASE("nodes: from one node's KEK files, three nodes serve, and a rotation under load fails no row") {
+  TestPostgres::Get().Clear();
+  const std::string url = TestPostgres::Get().Url();
+  House a, b, c;
+  Must(a.Keytool({"init", "--vault-database", url}));
+  a.StartSim();
+  a.StartVaultd();
+  a.Onboard("ACME");
+  a.StartWorker();
+  for (House* house : {&b, &c}) {
+    Must(house->Keytool({"node", "join", "--vault-database", url}));
+    const Ended wrong = a.Act({"node", "confirm", NodeOf(*house), "--phrase", PhraseOf(house == &b ? b : c).replace(0, 4, "qqqq")});
+    CHECK(wrong.code == 1);
+    CHECK(Has(wrong.err, "check phrase"));
+    house->RunVaultd({});
+    CHECK_FALSE(house->vaultd().running());
+    Admit(a, *house);
+    CHECK(SameKek(a, *house, 1));
+  }
+  Process batch = a.Spawn("batch", {"submit", a.Prompts("rows.jsonl", 400), "--customer", "ACME", "--profile", "ACME_DEFAULT", "--out",
+                                    a.Path("out.jsonl"), "--in-flight", "8"});
+  REQUIRE(Eventually([&] { return a.sim().CallsInAll() > 20; }));
+  Must(a.Act({"kek", "rotate"}));
+  // The next one is prepared elsewhere, by a node that was sent its own KEKs.
+  Must(c.Act({"kek", "rotate"}));
+  const Ended done = Must(batch.Wait());
+  CHECK(Lines(ReadWhole(a.Path("out.jsonl"))).size() == 400);
+  CHECK_FALSE(Has(ReadWhole(a.Path("out.jsonl")), "error"));
+  for (House* house : {&a, &b, &c}) {
+    CHECK(SameKek(a, *house, 3));
+    CHECK(house->vaultd().Stop().code == 0);
+    house->StartVaultd();
+    CHECK(Sealed(*house) == "false");
+    CHECK(Resolve(*house, "again at " + NodeOf(*house)));
+  }
+  // Two at the first joining, and two for each of the two new versions.
+  CHECK(Lines(Must(b.Auditlog({"search", "--json", "--action", "take_keks"})).out).size() == 6);
+  for (const std::string& log : Lines(Must(a.Auditlog({"verify", "--json"})).out)) CHECK(Has(log, "verified"));
+}
+
+TEST_CASE("nodes: an edit of what is under way to a node is recorded there, and put right by confirming it again") {
+  TwoNodes nodes;
+  CHECK(nodes.b.vaultd().Stop().code == 0);
+  fs::remove(nodes.b.home() + "/kek/1.key");
+  Must(nodes.a.Act({"node", "confirm", nodes.b_node, "--phrase", PhraseOf(nodes.b)}));
+  auto database = sql::Open(TestPostgres::Get().Url(), {});
+  REQUIRE(database.has_value());
+  REQUIRE((*database)->Execute("UPDATE KEK_FOR_NODE SET VAULT_MAC = '\\x00'") == 1);
+  nodes.b.StartVaultd();
+  const auto recorded = [&] { return Lines(Must(nodes.b.Auditlog({"search", "--json", "--action", "take_keks"})).out); };
+  REQUIRE(Eventually([&] { return recorded().size() == 2; }));
+  CHECK(Has(recorded().back(), "NODE_KEK_TAMPERED"));
+  CHECK(Sealed(nodes.b) == "true");
+  CHECK_FALSE(HasKek(nodes.b, 1));
+  Must(nodes.a.Act({"node", "confirm", nodes.b_node, "--phrase", PhraseOf(nodes.b)}));
+  CHECK(Eventually([&] { return Sealed(nodes.b) == "false"; }));
+  CHECK(SameKek(nodes.a, nodes.b, 1));
+  CHECK(Eventually([&] { return Resolve(nodes.b, "after"); }));
+}
+
+TEST_CASE("nodes: one that has its KEKs under a passphrase alone takes up a new one, without the passphrase") {
+  TwoNodes nodes;
+  nodes.b.WriteKey("words", "correct horse battery staple\n");
+  const std::string words = nodes.b.KeyFile("words");
+  Must(nodes.b.Act({"kek", "add-protector", "passphrase", "--passphrase-file", words}));
+  Must(nodes.b.Act({"kek", "remove-protector", "file", "--passphrase-file", words}));
+  Must(nodes.a.Act({"kek", "rotate"}));
+  CHECK_FALSE(HasKek(nodes.b, 2));
+  CHECK(fs::exists(nodes.b.home() + "/kek/2.passphrase"));
+  CHECK(nodes.b.vaultd().Stop().code == 0);
+  nodes.b.StartVaultd();
+  CHECK(Sealed(nodes.b) == "true");
+  Must(nodes.b.Act({"unseal", "--passphrase-file", words}));
+  CHECK(Resolve(nodes.b, "unsealed"));
 }
 
 TEST_CASE("nodes: a database that goes away ends every release, and a node that crashed comes back behind its old lease") {

@@ -64,7 +64,8 @@ constexpr Check kChecks[] = {Header,
                              Message<VerdictRequest>,
                              Message<RequireRequest>,
                              Message<NodeRequest>,
-                             Message<StoppedAnswer>};
+                             Message<StoppedAnswer>,
+                             Message<ConfirmNodeRequest>};
 
 }  // namespace
 

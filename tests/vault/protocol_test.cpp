@@ -74,6 +74,7 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(ListAnswer{{R"({"key_ref":"ACME/x/y/1"})", "{}"}, "ACME/x/y/1"});
   Sound(ProbeAnswer{"k", "p", "https://x:443", 3});
   Sound(NodeRequest{"00112233445566ff", "why"});
+  Sound(ConfirmNodeRequest{"00112233445566ff", "qpzr-y9x8", "why"});
   Sound(StoppedAnswer{5'250'000, {"00112233445566ff (host)"}});
 }
 
