@@ -67,6 +67,8 @@ Result<void> TakeKeks::Protect(const Keyring& fresh_keks, const VaultKeys* held)
   const KekDirectory directory(vault_.config.vault.kek_path);
   if (directory.one_file() && !fresh_keks.keks().empty()) return Refuse(Refusal::kKekOneFile);
   for (const auto& [version, kek] : fresh_keks.keks()) {
+    // A file of that number which is another KEK's may be all that is left of one: it is not written over.
+    if (!directory.KindsOf(version).empty()) TRY(CheckProtectors(vault_, version, *kek));
     std::vector<NewProtector> files{{version, ProtectorKind::kFile, kek, {}}};
     if (held != nullptr) {
       TRY_ASSIGN(const auto active, held->keyring.Find(held->wrap_version));
