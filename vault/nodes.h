@@ -1,5 +1,5 @@
 // Nodes: this vaultd among those that share the vault database. It keeps the lease renewed, learns of the other nodes' acts,
-// and tells an act that stops a key when the others have heard of it. The trail writer's thread alone, but for the lease.
+// takes up the KEKs they send, and tells an act that stops a key when the others have heard of it. The trail writer's thread alone, but for the lease.
 #pragma once
 
 #include <atomic>

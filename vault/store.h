@@ -232,7 +232,6 @@ class Store {
   // ListKeksForNode is those of one node, by version; of all where `node` is empty.
   Result<std::vector<KekForNodeRow>> ListKeksForNode(std::string_view node);
   Result<void> PutKekForNode(const KekForNodeRow& row);
-  Result<void> EraseKekForNode(std::string_view node, std::int64_t version);
   // EraseKeksFor takes away all that is sealed to one node, EraseKekForNodes what of one version is sealed to any.
   Result<void> EraseKeksFor(std::string_view node);
   Result<void> EraseKekForNodes(std::int64_t version);

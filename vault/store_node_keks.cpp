@@ -64,11 +64,6 @@ Result<void> Store::PutKekForNode(const KekForNodeRow& row) {
   return {};
 }
 
-Result<void> Store::EraseKekForNode(std::string_view node, std::int64_t version) {
-  TRY(database_.Execute("DELETE FROM KEK_FOR_NODE WHERE NODE_ID = ?1 AND KEK_VERSION = ?2", {node, version}));
-  return {};
-}
-
 Result<void> Store::EraseKeksFor(std::string_view node) {
   TRY(database_.Execute("DELETE FROM KEK_FOR_NODE WHERE NODE_ID = ?1", {node}));
   return {};
