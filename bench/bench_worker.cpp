@@ -2,6 +2,7 @@
 // bare libcurl-multi loop that sends the same bodies to the same provider-sim in the same run.
 //   bench_worker [CALLS]        default 20,000 a round
 //   bench_worker --memory       the worker's resident size after 30,000 and after 300,000 requests, 256 in flight
+//   bench_worker --custody [CALLS]   CPU a call with and without what keeps keys out of the worker's memory
 #include <curl/curl.h>
 #include <sys/resource.h>
 
@@ -216,8 +217,42 @@ void Memory(const TemporaryHome& home, sql::Database& database, Child& worker) {
               100.0 * static_cast<double>(last - first) / static_cast<double>(first));
 }
 
-int Run(int calls, bool memory) {
-  const int in_flight = memory ? 256 : kInFlight;
+// StartWorker starts the worker, or another program in its place; AwaitWorker waits until it claims.
+Child StartWorker(const TemporaryHome& home, const std::string& program, int in_flight) {
+  const std::string log = home.root() + "/worker.log";
+  std::remove(log.c_str());
+  return Child({Program(program), "--home", home.vault(), "--in-flight", std::to_string(in_flight)}, log);
+}
+void AwaitWorker(const TemporaryHome& home) { WaitForLine(home.root() + "/worker.log", "worker_start"); }
+
+// Custody runs the worker and bench_worker_plain in turn: the same program without what keeps keys out of its memory.
+int Custody(const TemporaryHome& home, sql::Database& database, int calls) {
+  std::vector<double> with, without, ratios;
+  int round = 0;
+  const auto run = [&](const char* program) {
+    Child worker = StartWorker(home, program, kInFlight);
+    AwaitWorker(home);
+    RunWorker(home, database, worker, 2000, ++round);
+    const Cost cost = RunWorker(home, database, worker, calls, ++round);
+    worker.Stop();
+    return cost.micros_a_call;
+  };
+  for (int pair = 1; pair <= 2 * kRounds + 1; ++pair) {
+    with.push_back(run("worker"));
+    without.push_back(run("bench_worker_plain"));
+    ratios.push_back(with.back() / without.back());
+    std::printf("pair %d: worker %.1f us CPU a call, without custody measures %.1f us\n", pair, with.back(), without.back());
+    std::fflush(stdout);
+  }
+  std::printf("medians: worker %.1f us, without %.1f us CPU a call: %+.1f%%\n", Median(with), Median(without),
+              100.0 * (Median(ratios) - 1.0));
+  return 0;
+}
+
+enum class Mode { kCost, kMemory, kCustody };
+
+int Run(int calls, Mode mode) {
+  const bool memory = mode == Mode::kMemory;
   const TemporaryHome home;
   const std::string key_file = WriteKey(home);
   const Child sim({Program("provider-sim"), "--port", "0", "--tls-dir", home.root() + "/tls", "--valid-key-file", key_file},
@@ -229,14 +264,14 @@ int Run(int calls, bool memory) {
   const Child vaultd({Program("vaultd"), "--home", home.vault()}, home.root() + "/vaultd.log");
   WaitForLine(home.root() + "/vaultd.log", "vaultd_start");
   Onboard(home, endpoint);
-  Child worker({Program("worker"), "--home", home.vault(), "--in-flight", std::to_string(in_flight)},
-               home.root() + "/worker.log");
-  WaitForLine(home.root() + "/worker.log", "worker_start");
+  const std::unique_ptr<sql::Database> database = OpenWork(home);
+  if (mode == Mode::kCustody) return Custody(home, *database, calls);
+  Child worker = StartWorker(home, "worker", memory ? 256 : kInFlight);
+  AwaitWorker(home);
 
   curl_global_init(CURL_GLOBAL_DEFAULT);
   std::string key = "sk-ant-bench-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
   Bare bare(endpoint, home.root() + "/tls/ca.pem", key);
-  const std::unique_ptr<sql::Database> database = OpenWork(home);
   if (memory) {
     Memory(home, *database, worker);
     return 0;
@@ -273,6 +308,12 @@ int Run(int calls, bool memory) {
 }  // namespace strongroom::bench
 
 int main(int argc, char** argv) {
-  const std::string argument = argc > 1 ? argv[1] : "20000";
-  return strongroom::bench::Run(std::atoi(argument.c_str()), argument == "--memory");
+  using strongroom::bench::Mode;
+  const std::string mode = argc > 1 && argv[1][0] == '-' ? argv[1] : "";
+  const char* const calls = mode.empty() ? (argc > 1 ? argv[1] : "20000") : (argc > 2 ? argv[2] : "20000");
+  if (std::atoi(calls) < 1 || (!mode.empty() && mode != "--memory" && mode != "--custody")) {
+    std::fprintf(stderr, "usage: bench_worker [--memory | --custody] [CALLS]\n");
+    return 2;
+  }
+  return strongroom::bench::Run(std::atoi(calls), mode.empty() ? Mode::kCost : mode == "--memory" ? Mode::kMemory : Mode::kCustody);
 }

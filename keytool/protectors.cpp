@@ -36,7 +36,9 @@ Outcome<std::string> FindProof(const Session& session, const std::string& going)
     const auto lists = [&](const base::Row& row) { return row[0].find(protector) != std::string::npos; };
     return going != protector && std::ranges::any_of(rows, lists);
   };
-  return std::string(has(kByPassphrase) ? kByPassphrase : kByPin);
+  if (has(kByPassphrase)) return std::string(kByPassphrase);
+  if (has(kByPin)) return std::string(kByPin);
+  return Failed("PASSPHRASE_WANTED", "nothing else opens every KEK version now; see `keytool kek status`");
 }
 
 void Report(const Context& context, const std::string& protector, std::string_view did, const std::string& told) {

@@ -9,7 +9,7 @@
 namespace strongroom::keytool {
 namespace {
 
-// An act waits for the trail's group commit and, at worst, for SQLite's busy timeout of 10 s.
+// An act waits for the trail's group commit and, at worst, for SQLite's busy timeout of 10 s; a rewrap goes on for a second.
 constexpr base::Micros kPatience = 30 * base::kMicrosPerSecond;
 
 }  // namespace

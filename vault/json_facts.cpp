@@ -125,7 +125,8 @@ Result<Json> UnsealAsks(const OpenVault& vault, Store& store) {
     if (row.status != kKekActive && row.status != kKekRetiring) continue;
     const auto kinds = directory.KindsOf(row.version);
     const auto by_itself = [&vault](ProtectorKind kind) { return OpensByItself(vault.config, kind); };
-    if (!kinds.empty() && std::none_of(kinds.begin(), kinds.end(), by_itself)) asks = ProtectorName(kinds.front());
+    const auto asked = std::find_if(kinds.begin(), kinds.end(), TakesSecret);
+    if (asked != kinds.end() && std::none_of(kinds.begin(), kinds.end(), by_itself)) asks = ProtectorName(*asked);
   }
   return asks;
 }

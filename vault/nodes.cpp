@@ -144,9 +144,8 @@ Result<bool> Nodes::FollowStates(Store& store, const std::vector<KekRow>& rows) 
   }
   TRY(NoteHeld(store));
   if (seen == keks_ && awaited == 0) return true;
-  auto keys = LoadKeys(vault_.config, store, vault_.vault_id);
-  // What no protector here opens by itself was opened by somebody at an unseal, and is in memory.
-  if (!keys && keys.error().missing) keys = LoadKeys(vault_.config, store, vault_.vault_id, &held->keyring);
+  // From files and from what is held: a new version comes by TakeSealed, and no token may be waited for here.
+  auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &held->keyring);
   if (!keys) {
     if (seen != keks_) base::Log(base::Level::kError, "keks_not_followed", {{"why", keys.error().text}});
     return false;

@@ -76,6 +76,7 @@ struct OpenVault {
   Lease lease;
   Rewrapper rewrapper;
   RewrapAhead ahead{*this};
+  std::atomic<bool> stopping{false};  // what goes on in further transactions ends with the one at hand
   Proofs proofs{*this};                   // the writer's thread alone
   Releases releases{config.vault};        // the same, but for what it denied
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here

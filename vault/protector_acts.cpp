@@ -87,13 +87,16 @@ class AddProtector final : public ProtectorAct {
  private:
   Result<void> Make() override;
   Result<Versions> FindVersions() const;
-  Result<void> MakeReady();
-  Result<ProtectorFile> Lock(std::int64_t version, const Kek& kek) const;
+  // Locks is what a protector locks with; a token is logged out as it goes, on whatever way Make is left.
+  struct Locks {
+    std::optional<PassphraseLock> passphrase;
+    std::optional<SecretValue> credential;
+    std::unique_ptr<Cipher::Token> token;
+  };
+  Result<Locks> MakeReady() const;
+  Result<ProtectorFile> Lock(const Locks& locks, std::int64_t version, const Kek& kek) const;
 
   Versions versions_;
-  std::optional<PassphraseLock> lock_;
-  std::optional<SecretValue> credential_;
-  std::unique_ptr<Cipher::Token> token_;
   std::vector<NewProtector> files_;
   bool staged_ = false;
 };
@@ -116,26 +119,26 @@ Result<void> AddProtector::Make() {
   bool all = true;
   for (const auto& [version, kek] : versions_) all = all && directory_.Check(version, kind_, *kek, vault_.vault_id).has_value();
   if (all) return Refuse(Refusal::kProtectorExists);
-  TRY(MakeReady());
+  TRY_ASSIGN(const Locks locks, MakeReady());
   for (const auto& [version, kek] : versions_) {
     NewProtector file{version, kind_, kek, {}};
     if (kind_ != ProtectorKind::kFile) {
-      TRY_ASSIGN(const ProtectorFile locked, Lock(version, *kek));
+      TRY_ASSIGN(const ProtectorFile locked, Lock(locks, version, *kek));
       file.content = locked.Encode();
     }
     files_.push_back(std::move(file));
   }
-  token_.reset();
   return {};
 }
 
-// What Lock needs: the passphrase's key pair, the credential, or the token, where a key is generated if it has none yet.
-Result<void> AddProtector::MakeReady() {
+// The passphrase's key pair, the credential, or the token, where a key is generated if it has none yet.
+Result<AddProtector::Locks> AddProtector::MakeReady() const {
   if (secret_ && !TakesSecret(kind_)) return Refuse(Refusal::kFieldInvalid);
+  Locks locks;
   if (kind_ == ProtectorKind::kPassphrase) {
     if (!secret_) return Refuse(Refusal::kPassphraseWanted);
     if (secret_->size() < kLeastPassphrase || secret_->size() > kMostPassphrase) return Refuse(Refusal::kPassphraseShort);
-    TRY_ASSIGN(lock_, MakePassphraseLock(vault_.vault_id, secret_->View(), Cipher::kModerate));
+    TRY_ASSIGN(locks.passphrase, MakePassphraseLock(vault_.vault_id, secret_->View(), Cipher::kModerate));
   }
   if (kind_ == ProtectorKind::kCredential) {
     const std::string& path = vault_.config.vault.credential_path;
@@ -144,18 +147,18 @@ Result<void> AddProtector::MakeReady() {
       base::LogError("protector_failed", credential.error(), {{"path", path}});
       return Refuse(Refusal::kCredentialMissing);
     }
-    credential_ = std::move(*credential);
+    locks.credential = std::move(*credential);
   }
   if (kind_ == ProtectorKind::kPkcs11) {
-    TRY_ASSIGN(token_, OpenToken(vault_.config, secret_ ? &*secret_ : nullptr, Cipher::Token::NoKey::kGenerate));
+    TRY_ASSIGN(locks.token, OpenToken(vault_.config, secret_ ? &*secret_ : nullptr, Cipher::Token::NoKey::kGenerate));
   }
-  return {};
+  return locks;
 }
 
-Result<ProtectorFile> AddProtector::Lock(std::int64_t version, const Kek& kek) const {
-  if (lock_) return LockByPassphrase(vault_.vault_id, version, *lock_, kek);
-  if (token_) return LockByToken(vault_.vault_id, version, *token_, kek);
-  return LockByCredential(vault_.vault_id, version, credential_->View(), kek);
+Result<ProtectorFile> AddProtector::Lock(const Locks& locks, std::int64_t version, const Kek& kek) const {
+  if (locks.passphrase) return LockByPassphrase(vault_.vault_id, version, *locks.passphrase, kek);
+  if (locks.token) return LockByToken(vault_.vault_id, version, *locks.token, kek);
+  return LockByCredential(vault_.vault_id, version, locks.credential->View(), kek);
 }
 
 Result<void> AddProtector::Decide(Store& store, base::Micros, audit::Draft& record) {

@@ -18,6 +18,7 @@ constexpr base::Micros kOthersForgotten = 5 * base::kMicrosPerSecond;
 constexpr base::Micros kFirstLook = 200 * base::kMicrosPerMilli;
 // So many chunks are one request: the way to keytool and back would otherwise take a third of the time.
 constexpr int kChunksARequest = 16;
+constexpr base::Micros kMostARequest = base::kMicrosPerSecond;
 constexpr base::Micros kRunForgotten = 5 * base::kMicrosPerSecond;
 constexpr std::size_t kMostRun = 64;
 
@@ -43,6 +44,7 @@ class RewrapKeys final : public Act {
   RewrapAnswer chunk_;   // of the transaction at hand
   RewrapAnswer answer_;  // of all that are durable
   int chunks_ = 0;
+  const base::Micros begun_ = base::MonoMicros();
 };
 
 Result<void> RewrapKeys::TakeTurn() {
@@ -142,7 +144,7 @@ bool RewrapKeys::GoesOn() {
   answer_.unopened += chunk_.unopened;
   answer_.rewrapped += chunk_.rewrapped;
   answer_.next = chunk_.next;
-  return ++chunks_ < kChunksARequest && !answer_.next.empty();
+  return ++chunks_ < kChunksARequest && base::MonoMicros() - begun_ < kMostARequest && !answer_.next.empty();
 }
 
 }  // namespace
@@ -173,12 +175,16 @@ Result<RewrapChunk> PrepareRewrap(const OpenVault& vault, Store& store, const Va
 
 void RewrapAhead::Start(std::shared_ptr<const VaultKeys> keys, std::int64_t version, std::string after,
                         std::int64_t most) {
-  if (chunk_.valid()) chunk_.wait();
+  Await();
   keys_ = keys;
   version_ = version;
   after_ = std::move(after);
   try {
-    chunk_ = std::async(std::launch::async, [this, most, keys = std::move(keys)] { return Prepare(*keys, most); });
+    // The share goes with the work: what is kept for its outcome would keep it as well.
+    chunk_ = std::async(std::launch::async, [this, most, keys = std::move(keys)]() mutable {
+      const auto used = std::move(keys);
+      return Prepare(*used, most);
+    });
   } catch (const std::system_error&) {
     chunk_ = {};  // no thread to be had: the writer does it
   }
@@ -211,8 +217,12 @@ std::optional<RewrapChunk> RewrapAhead::Take(const std::shared_ptr<const VaultKe
   return std::move(*chunk);
 }
 
-void RewrapAhead::Stop() {
+void RewrapAhead::Await() const {
   if (chunk_.valid()) chunk_.wait();
+}
+
+void RewrapAhead::Stop() {
+  Await();
   chunk_ = {};
   reader_.reset();
 }

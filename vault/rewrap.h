@@ -35,8 +35,7 @@ struct RewrapChunk {
 Result<RewrapChunk> PrepareRewrap(const OpenVault& vault, Store& store, const VaultKeys& keys, std::int64_t version,
                                   std::string_view after, std::int64_t most);
 
-// RewrapAhead prepares one chunk beside the writer's thread, which alone calls it (and whoever ends the vault, once the writer has
-// nothing left to do).
+// RewrapAhead prepares one chunk beside the writer's thread, which alone calls it.
 class RewrapAhead {
  public:
   explicit RewrapAhead(const OpenVault& vault) : vault_(vault) {}
@@ -49,6 +48,8 @@ class RewrapAhead {
   // Take waits for the chunk that was begun, nullopt where that is another one or could not be prepared. It is written only
   // where each row still is as it was read.
   std::optional<RewrapChunk> Take(const std::shared_ptr<const VaultKeys>& keys, std::int64_t version, std::string_view after);
+  // Await waits for what was begun, and leaves it to be taken.
+  void Await() const;
   // Stop waits for what was begun, so that no KEK is held for it, and closes its connection to the database.
   void Stop();
 

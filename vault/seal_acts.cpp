@@ -90,7 +90,8 @@ Result<void> UnsealVault::Open() {
     auto kek = by_offer ? opener.Open(row.version, *kind) : opener.OpenAny(row.version);
     if (kek) offered_.Add(row.version, std::move(*kek));
     else if (by_offer) return std::unexpected(kek.error());
-    else if (kek.error().refusal() != 0) missed_ = kek.error();
+    // A PREPARED one is not needed; the first reason is the one that matters.
+    else if (kek.error().refusal() != 0 && row.status != kKekPrepared && !missed_) missed_ = kek.error();
   }
   return {};
 }

@@ -22,7 +22,7 @@ void MarkRefused(audit::Draft& record, Refusal refusal) {
   record.reason = std::string(RefusalName(refusal));
 }
 
-// Where the trail does not take a job, nothing was done.
+// Where the trail does not take a job, nothing of it was done.
 Refusal NotTaken(const OpenVault& vault) {
   return vault.log->healthy() ? Refusal::kBusy : Refusal::kTrailUnavailable;
 }
@@ -62,6 +62,7 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
  private:
   audit::Decision Decide(sql::Database& database, base::Micros now);
   void Finish(const Result<audit::Receipt>& receipt);
+  bool Submit();
   void AnswerFenced();
   Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
   Result<void> DecideByTwo(Store& store, base::Micros now, audit::Draft& draft);
@@ -146,19 +147,24 @@ void Hearing::Finish(const Result<audit::Receipt>& receipt) {
   }
   if (refusal) return done(Refuse(*refusal));
   if (const auto effect = act->Effect(); !effect) return done(Refuse(AsRefusal(effect.error())));
-  if (act->GoesOn()) return Run();
+  // Where it cannot go on, what is durable is answered, and asked on from.
+  if (act->GoesOn() && !vault.stopping.load() && Submit()) return;
   if (act->fenced()) return AnswerFenced();
   done(act->Answer(*receipt));
 }
 
 void Hearing::Run() {
+  if (!Submit()) done(Refuse(NotTaken(vault)));
+}
+
+bool Hearing::Submit() {
   audit::Job job;
   job.turn = static_cast<std::uint64_t>(record.actor.uid);
   job.alone = alone;
   const auto self = shared_from_this();
   job.decide = [self](sql::Database& database, base::Micros now) { return self->Decide(database, now); };
   job.done = [self](const Result<audit::Receipt>& receipt) { self->Finish(receipt); };
-  if (!vault.log->Submit(std::move(job))) done(Refuse(NotTaken(vault)));
+  return vault.log->Submit(std::move(job)).has_value();
 }
 
 void Hearing::AnswerFenced() {
@@ -267,23 +273,22 @@ std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::
 }
 
 Service::~Service() {
+  state_->vault->stopping = true;
   state_->vault->anteroom.Close();  // its record comes before that of the stop
   audit::Draft record;
   record.action = "vaultd_stop";
   record.actor = SystemActor();
   record.epoch = epoch();
-  std::function<void(sql::Database&)> leave;
-  if (state_->vault->nodes != nullptr) {
-    leave = [&nodes = *state_->vault->nodes](sql::Database& database) {
-      Store store(database);
-      if (const auto left = nodes.Leave(store); !left) base::LogError("lease_not_left", left.error());
-    };
-  }
+  const auto leave = [&vault = *state_->vault](sql::Database& database) {
+    vault.ahead.Stop();
+    if (vault.nodes == nullptr) return;
+    Store store(database);
+    if (const auto left = vault.nodes->Leave(store); !left) base::LogError("lease_not_left", left.error());
+  };
   const auto receipt = state_->vault->log->Append(std::move(record), leave);
   if (!receipt) base::LogError("vaultd_stop_not_recorded", receipt.error());
   // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
   // pages, such as the DEK of a key that was destroyed.
-  state_->vault->ahead.Stop();
   state_->vault->reader.reset();
 }
 

@@ -23,7 +23,7 @@ class Cipher::Token {
   };
 
   // Open loads the module (an absolute path; a file that only root or we can write), finds the one token and the one key that
-  // are meant, and logs in. Each error is one of the refusals kPkcs11Module to kTokenKeyExposed, or kBusy; the log has what
+  // are meant, and logs in. Each error is one of the refusals kPkcs11Module to kTokenKeyExposed; the log has what
   // the token answered. A key that could leave the token is refused, whoever made it.
   static Result<std::unique_ptr<Token>> Open(const std::string& module, const TokenUri& key, const Login& login, NoKey no_key);
   ~Token();

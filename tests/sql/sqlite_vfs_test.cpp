@@ -74,6 +74,11 @@ TEST_CASE_METHOD(Fixture, "a commit that the disk had no room for leaves the log
     WARN("not run: mounting a tmpfs needs root");
     return;
   }
+  struct Unmount {
+    ~Unmount() { ::umount2(disk.c_str(), MNT_DETACH); }
+    const std::string& disk;
+  };
+  const Unmount unmount{disk};
   path = disk + "/test.db";
   {
     const auto first = Open(sql::Access::kCreate);
@@ -88,7 +93,6 @@ TEST_CASE_METHOD(Fixture, "a commit that the disk had no room for leaves the log
     }
     CheckIntegrity(*first);
   }
-  CHECK(::umount(disk.c_str()) == 0);
 }
 
 }  // namespace strongroom::test

@@ -5,9 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "tests/vault/service_house.h"
 #include "vault/open_vault.h"
@@ -208,7 +206,7 @@ TEST_CASE("kek: a row that was written since it was wrapped ahead is looked at a
     const auto vault = LoadVault(house.config());
     REQUIRE(vault.has_value());
     (*vault)->ahead.Start((*vault)->Keys().value(), 1, "", 32);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // it has read both by now; the outcome is the same if not
+    (*vault)->ahead.Await();
     const auto database = house.Open();
     Store store(*database);
     // One is used, which puts it under the new KEK; the other is edited.
@@ -238,7 +236,7 @@ TEST_CASE("kek: what was wrapped ahead is not written past a stop", "[kek][sqlit
   REQUIRE(vault.has_value());
   const auto keys = (*vault)->Keys().value();
   (*vault)->ahead.Start(keys, 1, "", 32);
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  (*vault)->ahead.Await();
   const std::vector<Stop> stops{{"ACME/anthropic/default/1", 1000, KeyState::kRevoked}};
   REQUIRE((*vault)->stops->Note(1000, stops));
   const auto chunk = (*vault)->ahead.Take(keys, 1, "");
@@ -251,6 +249,21 @@ TEST_CASE("kek: what was wrapped ahead is not written past a stop", "[kek][sqlit
   CHECK_FALSE((*vault)->ahead.Take(keys, 1, ""));
   (*vault)->ahead.Start(keys, 1, "", 32);
   CHECK_FALSE((*vault)->ahead.Take(std::make_shared<VaultKeys>(*keys), 1, ""));
+}
+
+TEST_CASE("kek: what was wrapped ahead and is never asked for keeps no KEK in memory", "[kek][sqlite]") {
+  Two house;
+  Prepare(house);
+  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+  house.Stop();
+  const auto vault = LoadVault(house.config());
+  REQUIRE(vault.has_value());
+  auto keys = (*vault)->Keys().value();
+  const std::weak_ptr<const VaultKeys> left = keys;
+  (*vault)->ahead.Start(std::move(keys), 1, "", 32);
+  (*vault)->ahead.Await();
+  (*vault)->held.Put(nullptr);
+  CHECK(left.expired());
 }
 
 TEST_CASE("kek: a file that nobody has a row for is passed over, never written over", "[kek]") {

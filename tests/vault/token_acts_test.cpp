@@ -190,6 +190,18 @@ TEST_CASE("token: another key in the place of the one that wrapped, or an edited
   REQUIRE(fs::exists(house.File("1.key")));
 }
 
+TEST_CASE("token: one that fails while a protector is added is logged out, and serves the next ceremony", "[token]") {
+  Tokened house;
+  house.Configure("pkcs11_module", "\"" + std::string(STRONGROOM_FAULTY_TOKEN) + "\"");
+  SoftToken::Fail("encrypt");
+  CHECK(Of(house.Add()) == Refusal::kTokenMissing);
+  SoftToken::Fail("");
+  CHECK(house.Kinds() == R"(["file"])");
+  CHECK(house.Add().has_value());
+  CHECK(house.Remove("file", SoftToken::kPin).has_value());
+  house.CheckOpen();
+}
+
 TEST_CASE("token: a vault whose token takes its time goes on serving", "[token]") {
   Tokened house;
   REQUIRE(house.Add().has_value());
