@@ -58,6 +58,24 @@ struct Two : ServiceHouse {
   }
 };
 
+// Half is a house whose rotation stopped before its first rewrap, with its vault in the test's own hands.
+struct Half : Two {
+  Half() {
+    Prepare(*this);
+    REQUIRE(Ask(Operation::kActivateKek, Version(2)).has_value());
+    Stop();
+    auto loaded = LoadVault(config());
+    REQUIRE(loaded.has_value());
+    vault = std::move(*loaded);
+  }
+  // WrapAhead begins with both keys' rows, and waits for it.
+  void WrapAhead() {
+    vault->ahead.Start(vault->Keys().value(), 1, "", 32);
+    vault->ahead.Await();
+  }
+  std::unique_ptr<OpenVault> vault;
+};
+
 }  // namespace
 
 TEST_CASE("kek: a rotation step by step, with every key open at each", "[kek][sqlite]") {
@@ -198,23 +216,17 @@ TEST_CASE("kek: chunks follow one another, and a second rotation is told of the 
 }
 
 TEST_CASE("kek: a row that was written since it was wrapped ahead is looked at again", "[kek][sqlite]") {
-  Two house;
-  Prepare(house);
-  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
-  house.Stop();
+  Half house;
+  house.WrapAhead();
   {
-    const auto vault = LoadVault(house.config());
-    REQUIRE(vault.has_value());
-    (*vault)->ahead.Start((*vault)->Keys().value(), 1, "", 32);
-    (*vault)->ahead.Await();
     const auto database = house.Open();
     Store store(*database);
     // One is used, which puts it under the new KEK; the other is edited.
-    auto used = ProvenKey::Find(**vault, store, "BARCO/openai/default/1");
+    auto used = ProvenKey::Find(*house.vault, store, "BARCO/openai/default/1");
     REQUIRE(used.has_value());
-    REQUIRE(used->Touch(**vault, store, 1));
+    REQUIRE(used->Touch(*house.vault, store, 1));
     house.Edit("UPDATE KEY_VAULT SET ROW_VERSION = ROW_VERSION + 1 WHERE CUSTOMER = 'ACME'");
-    auto act = MakeRewrapKeys(**vault, RewrapRequest{"test", "", "yearly"}.Encode(), std::nullopt);
+    auto act = MakeRewrapKeys(*house.vault, RewrapRequest{"test", "", "yearly"}.Encode(), std::nullopt);
     REQUIRE(act.has_value());
     audit::Draft record;
     REQUIRE((*act)->Decide(store, 1, record));
@@ -222,47 +234,36 @@ TEST_CASE("kek: a row that was written since it was wrapped ahead is looked at a
     CHECK(record.after->at("unopened") == "1");
     CHECK(record.after->at("first_unopened") == "ACME/anthropic/default/1");
   }
+  house.vault.reset();
   house.Start();
   CHECK(house.Opened("BARCO", "BARCO_DEFAULT").value() == kBarcoKey);
   CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyTampered);
 }
 
 TEST_CASE("kek: what was wrapped ahead is not written past a stop", "[kek][sqlite]") {
-  Two house;
-  Prepare(house);
-  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
-  house.Stop();
-  const auto vault = LoadVault(house.config());
-  REQUIRE(vault.has_value());
-  const auto keys = (*vault)->Keys().value();
-  (*vault)->ahead.Start(keys, 1, "", 32);
-  (*vault)->ahead.Await();
+  Half house;
+  RewrapAhead& ahead = house.vault->ahead;
+  const auto keys = house.vault->Keys().value();
+  house.WrapAhead();
   const std::vector<Stop> stops{{"ACME/anthropic/default/1", 1000, KeyState::kRevoked}};
-  REQUIRE((*vault)->stops->Note(1000, stops));
-  const auto chunk = (*vault)->ahead.Take(keys, 1, "");
+  REQUIRE(house.vault->stops->Note(1000, stops));
+  const auto chunk = ahead.Take(keys, 1, "");
   REQUIRE(chunk);
   CHECK(chunk->moves.size() == 1);
   CHECK(chunk->unopened == std::vector<std::string>{"ACME/anthropic/default/1"});
-  // Another place or version than what was begun is not taken.
-  (*vault)->ahead.Start(keys, 1, "", 32);
-  CHECK_FALSE((*vault)->ahead.Take(keys, 1, "ACME/anthropic/default/1"));
-  CHECK_FALSE((*vault)->ahead.Take(keys, 1, ""));
-  (*vault)->ahead.Start(keys, 1, "", 32);
-  CHECK_FALSE((*vault)->ahead.Take(std::make_shared<VaultKeys>(*keys), 1, ""));
+  // Another place or set of keys than what was begun is not taken.
+  house.WrapAhead();
+  CHECK_FALSE(ahead.Take(keys, 1, "ACME/anthropic/default/1"));
+  CHECK_FALSE(ahead.Take(keys, 1, ""));
+  house.WrapAhead();
+  CHECK_FALSE(ahead.Take(std::make_shared<VaultKeys>(*keys), 1, ""));
 }
 
 TEST_CASE("kek: what was wrapped ahead and is never asked for keeps no KEK in memory", "[kek][sqlite]") {
-  Two house;
-  Prepare(house);
-  REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
-  house.Stop();
-  const auto vault = LoadVault(house.config());
-  REQUIRE(vault.has_value());
-  auto keys = (*vault)->Keys().value();
-  const std::weak_ptr<const VaultKeys> left = keys;
-  (*vault)->ahead.Start(std::move(keys), 1, "", 32);
-  (*vault)->ahead.Await();
-  (*vault)->held.Put(nullptr);
+  Half house;
+  const std::weak_ptr<const VaultKeys> left = house.vault->Keys().value();
+  house.WrapAhead();
+  house.vault->held.Put(nullptr);
   CHECK(left.expired());
 }
 
