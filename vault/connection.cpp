@@ -28,13 +28,13 @@ struct Connection::Wire {
   asio::steady_timer resume;
 };
 
-Connection::Connection(std::uint64_t id, Peer peer, std::shared_ptr<Share> share, Floor& floor)
-    : id_(id), peer_(std::move(peer)), share_(std::move(share)), floor_(floor) {
-  ++share_->connections;
+Connection::Connection(std::uint64_t id, Peer peer, std::shared_ptr<UidUse> use, Floor& floor)
+    : id_(id), peer_(std::move(peer)), use_(std::move(use)), floor_(floor) {
+  ++use_->connections;
   set_roles(peer_.roles);
 }
 
-Connection::~Connection() { --share_->connections; }
+Connection::~Connection() { --use_->connections; }
 
 // Only an admin act brings a key in: nobody else may fill the arena.
 void Connection::set_roles(std::uint8_t roles) {
@@ -55,7 +55,7 @@ Result<void> Connection::Start(const asio::any_io_executor& executor, base::Uniq
 
 bool Connection::MayRead() const {
   return !floor_.draining && in_service_ + answers_.size() < floor_.limits.requests_per_connection &&
-         share_->in_flight < floor_.limits.requests_per_uid;
+         use_->in_flight < floor_.limits.requests_per_uid;
 }
 
 asio::awaitable<void> Connection::ReadAll() {
@@ -90,8 +90,8 @@ asio::awaitable<void> Connection::ReadAll() {
 }
 
 asio::awaitable<void> Connection::Pause() {
-  if (share_->in_flight >= floor_.limits.requests_per_uid && !std::exchange(queued_, true)) {
-    share_->waiting.push_back(weak_from_this());
+  if (use_->in_flight >= floor_.limits.requests_per_uid && !std::exchange(queued_, true)) {
+    use_->waiting.push_back(weak_from_this());
   }
   paused_ = true;
   asio::error_code ignored;
@@ -113,7 +113,7 @@ bool Connection::Accept(Frame frame) {
     return false;
   }
   ++in_service_;
-  ++share_->in_flight;
+  ++use_->in_flight;
   const auto done = [mailbox = floor_.mailbox, id = id_, call = frame.call](Result<Reply> reply) {
     mailbox->Put(Mailbox::Item(id, call, std::move(reply)));
   };
@@ -133,16 +133,16 @@ void Connection::Answer(std::uint64_t call, Result<Reply>&& reply) {
 
 // GiveBack ends requests of the uid, and lets as many of its paused connections look again.
 void Connection::GiveBack(std::size_t requests) {
-  share_->in_flight -= requests;
-  for (; requests > 0 && !share_->waiting.empty(); --requests) WakeNext();
+  use_->in_flight -= requests;
+  for (; requests > 0 && !use_->waiting.empty(); --requests) WakeNext();
 }
 
 // WakeNext resumes the uid's connection that has waited longest, where there is room. Whoever turns out not to need the
 // room passes it on, so that none waits while there is some.
 void Connection::WakeNext() {
-  while (!share_->waiting.empty() && share_->in_flight < floor_.limits.requests_per_uid) {
-    const std::shared_ptr<Connection> next = share_->waiting.front().lock();
-    share_->waiting.pop_front();
+  while (!use_->waiting.empty() && use_->in_flight < floor_.limits.requests_per_uid) {
+    const std::shared_ptr<Connection> next = use_->waiting.front().lock();
+    use_->waiting.pop_front();
     if (!next) continue;
     next->queued_ = false;
     if (!next->paused_) continue;

@@ -20,9 +20,9 @@ namespace strongroom::vault {
 
 class Connection;
 
-// Share is what one uid has in use on all its connections together. Connections that wait for room queue up here, so
+// UidUse is what one uid has in use on all its connections together. Connections that wait for room queue up here, so
 // that each has its turn.
-struct Share {
+struct UidUse {
   std::size_t in_flight = 0;
   std::size_t connections = 0;
   std::deque<std::weak_ptr<Connection>> waiting;
@@ -40,7 +40,7 @@ struct Floor {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::uint64_t id, Peer peer, std::shared_ptr<Share> share, Floor& floor);
+  Connection(std::uint64_t id, Peer peer, std::shared_ptr<UidUse> use, Floor& floor);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -88,7 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   const std::uint64_t id_;
   Peer peer_;
-  const std::shared_ptr<Share> share_;
+  const std::shared_ptr<UidUse> use_;
   Floor& floor_;
   std::unique_ptr<Wire> wire_;
   FrameIo io_{kMostRequestBytes};

@@ -64,7 +64,7 @@ struct Server::State {
   asio::steady_timer accept_timer{context}, inspect_timer{context}, drain_timer{context};
   asio::signal_set signals{context};
   std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections;
-  std::map<uid_t, std::shared_ptr<Share>> shares;
+  std::map<uid_t, std::shared_ptr<UidUse>> uses;
   std::map<std::pair<uid_t, gid_t>, Known> known;
   std::uint64_t next_id = 1;
   std::size_t strangers = 0;
@@ -164,13 +164,13 @@ void Server::State::Admit(base::UniqueFd fd) {
   if (!credentials) return;
   Peer peer = Name(*credentials);
   if (peer.roles == 0) return Stranger(peer);
-  std::shared_ptr<Share>& share = shares[peer.uid];
-  if (!share) share = std::make_shared<Share>();
-  if (connections.size() >= floor.limits.connections || share->connections >= floor.limits.connections_per_uid) {
+  std::shared_ptr<UidUse>& use = uses[peer.uid];
+  if (!use) use = std::make_shared<UidUse>();
+  if (connections.size() >= floor.limits.connections || use->connections >= floor.limits.connections_per_uid) {
     return TooMany(peer);
   }
   const std::uint64_t id = next_id++;
-  const auto connection = std::make_shared<Connection>(id, std::move(peer), share, floor);
+  const auto connection = std::make_shared<Connection>(id, std::move(peer), use, floor);
   if (const auto started = connection->Start(context.get_executor(), std::move(fd)); !started) {
     return base::LogError("peer_refused", started.error());
   }
@@ -276,10 +276,10 @@ void Server::State::ForgetSoon() {
   });
 }
 
-// Forget drops connections that are closed and have nothing with the handler, and the shares that nobody has.
+// Forget drops connections that are closed and have nothing with the handler, and the records of who uses nothing.
 void Server::State::Forget() {
   std::erase_if(connections, [](const auto& entry) { return entry.second->gone(); });
-  std::erase_if(shares, [](const auto& entry) { return entry.second.use_count() == 1; });
+  std::erase_if(uses, [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 
 // Drain answers what was read, then ends Run.

@@ -29,6 +29,11 @@ must_fail rooms.sh worker/exchange.cpp '#include <curl/curl.h>'
 must_fail rooms.sh vault/client.h '#include <asio/io_context.hpp>'
 must_fail rooms.sh sql/database.h '#include <sqlite3.h>'
 must_fail rooms.sh keytool/main.cpp '#include <openssl/evp.h>'
+must_fail rooms.sh vault/connection.h 'namespace strongroom::vault {
+struct Share {
+  int other;
+};
+}'
 must_fail style.sh worker/exchange.cpp 'void f() { co_await Send({.a = 1}); }'
 must_fail style.sh worker/exchange.cpp 'void f() { co_await Send(Agg{1}); }'
 must_fail style.sh vault/store.cpp '  throw 1;'

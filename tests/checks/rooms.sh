@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The house's rules about includes: who may include whom, and one room a library (README has a map of the folders).
+# The house's rules: who may include whom, one room a library, one definition a type (README has a map of the folders).
 #   rooms.sh [TREE]      exit 0 where every rule holds; otherwise one line a breach, and 1
 set -euo pipefail
 cd "${1:-$(dirname "$0")/../..}"
@@ -59,6 +59,19 @@ TABLE
 if grep -rnE 'SecretValue|SecretView|SecretAccess' base sql audit --include='*.cpp' --include='*.h' | grep -vE ':[0-9]+: *//|//.*SecretV' ; then
   breach "base/, sql/ and audit/ must not know of secrets"
 fi
+
+# Two types of one name in one namespace, in different files, are one type to the linker, which takes the members of either.
+types() {
+  find base sql vault audit worker keytool provider-sim \( -name '*.h' -o -name '*.cpp' \) -exec awk '
+    FNR == 1 { space = ""; hidden = 0 }
+    /^namespace \{/ { hidden = 1 }
+    /^\}  \/\/ namespace$/ { hidden = 0 }
+    /^namespace [a-z:]+ \{/ { space = $2 }
+    !hidden && /^(struct|class|enum class|enum) [A-Za-z]+ .*\{/ { print space "::" ($1 $2 == "enumclass" ? $3 : $2) }' {} + | sort
+}
+while read -r type; do
+  breach "$type is defined in two files"
+done < <(types | uniq -d)
 
 [ "$breaches" = 0 ] || exit 1
 echo "rooms: every include keeps the house's rules"
