@@ -1,6 +1,6 @@
 # The standard headers that most files include are precompiled once, in an object library of their own; all targets of a
 # folder reuse what STRONGROOM_PRECOMPILED names there, which takes the same options in each (-fPIE for libraries too).
-# A file still includes what it uses: the fuzzers' build goes without and finds who does not.
+# A file still includes what it uses: tests/fuzz/CMakeLists.txt turns them off in its build, which finds who does not.
 set(STRONGROOM_PRECOMPILED std_headers)
 set(STRONGROOM_PRECOMPILED_HEADERS <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstdio> <cstdlib> <cstring>
     <expected> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <span> <sstream> <string>
@@ -20,9 +20,7 @@ function(strongroom_flags target)
     target_link_options(${target} PRIVATE -fsanitize=${STRONGROOM_SANITIZE})
     target_compile_definitions(${target} PRIVATE STRONGROOM_SANITIZED=1)
   endif()
-  if(NOT STRONGROOM_PRECOMPILE)
-    # each file parses its headers itself
-  elseif(target STREQUAL STRONGROOM_PRECOMPILED)
+  if(target STREQUAL STRONGROOM_PRECOMPILED)
     target_precompile_headers(${target} PRIVATE ${STRONGROOM_PRECOMPILED_HEADERS})
   else()
     target_precompile_headers(${target} REUSE_FROM ${STRONGROOM_PRECOMPILED})
