@@ -245,7 +245,7 @@ int RunAuditlog(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return app.exit(problem);
-    return base::RefuseUsage(base::CommandOf(app), problem.what());
+    return base::RefuseUsage(base::CommandOf(app), base::UnknownCommand(app, problem.what()));
   }
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
     return base::RefuseUsage(base::CommandOf(app), "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how "

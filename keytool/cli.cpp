@@ -45,7 +45,7 @@ std::optional<int> Parse(CLI::App& app, const Choice& choice, int argc, const ch
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return Refuse(app, Usage(error.what()).error(), choice.context.json);
+    return Refuse(app, Usage(base::UnknownCommand(app, error.what())).error(), choice.context.json);
   }
 }
 

@@ -68,6 +68,13 @@ TEST_CASE("a wrong command line exits 2 and says why") {
   }
 }
 
+TEST_CASE("a word that is no command is named, unless it may be a key") {
+  CHECK(Has(RunKeytool({"frobnicate"}).err, "there is no command frobnicate; see `keytool --help`"));
+  CHECK(Has(RunKeytool({"kek", "frobnicate"}).err, "there is no command frobnicate; see `keytool kek --help`"));
+  CHECK_FALSE(Has(RunKeytool({"abcdefghijklmnopqrst"}).err, "abcdef"));
+  CHECK(Has(RunKeytool({}).err, "subcommand is required"));
+}
+
 TEST_CASE("a key pasted onto the command line is not repeated") {
   for (const Words& words : {Words{"onboard", "ACME", "--provider", "openai", "--model", "m", "sk-REDACTED-123"},
                              Words{"rotate", "ACME/openai/default/1", "--key=sk-REDACTED-123"},

@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return base::RefuseUsage(base::CommandOf(app), error.what());
+    return base::RefuseUsage(base::CommandOf(app), base::UnknownCommand(app, error.what()));
   }
   if (send->parsed()) return worker::BatchSubmit(submit);
   if (status->parsed()) return worker::BatchStatus(submit.home, batch_id, submit.json);
