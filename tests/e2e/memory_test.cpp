@@ -1,13 +1,16 @@
 // A key in memory: gone from every readable page of worker and vaultd as soon as the head of its request is
-// sent, whatever becomes of the request and whatever the provider sends back.
+// sent, whatever becomes of the request and whatever the provider sends back. A program that takes a secret and ends has
+// nothing of it left when it reports.
 #include "tests/e2e/house.h"
 #include "tests/e2e/tokened.h"
 #include "tests/fault/memory_scan.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <functional>
 
 namespace strongroom::e2e {
 
@@ -61,6 +64,54 @@ void ExpectNoneInCore(House& house, const MemoryScan& scan) {
 
 std::string OfSize(const std::string& directive, std::size_t bytes) {
   return directive + " " + std::string(bytes, 'p');
+}
+
+// FullPipe has no room: who writes to it waits there, and can be looked into.
+class FullPipe {
+ public:
+  FullPipe() {
+    REQUIRE(pipe2(ends_, O_CLOEXEC | O_NONBLOCK) == 0);
+    while (write(ends_[1], "....", 4) > 0) {
+    }
+    REQUIRE(fcntl(ends_[1], F_SETFL, 0) == 0);
+  }
+  FullPipe(const FullPipe&) = delete;
+  ~FullPipe() {
+    close(ends_[0]);
+    close(ends_[1]);
+  }
+  int writable() const { return ends_[1]; }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+// ExpectNoneAtReport runs a program until it writes its report, and looks into it there for `secrets`.
+void ExpectNoneAtReport(House& house, Launch launch, const std::function<std::vector<std::string>()>& secrets) {
+  const FullPipe full;
+  launch.output = full.writable();
+  Process program(launch, house.Path("run/reporting"));
+  const std::string in_kernel = "/proc/" + std::to_string(program.pid()) + "/syscall";
+  const bool reports = Eventually([&] { return ReadWhole(in_kernel).starts_with("1 0x1 ") || !program.running(); });
+  INFO(launch.program << " " << launch.arguments[2] << ": " << program.Err());
+  REQUIRE(reports);
+  REQUIRE(program.running());
+  const Scan found = MemoryScan(secrets()).OfProcess(program.pid());
+  INFO(found.Text());
+  CHECK(found.bytes > 1'000'000);
+  CHECK(found.hits == 0);
+}
+
+// SecretLines is the lines of shares that hold the secret: "3 abcde fghij …".
+std::vector<std::string> SecretLines(const std::vector<std::string>& shares) {
+  std::vector<std::string> lines;
+  for (const std::string& share : shares) {
+    for (const std::string& line : Lines(ReadWhole(share))) {
+      if (line.size() > 20 && line[0] >= '1' && line[0] <= '9' && line[1] == ' ') lines.push_back(line.substr(2));
+    }
+  }
+  REQUIRE(lines.size() > shares.size());
+  return lines;
 }
 
 }  // namespace
@@ -153,6 +204,52 @@ TEST_CASE("memory: a KEK and the PIN of its token are nowhere after an unseal, a
   REQUIRE(house.Act({"kek", "rotate", "--pin-file", pin}).code == 0);
   ExpectNone(house, scan, "after a rotation under a token");
   ExpectNoneInCore(house, scan);
+}
+
+TEST_CASE("memory: keytool and a ceremony have nothing of their secrets left when they report") {
+  if (geteuid() != 0) return NotChecked("needs root");
+  House house;
+  house.Ready();
+  house.NewKey("CARGO");
+  const auto launch = [&](const std::string& program, std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), {"--home", house.home()});
+    return Launch{.program = program, .arguments = std::move(words), .input = input};
+  };
+  const auto keys = [&] { return std::vector{house.KeyText("CARGO")}; };
+  ExpectNoneAtReport(house,
+                     launch("keytool",
+                            {"onboard", "CARGO", "--provider", "anthropic", "--model", "claude-sonnet-4-5", "--endpoint",
+                             house.sim().endpoint(), "--key-file", "-", "--reason", "r"},
+                            house.KeyText("CARGO")),
+                     keys);
+  ExpectNoneAtReport(
+      house, launch("keytool", {"rotate", "CARGO/anthropic/default/1", "--key-file", house.KeyFile("CARGO"), "--reason", "r"}), keys);
+
+  const auto files = [&](const std::string& set) {
+    std::vector<std::string> shares;
+    for (const char* name : {"/share-1", "/share-2", "/share-3"}) shares.push_back(house.Path(set) + name);
+    return shares;
+  };
+  const std::vector<std::string> tried = files("tried"), shares = files("set");
+  ExpectNoneAtReport(house,
+                     launch("vaultd", {"--ceremony", "split", "--shares", "3", "--threshold", "2", "--out", house.Path("tried"),
+                                       "--share", tried[0], "--share", tried[1], "--share", tried[2]}),
+                     [&] { return SecretLines(tried); });
+  REQUIRE(house.Act({"kek", "backup", "--shares", "3", "--threshold", "2", "--out", house.Path("set"), "--read-back", shares[0],
+                     shares[1], shares[2]})
+              .code == 0);
+  const std::string kek = ReadWhole(house.home() + "/kek/1.key");
+  const auto parts = [&] {
+    std::vector<std::string> secrets = SecretLines(shares);
+    secrets.push_back(kek);
+    return secrets;
+  };
+  REQUIRE(house.vaultd().Stop().code == 0);
+  REQUIRE(std::filesystem::remove(house.home() + "/kek/1.key"));
+  for (const char* ceremony : {"restore", "verify"}) {
+    ExpectNoneAtReport(house, launch("vaultd", {"--ceremony", ceremony, "--share", shares[2], "--share", shares[0]}), parts);
+  }
+  REQUIRE(ReadWhole(house.home() + "/kek/1.key") == kek);
 }
 
 }  // namespace strongroom::e2e

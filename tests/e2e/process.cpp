@@ -68,7 +68,7 @@ Process::Process(const Launch& launch, const std::string& stem) : stem_(stem) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(126);
     dup2(in, 0);
-    dup2(out, 1);
+    dup2(launch.output >= 0 ? launch.output : out, 1);
     dup2(err, 2);
     if (launch.uid != 0) {
       if (setgroups(0, nullptr) != 0 || setgid(launch.uid) != 0 || setuid(launch.uid) != 0) _exit(126);

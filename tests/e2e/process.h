@@ -25,6 +25,7 @@ struct Launch {
   std::map<std::string, std::string> environment = {};
   std::string input = "";  // standard input: this text, then its end
   uid_t uid = 0;
+  int output = -1;  // standard output, the caller's; -1 is the file that Out reads
 };
 
 // Ended is how a program ended. `code` is its exit status, -1 where a signal ended it, -2 where it ran too
