@@ -1,7 +1,7 @@
 // bench_rewrap: how fast a KEK rotation rewraps keys while vaultd serves, against the bare SQL UPDATE of the same rows, and
 // what resolves feel of it.
-//   bench_rewrap [KEYS]         default 100,000
-//   floor: on a copy of the database, the columns that a rewrap writes, 512 rows a transaction (WAL, FULL), no cryptography
+//   bench_rewrap [KEYS [DATABASE]]    default 100,000 in vault.db; DATABASE is an empty PostgreSQL database (odbc:Driver=...)
+//   floor: on a copy of the rows, the columns that a rewrap writes, 512 rows a transaction (SQLite: WAL, FULL), no cryptography
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -53,9 +53,9 @@ std::string RefOf(int i) {
 }
 
 // Fill puts `keys` real keys into a vault that nobody serves.
-void Fill(const TemporaryHome& home, int keys) {
+void Fill(const TemporaryHome& home, const std::string& url, int keys) {
   const vault::Kek kek = Must(vault::KekFile::Read(home.vault() + "/kek/1.key"), "reading the KEK");
-  const auto database = Must(sql::Open("sqlite:" + home.vault() + "/vault.db", {}), "opening vault.db");
+  const auto database = Must(sql::Open(url, {}), "opening the vault's database");
   vault::Store store(*database);
   const std::string vault_id = Must(store.FindVault(), "the vault's row").vault_id;
   const vault::Origin origin = Must(vault::Origin::Parse("https://api.openai.com:443"), "the origin");
@@ -118,6 +118,30 @@ double FloorUpdates(const std::string& path, int keys) {
   const double rate = static_cast<double>(keys) * 1e6 / static_cast<double>(base::MonoMicros() - begun);
   sqlite3_finalize(update);
   sqlite3_close(db);
+  return rate;
+}
+
+// FloorUpdatesOver is the same over ODBC, on a table like KEY_VAULT in the same database.
+double FloorUpdatesOver(const std::string& url, int keys) {
+  const auto database = Must(sql::Open(url, {}), "opening the vault's database");
+  const auto copied = database->RunScript("CREATE TABLE FLOOR (LIKE KEY_VAULT INCLUDING ALL); INSERT INTO FLOOR SELECT * FROM KEY_VAULT");
+  if (!copied) Die("the copy");
+  const Bytes dek(48, 'd'), nonce(12, 'n');
+  const base::Micros begun = base::MonoMicros();
+  for (int i = 0; i < keys;) {
+    auto transaction = Must(sql::Transaction::Start(*database), "a transaction");
+    for (int k = 0; k < kGroup && i < keys; ++k, ++i) {
+      const std::string ref = RefOf(i);
+      const auto changed = database->Execute("UPDATE FLOOR SET ENCRYPTED_DEK = ?1, NONCE_DEK = ?2, KEK_VERSION = ?3, ROW_VERSION = ?4 "
+                                             "WHERE KEY_REF = ?5 AND ROW_VERSION = ?6",
+                                             {ByteView(dek), ByteView(nonce), std::int64_t{2}, std::int64_t{2}, std::string_view(ref),
+                                              std::int64_t{1}});
+      if (!changed || *changed != 1) Die("an update");
+    }
+    if (!transaction.Commit()) Die("a commit");
+  }
+  const double rate = static_cast<double>(keys) * 1e6 / static_cast<double>(base::MonoMicros() - begun);
+  if (!database->RunScript("DROP TABLE FLOOR")) Die("dropping the copy");
   return rate;
 }
 
@@ -187,12 +211,19 @@ double Rotate(const TemporaryHome& home, int keys) {
   Die("keytool kek rotate");
 }
 
-int Run(int keys) {
+int Run(int keys, const std::string& database) {
   const TemporaryHome home;
-  RunOrExit({Program("keytool"), "init", "--home", home.vault()});
-  Fill(home, keys);
-  std::filesystem::copy_file(home.vault() + "/vault.db", home.root() + "/floor.db");
-  const double floor = FloorUpdates(home.root() + "/floor.db", keys);
+  double floor = 0;
+  if (database.empty()) {
+    RunOrExit({Program("keytool"), "init", "--home", home.vault()});
+    Fill(home, "sqlite:" + home.vault() + "/vault.db", keys);
+    std::filesystem::copy_file(home.vault() + "/vault.db", home.root() + "/floor.db");
+    floor = FloorUpdates(home.root() + "/floor.db", keys);
+  } else {
+    RunOrExit({Program("keytool"), "init", "--home", home.vault(), "--vault-database", database});
+    Fill(home, database, keys);
+    floor = FloorUpdatesOver(database, keys);
+  }
   const Child vaultd({Program("vaultd"), "--home", home.vault()}, home.root() + "/vaultd.log");
   WaitForLine(home.root() + "/vaultd.log", "vaultd_start");
   const double alone = Rotate(home, keys);
@@ -219,11 +250,11 @@ int Run(int keys) {
 }  // namespace strongroom::bench
 
 int main(int argc, char** argv) {
-  const int keys = argc == 2 ? std::atoi(argv[1]) : 100'000;
-  if (argc > 2 || keys < 1 || keys > 99'999'999) {
-    std::fprintf(stderr, "usage: bench_rewrap [KEYS]\n");
+  const int keys = argc >= 2 ? std::atoi(argv[1]) : 100'000;
+  if (argc > 3 || keys < 1 || keys > 99'999'999) {
+    std::fprintf(stderr, "usage: bench_rewrap [KEYS [DATABASE]]\n");
     return 2;
   }
   if (!strongroom::vault::Arena::Open()) return 1;
-  return strongroom::bench::Run(keys);
+  return strongroom::bench::Run(keys, argc == 3 ? argv[2] : "");
 }
