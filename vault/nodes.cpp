@@ -176,7 +176,7 @@ Result<void> Nodes::EraseDestroyed(Store& store, const std::vector<KekRow>& rows
 }
 
 Result<void> Nodes::TakeSealed(Store& store) {
-  if (taking_ || !acts_.load() || base::MonoMicros() < take_at_) return {};
+  if (!NoteTaken() || !acts_.load() || base::MonoMicros() < take_at_) return {};
   TRY_ASSIGN(std::vector<KekForNodeRow> sealed, store.ListKeksForNode(vault_.node_id));
   if (sealed.empty() || sealed == refused_) return {};
   TRY_ASSIGN(const bool awaits_unseal, AwaitsUnseal(vault_, store));
@@ -186,20 +186,33 @@ Result<void> Nodes::TakeSealed(Store& store) {
     return {};
   }
   waiting_told_ = false;
-  taking_ = true;
-  RunOwnAct(vault_, "take_keks", MakeTakeKeks(vault_, key_),
-            [this, sealed = std::move(sealed)](Result<Reply> reply) { Taken(reply, sealed); });
+  const bool begun = RunOwnCeremony(vault_, "take_keks", MakeTakeKeks(vault_, key_), [this](Result<Reply> reply) {
+    const std::lock_guard lock(mutex_);
+    taken_ = std::move(reply);
+  });
+  if (begun) taking_ = std::move(sealed);
   return {};
 }
 
-// What was changed is recorded as that once, not at every tick. Another failure may pass.
-void Nodes::Taken(const Result<Reply>& reply, std::vector<KekForNodeRow> sealed) {
-  taking_ = false;
-  if (reply) return base::Log(base::Level::kInfo, "keks_taken_up", {{"node", vault_.node_id}});
-  const Refusal refusal = RefusalOf(reply.error());
-  base::LogError("keks_not_taken_up", reply.error());
-  if (refusal == Refusal::kNodeKekTampered || refusal == Refusal::kNodeKeyTampered) refused_ = std::move(sealed);
-  take_at_ = base::MonoMicros() + kTakeAgain;
+// What was changed is recorded as that once, not at every tick. Another failure may pass; a conflict has passed.
+bool Nodes::NoteTaken() {
+  if (taking_.empty()) return true;
+  std::optional<Result<Reply>> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    taken.swap(taken_);
+  }
+  if (!taken) return false;
+  const std::vector<KekForNodeRow> sealed = std::exchange(taking_, {});
+  if (*taken) {
+    base::Log(base::Level::kInfo, "keks_taken_up", {{"node", vault_.node_id}});
+    return true;
+  }
+  const Refusal refusal = RefusalOf(taken->error());
+  base::LogError("keks_not_taken_up", taken->error());
+  if (refusal == Refusal::kNodeKekTampered || refusal == Refusal::kNodeKeyTampered) refused_ = sealed;
+  if (refusal != Refusal::kConflict) take_at_ = base::MonoMicros() + kTakeAgain;
+  return true;
 }
 
 // A node that holds a KEK needs nobody to confirm its key. It is the first node's way to have one, and mends a row that was

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -72,7 +73,8 @@ class Nodes {
   Result<void> FollowKeks(Store& store);
   // TakeSealed takes up what lies sealed for this node, one act at a time.
   Result<void> TakeSealed(Store& store);
-  void Taken(const Result<Reply>& reply, std::vector<KekForNodeRow> sealed);
+  // NoteTaken takes note of how the last such act ended; false while it goes on.
+  bool NoteTaken();
   // FollowStates is false where the database's KEKs are not what can be loaded here.
   Result<bool> FollowStates(Store& store, const std::vector<KekRow>& rows);
   Result<void> EraseDestroyed(Store& store, const std::vector<KekRow>& rows);
@@ -88,7 +90,10 @@ class Nodes {
   const NodeKey key_;
   const std::string boot_;
   std::atomic<bool> acts_{false};
-  bool taking_ = false, published_ = false, waiting_told_ = false;
+  bool published_ = false, waiting_told_ = false;
+  std::vector<KekForNodeRow> taking_;   // what is being taken up; empty where nothing is
+  std::mutex mutex_;                    // guards taken_
+  std::optional<Result<Reply>> taken_;  // how that ended
   std::vector<KekForNodeRow> refused_;  // what was found to be changed: looked at again when it is other
   base::Micros take_at_ = 0;
   base::Micros erase_at_ = 0;  // when to try again what could not be erased

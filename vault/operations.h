@@ -33,7 +33,7 @@ Refusal AsRefusal(const Error& error);
 class Act {
  public:
   virtual ~Act() = default;
-  // Prepare is called first, on the anteroom's thread, for Runs::kCeremony alone: it may take a second, and must not touch
+  // Prepare is called first, on the anteroom's thread, for Runs::kCeremony and RunOwnCeremony alone: it may take a second, and must not touch
   // what the writer's thread has. Decide answers for what it found.
   virtual void Prepare() {}
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
@@ -128,9 +128,10 @@ MadeAct MakeApproveAct(OpenVault& vault, ByteView body, std::optional<SecretValu
 MadeAct MakeDenyAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
-// RunOwnAct has an act of vaultd's own decided and recorded as any other; `done` is called once, on the writer's thread or, where
-// the trail does not take it, on this one.
-void RunOwnAct(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
+// RunOwnCeremony has an act of vaultd's own prepared in the anteroom, decided, and recorded as any other; false, and `done` is
+// not called, where somebody is in there. `done` is called once, on the writer's thread or, where the trail does not take the
+// act, on the anteroom's.
+bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
 
 // Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);

@@ -179,10 +179,10 @@ void Hearing::AnswerFenced() {
   vault.nodes->Fence(*act->new_epoch, answer);
 }
 
-// RunCeremony prepares an act in the anteroom and then runs it; whoever finds somebody there is refused.
-void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
+// PrepareAndRun has an act prepared in the anteroom and then runs it; false where somebody is there.
+bool PrepareAndRun(const std::shared_ptr<Hearing>& hearing) {
   OpenVault& vault = hearing->vault;
-  const bool entered = vault.anteroom.Enter([&vault, hearing] {
+  return vault.anteroom.Enter([&vault, hearing] {
     hearing->act->Prepare();
     hearing->done = [&vault, answer = std::move(hearing->done)](Result<Reply> reply) {
       vault.anteroom.Leave();
@@ -190,9 +190,20 @@ void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
     };
     hearing->Run();
   });
-  if (entered) return;
+}
+
+void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
+  if (PrepareAndRun(hearing)) return;
   const auto turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
-  RefuseOnRecord(vault, turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
+  RefuseOnRecord(hearing->vault, turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
+}
+
+std::shared_ptr<Hearing> OwnHearing(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
+  static constexpr OperationRow kOwn{{}, "", 0, true, Carries::kNoKey, Runs::kAlone, ActHandler(nullptr)};
+  audit::Draft record;
+  record.action = action;
+  record.actor = SystemActor();
+  return std::make_shared<Hearing>(vault, kOwn, std::move(act), std::move(record), std::move(done));
 }
 
 // RoleFor is the role under which a peer may do it, empty for none.
@@ -241,12 +252,8 @@ std::string_view RoleName(Role role) {
   return {};
 }
 
-void RunOwnAct(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
-  static constexpr OperationRow kOwn{{}, "", 0, true, Carries::kNoKey, Runs::kAlone, ActHandler(nullptr)};
-  audit::Draft record;
-  record.action = action;
-  record.actor = SystemActor();
-  std::make_shared<Hearing>(vault, kOwn, std::move(act), std::move(record), std::move(done))->Run();
+bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
+  return PrepareAndRun(OwnHearing(vault, action, std::move(act), std::move(done)));
 }
 
 struct Service::State {

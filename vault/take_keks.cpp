@@ -1,7 +1,9 @@
 #include "vault/take_keks.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "vault/cipher.h"
@@ -18,6 +20,11 @@ class TakeKeks final : public Act {
  public:
   TakeKeks(OpenVault& vault, const NodeKey& key) : vault_(vault), key_(key) {}
 
+  void Prepare() override {
+    auto made = MakeAhead();
+    if (made) ahead_ = std::move(*made);
+    else prepared_ = std::unexpected(made.error());
+  }
   Result<void> Decide(Store& store, base::Micros, audit::Draft& record) override;
   Reply Answer(const audit::Receipt&) override {
     const bool was_sealed = vault_.sealed();
@@ -29,14 +36,46 @@ class TakeKeks final : public Act {
   }
 
  private:
+  // Ahead is what a token may be slow with, and what it was made of: Decide opens and checks all of it anew, and takes the files
+  // where it finds the same.
+  struct Ahead {
+    std::vector<KekForNodeRow> sealed;
+    std::shared_ptr<const VaultKeys> held;
+    std::vector<NewProtector> files;
+  };
+  Result<Ahead> MakeAhead() const;
   Result<Keyring> OpenNew(Store& store, const std::vector<KekForNodeRow>& sealed, const Keyring& held) const;
   Result<void> Check(Store& store, const std::vector<KekForNodeRow>& sealed, bool fresh) const;
-  Result<void> Protect(const Keyring& fresh_keks, const VaultKeys* held) const;
+  Result<void> Protect(const Keyring& fresh_keks) const;
 
   OpenVault& vault_;
   const NodeKey& key_;
+  Ahead ahead_;
+  Result<void> prepared_;
   std::shared_ptr<const VaultKeys> keys_;
 };
+
+Keyring KeysOf(const std::shared_ptr<const VaultKeys>& held) { return held ? held->keyring : Keyring(); }
+
+// A node without a KEK puts its first ones into files; another has them under whatever its own are under.
+Result<TakeKeks::Ahead> TakeKeks::MakeAhead() const {
+  TRY_ASSIGN(const auto reader, OpenReader(vault_.config, vault_.node_id));
+  Store store(*reader);
+  Ahead ahead;
+  TRY_ASSIGN(ahead.sealed, store.ListKeksForNode(vault_.node_id));
+  ahead.held = vault_.held.Get();
+  TRY_ASSIGN(const Keyring opened, OpenNew(store, ahead.sealed, KeysOf(ahead.held)));
+  for (const auto& [version, kek] : opened.keks()) {
+    std::vector<NewProtector> files{{version, ProtectorKind::kFile, kek, {}}};
+    if (ahead.held) {
+      const std::int64_t model = ahead.held->wrap_version;
+      TRY_ASSIGN(const auto active, ahead.held->keyring.Find(model));
+      TRY_ASSIGN(files, ProtectLike(vault_, model, *active, version, kek, nullptr));
+    }
+    std::ranges::move(files, std::back_inserter(ahead.files));
+  }
+  return ahead;
+}
 
 // A version that is held already needs no opening: it was taken up, and the node was killed before it could say so.
 Result<Keyring> TakeKeks::OpenNew(Store& store, const std::vector<KekForNodeRow>& sealed, const Keyring& held) const {
@@ -63,17 +102,15 @@ Result<void> TakeKeks::Check(Store& store, const std::vector<KekForNodeRow>& sea
   return {};
 }
 
-Result<void> TakeKeks::Protect(const Keyring& fresh_keks, const VaultKeys* held) const {
+Result<void> TakeKeks::Protect(const Keyring& fresh_keks) const {
   const KekDirectory directory(vault_.config.vault.kek_path);
   if (directory.one_file() && !fresh_keks.keks().empty()) return Refuse(Refusal::kKekOneFile);
   for (const auto& [version, kek] : fresh_keks.keks()) {
     // A file of that number which is another KEK's may be all that is left of one: it is not written over.
     if (!directory.KindsOf(version).empty()) TRY(CheckProtectors(vault_, version, *kek));
-    std::vector<NewProtector> files{{version, ProtectorKind::kFile, kek, {}}};
-    if (held != nullptr) {
-      TRY_ASSIGN(const auto active, held->keyring.Find(held->wrap_version));
-      TRY_ASSIGN(files, ProtectLike(vault_, held->wrap_version, *active, version, kek, nullptr));
-    }
+    std::vector<NewProtector> files;
+    std::ranges::copy_if(ahead_.files, std::back_inserter(files), [v = version](const auto& file) { return file.version == v; });
+    if (files.empty()) return Refuse(Refusal::kConflict);
     TRY(StageAll(directory, files));
     TRY(PlaceAll(directory, files));
   }
@@ -87,7 +124,7 @@ Result<void> TakeKeks::Decide(Store& store, base::Micros, audit::Draft& record) 
   TRY_ASSIGN(const bool awaits_unseal, AwaitsUnseal(vault_, store));
   if (awaits_unseal) return Refuse(Refusal::kSealed);
   const auto held = vault_.held.Get();
-  Keyring all = held ? held->keyring : Keyring();
+  Keyring all = KeysOf(held);
   TRY_ASSIGN(const Keyring opened, OpenNew(store, sealed, all));
   for (const auto& [version, kek] : opened.keks()) all.Add(version, kek);
   auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &all);
@@ -97,7 +134,10 @@ Result<void> TakeKeks::Decide(Store& store, base::Micros, audit::Draft& record) 
   }
   keys_ = std::move(*keys);
   TRY(Check(store, sealed, held == nullptr));
-  TRY(Protect(opened, held.get()));
+  TRY(prepared_);
+  // Sealed or rotated since, or sent anew: the next tick begins again.
+  if (ahead_.sealed != sealed || ahead_.held != held) return Refuse(Refusal::kConflict);
+  TRY(Protect(opened));
   for (const KekForNodeRow& box : sealed) {
     if (keys_->keyring.Find(box.kek_version)) TRY(store.NoteKek(vault_.node_id, box.kek_version));
   }

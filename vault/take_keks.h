@@ -19,7 +19,8 @@ Result<bool> AwaitsUnseal(const OpenVault& vault, Store& store);
 // MakeTakeKeks is the act that opens them, compares them with what the database knows them by, puts them under this node's
 // protectors and says that it holds them; what was sealed is erased in the same transaction. The files come before the commit:
 // killed in between, the node finds them at its next start, and only says so. A node without any KEK puts them in N.key
-// files, and demands that whoever sent them knew its check phrase. The key outlives the act.
+// files, and demands that whoever sent them knew its check phrase. What its token wraps is wrapped in Prepare; kConflict where
+// things are other by then. The key outlives the act.
 std::unique_ptr<Act> MakeTakeKeks(OpenVault& vault, const NodeKey& key);
 
 }  // namespace strongroom::vault

@@ -10,6 +10,7 @@
 
 #include "tests/e2e/house.h"
 #include "tests/sql/postgres_server.h"
+#include "tests/vault/soft_token.h"
 #include "vault/arena.h"
 #include "vault/client.h"
 
@@ -292,6 +293,39 @@ TEST_CASE("nodes: one that has its KEKs under a passphrase alone takes up a new 
   CHECK(Sealed(nodes.b) == "true");
   Must(nodes.b.Act({"unseal", "--passphrase-file", words}));
   CHECK(Resolve(nodes.b, "unsealed"));
+}
+
+TEST_CASE("nodes: one whose token is slow takes up a KEK all the same, and releases keys meanwhile") {
+  OpenArena();
+  const vault::SoftToken token;
+  TwoNodes nodes;
+  House& b = nodes.b;
+  const std::string gate = b.Path("gate");
+  WriteWhole(gate, "open");
+  WriteWhole(token.Configuration() + ".fault", "wait:" + gate);
+  WriteWhole(b.home() + "/pin", std::string(vault::SoftToken::kPin) + "\n");
+  fs::permissions(b.home() + "/pin", fs::perms::owner_read | fs::perms::owner_write);
+  b.SetConfig("single_user", std::string("true\npkcs11_module = \"") + STRONGROOM_FAULTY_TOKEN + "\"\npkcs11_uri = \"" +
+                                 vault::SoftToken::kUri + "\"\npkcs11_pin_file = \"pin\"");
+  CHECK(b.vaultd().Stop().code == 0);
+  b.StartVaultd({{"SOFTHSM2_CONF", token.Configuration()}});
+  Must(b.Act({"kek", "add-protector", "pkcs11"}));
+  Must(b.Act({"kek", "remove-protector", "file"}));
+  fs::remove(gate);
+  Process rotation = nodes.a.Spawn("keytool", {"kek", "rotate", "--reason", "yearly"});
+  // Longer than a lease, which nothing renews while the trail waits.
+  const long long until = NowMs() + 7000;
+  for (int number = 0; NowMs() < until; ++number) {
+    REQUIRE(Resolve(b, "meanwhile-" + std::to_string(number)));
+    Pause();
+  }
+  CHECK(rotation.running());
+  CHECK_FALSE(fs::exists(b.home() + "/kek/2.pkcs11"));
+  WriteWhole(gate, "open");
+  Must(rotation.Wait());
+  CHECK(fs::exists(b.home() + "/kek/2.pkcs11"));
+  CHECK_FALSE(HasKek(b, 2));
+  CHECK(Resolve(b, "after"));
 }
 
 TEST_CASE("nodes: a database that goes away ends every release, and a node that crashed comes back behind its old lease") {

@@ -1,4 +1,5 @@
-// A PKCS#11 module that is SoftHSM's but for one fault, which STRONGROOM_TOKEN_FAULT names:
+// A PKCS#11 module that is SoftHSM's but for one fault, which STRONGROOM_TOKEN_FAULT names, or, for vaultd, which does not keep
+// that variable, the file $SOFTHSM2_CONF.fault:
 //   flags:N      C_GetTokenInfo adds these flags (CKF_USER_PIN_FINAL_TRY …)
 //   login:N      C_Login answers N (a CKR_ number) instead of asking
 //   encrypt      C_Encrypt spoils what it made
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 namespace {
@@ -16,11 +18,19 @@ namespace {
 CK_FUNCTION_LIST* real = nullptr;
 CK_FUNCTION_LIST faulty;
 
-// Argument is what stands behind "NAME:" in the variable; nullptr where another fault is meant.
+std::string ReadFault() {
+  if (const char* const fault = std::getenv("STRONGROOM_TOKEN_FAULT")) return fault;
+  const char* const configuration = std::getenv("SOFTHSM2_CONF");
+  std::string fault;
+  if (configuration != nullptr) std::getline(std::ifstream(configuration + std::string(".fault")), fault);
+  return fault;
+}
+
+// Argument is what stands behind "NAME:" in the fault; nullptr where another fault is meant. It is good until the next call.
 const char* Argument(const std::string& name) {
-  const char* const fault = std::getenv("STRONGROOM_TOKEN_FAULT");
-  if (fault == nullptr || std::string(fault).rfind(name, 0) != 0) return nullptr;
-  return fault + name.size();
+  thread_local std::string fault;
+  fault = ReadFault();
+  return fault.rfind(name, 0) == 0 ? fault.c_str() + name.size() : nullptr;
 }
 
 CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {

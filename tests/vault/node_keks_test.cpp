@@ -109,6 +109,8 @@ struct Arrival {
   Result<std::string> Take() {
     const NodeKey key = Key();
     const auto act = MakeTakeKeks(*vault, key);
+    act->Prepare();
+    meanwhile();
     Store store(*database);
     REQUIRE(database->Begin().has_value());
     audit::Draft record;
@@ -131,6 +133,7 @@ struct Arrival {
   ServiceHouse house;
   std::unique_ptr<OpenVault> vault;
   std::unique_ptr<sql::Database> database;
+  std::function<void()> meanwhile = [] {};  // between what is prepared and what is decided
 };
 
 }  // namespace
@@ -271,6 +274,22 @@ TEST_CASE("nodes: what is taken up is not written over another KEK's file", "[no
   fs::remove(node.Path("2.key"));
   CHECK(node.Take().value() == "2");
   node.CheckSame("2.key");
+}
+
+TEST_CASE("nodes: what is other than when it was prepared is taken up another time", "[nodes]") {
+  Arrival node;
+  node.Lose({"2.key"});
+  SECTION("sent anew") {
+    node.meanwhile = [&] { node.Send(*node.vault->held.Get(), node.Key().Phrase(node.vault->vault_id, node.vault->node_id)); };
+  }
+  SECTION("unsealed anew") {
+    node.meanwhile = [&] { node.vault->held.Put(std::make_shared<const VaultKeys>(*node.vault->held.Get())); };
+  }
+  const auto taken = node.Take();
+  REQUIRE_FALSE(taken.has_value());
+  CHECK(RefusalOf(taken.error()) == Refusal::kConflict);
+  CHECK_FALSE(node.IsFile("2.key"));
+  node.meanwhile = [] {};
 }
 
 TEST_CASE("nodes: a sealed node takes nothing up", "[nodes]") {
