@@ -193,7 +193,7 @@ Result<std::size_t> LogWriter::Insert(Draft record, base::Micros now, Tail& tail
   place_.prev.swap(tail.prev);
   place_.time = now;
   place_.mono_us = base::MonoMicros();
-  const std::string bytes = Serialize(record, place_);
+  const std::string bytes = SerializeFitted(record, place_);
   TRY(database_->Execute("INSERT INTO AUDIT_LOG (SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID) "
                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                          {place_.seq, base::AsBytes(bytes), now, std::string_view(record.action),

@@ -72,6 +72,11 @@ bool IsFit(const Draft& draft, std::size_t most_text) {
   return fit && content <= kMostContentBytes;
 }
 
+bool AreNumbers(const Place& place) {
+  return place.seq >= 0 && place.seq <= kMostInteger && place.time >= 0 && place.time <= kMostTime && place.mono_us >= 0 &&
+         place.mono_us <= kMostInteger;
+}
+
 // Repair replaces each byte that is no part of a UTF-8 sequence.
 std::string Repair(std::string_view text) {
   std::string out;
@@ -232,9 +237,8 @@ bool IsPlainName(std::string_view name) {
 
 bool IsPlace(const Place& place) {
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return IsPlainName(place.log) && IsPlainName(place.boot) && place.seq >= 0 && place.seq <= kMostInteger &&
-         place.prev.size() == kNoRecord.size() && std::all_of(place.prev.begin(), place.prev.end(), is_hex) &&
-         place.time >= 0 && place.time <= kMostTime && place.mono_us >= 0 && place.mono_us <= kMostInteger;
+  return IsPlainName(place.log) && IsPlainName(place.boot) && AreNumbers(place) && place.prev.size() == kNoRecord.size() &&
+         std::all_of(place.prev.begin(), place.prev.end(), is_hex);
 }
 
 void Fit(Draft& draft) {
@@ -251,15 +255,17 @@ void Fit(Draft& draft) {
 
 std::string Serialize(const Draft& draft, const Place& place) {
   CHECK(IsPlace(place));
+  if (IsFit(draft, kMostTextBytes)) return SerializeFitted(draft, place);
+  Draft fitted = draft;
+  Fit(fitted);
+  return SerializeFitted(fitted, place);
+}
+
+std::string SerializeFitted(const Draft& draft, const Place& place) {
+  CHECK(AreNumbers(place) && place.prev.size() == kNoRecord.size());
   std::string out;
   out.reserve(1024);
-  if (IsFit(draft, kMostTextBytes)) {
-    Write(Writer(out), draft, place);
-  } else {
-    Draft fitted = draft;
-    Fit(fitted);
-    Write(Writer(out), fitted, place);
-  }
+  Write(Writer(out), draft, place);
   CHECK(out.size() <= kMostRecordBytes);
   return out;
 }

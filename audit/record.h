@@ -76,6 +76,9 @@ void Fit(Draft& draft);
 // Serialize makes the record's canonical JSON (RFC 8785 as FORMAT.md restricts it), at most kMostRecordBytes, of the
 // draft as Fit leaves it. Integers beyond kMostInteger become kMostInteger. A place that breaks its rules is our bug.
 std::string Serialize(const Draft& draft, const Place& place);
+// SerializeFitted is Serialize of a draft that came from Fit, and of a place whose names and `prev` are known to keep their
+// rules: neither is looked through once more.
+std::string SerializeFitted(const Draft& draft, const Place& place);
 
 // LeafHash is SHA-256(0x00 ‖ bytes), RFC 6962 §2.1, in lower-case hexadecimal.
 std::string LeafHash(std::string_view record);

@@ -11,6 +11,7 @@
 #include <array>
 #include <initializer_list>
 #include <memory>
+#include <utility>
 
 namespace strongroom::vault {
 namespace {
@@ -73,26 +74,38 @@ std::unique_ptr<EVP_MAC_CTX, MacContextFree> MakeHmacSha256() {
 }
 
 // Hmac is a thread's context for the HMAC-SHA-256 sums of one use; one use at a time. An EVP_MAC context has no reset: each
-// use ends with a key of zeros, which cleanses the copy of the last key and begins the digest states anew.
+// use ends with a key of zeros, which cleanses the copy of the last key and begins the digest states anew. One that cannot end
+// so ends the process: the next use would begin with the wrong key.
 class Hmac {
  public:
   Hmac() : context_(OfThread()) {}
   ~Hmac() {
-    if (context_ != nullptr) EVP_MAC_init(context_, kZeros.data(), kZeros.size(), nullptr);
+    CHECK(context_ == nullptr || EVP_MAC_init(context_, kZeros.data(), kZeros.size(), nullptr) == 1);
   }
   Hmac(const Hmac&) = delete;
   Hmac& operator=(const Hmac&) = delete;
   // Sum is of the parts, one after another.
   bool Sum(ByteView key, std::initializer_list<ByteView> parts, std::span<std::uint8_t, Cipher::kMacBytes> out) {
     if (context_ == nullptr || EVP_MAC_init(context_, key.data(), key.size(), nullptr) != 1) return false;
+    return Finish(parts, out);
+  }
+  // SumOfZeros is Sum with a key of zeros, as the first of a use: such is the context's state then.
+  bool SumOfZeros(std::initializer_list<ByteView> parts, std::span<std::uint8_t, Cipher::kMacBytes> out) {
+    return context_ != nullptr && Finish(parts, out);
+  }
+  // SumAgain is Sum with the key of the last one: it costs two blocks of SHA-256 less.
+  bool SumAgain(std::initializer_list<ByteView> parts, std::span<std::uint8_t, Cipher::kMacBytes> out) {
+    return context_ != nullptr && EVP_MAC_init(context_, nullptr, 0, nullptr) == 1 && Finish(parts, out);
+  }
+
+ private:
+  bool Finish(std::initializer_list<ByteView> parts, std::span<std::uint8_t, Cipher::kMacBytes> out) {
     for (const ByteView part : parts) {
       if (!part.empty() && EVP_MAC_update(context_, part.data(), part.size()) != 1) return false;
     }
     std::size_t size = 0;
     return EVP_MAC_final(context_, out.data(), &size, out.size()) == 1 && size == out.size();
   }
-
- private:
   static EVP_MAC_CTX* OfThread() {
     thread_local const std::unique_ptr<EVP_MAC_CTX, MacContextFree> context = MakeHmacSha256();
     return context.get();
@@ -109,17 +122,17 @@ class Hkdf {
   explicit Hkdf(std::span<std::uint8_t> scratch)
       : prk_(scratch.first<Cipher::kMacBytes>()), blocks_(scratch.subspan<Cipher::kMacBytes, kMostDerived>()) {}
 
-  bool Extract(ByteView key) {
-    constexpr std::array<std::uint8_t, Cipher::kMacBytes> kNoSalt{};
-    return hmac_.Sum(kNoSalt, {key}, prk_);
-  }
+  // Extract is the first of all: an empty salt is a key of zeros.
+  bool Extract(ByteView key) { return hmac_.SumOfZeros({key}, prk_); }
   // Expand fills `out`, at most two blocks.
   bool Expand(std::string_view info, std::span<std::uint8_t> out) {
     constexpr std::array<std::uint8_t, 1> kOne{1}, kTwo{2};
     const auto first = blocks_.first<Cipher::kMacBytes>();
-    if (!hmac_.Sum(prk_, {base::AsBytes(info), kOne}, first)) return false;
+    const bool again = std::exchange(has_key_, true);
+    const std::initializer_list<ByteView> parts = {base::AsBytes(info), kOne};
+    if (!(again ? hmac_.SumAgain(parts, first) : hmac_.Sum(prk_, parts, first))) return false;
     if (out.size() > first.size() &&
-        !hmac_.Sum(prk_, {first, base::AsBytes(info), kTwo}, blocks_.last<Cipher::kMacBytes>())) {
+        !hmac_.SumAgain({first, base::AsBytes(info), kTwo}, blocks_.last<Cipher::kMacBytes>())) {
       return false;
     }
     std::copy_n(blocks_.data(), out.size(), out.data());
@@ -130,6 +143,7 @@ class Hkdf {
   Hmac hmac_;
   std::span<std::uint8_t, Cipher::kMacBytes> prk_;
   std::span<std::uint8_t, kMostDerived> blocks_;
+  bool has_key_ = false;  // hmac_ has prk_ as its key
 };
 
 std::unexpected<Error> NoHmac() { return Fail(Code::kUnavailable, "OpenSSL cannot compute HMAC-SHA-256"); }
