@@ -11,9 +11,9 @@
 namespace strongroom::vault {
 namespace {
 
-// Each resolve waits for one chunk at most. Beside others' acts a chunk keeps the writer for half a millisecond; where nobody
-// has asked for anything for a while it is as large as pays.
-constexpr std::int64_t kChunkBeside = 32, kChunkAlone = 512;
+// Each resolve waits for one chunk at most. Beside others' acts a chunk keeps the writer for half a millisecond, or for one where
+// each row is a way to a database server and back; where nobody has asked for anything for a while it is as large as pays.
+constexpr std::int64_t kChunkBeside = 32, kChunkBesideOnServer = 8, kChunkAlone = 512;
 constexpr base::Micros kOthersForgotten = 5 * base::kMicrosPerSecond;
 constexpr base::Micros kFirstLook = 200 * base::kMicrosPerMilli;
 // So many chunks are one request: the way to keytool and back would otherwise take a third of the time.
@@ -70,7 +70,8 @@ Result<std::int64_t> RewrapKeys::Retiring(Store& store) const {
 Result<void> RewrapKeys::MoveChunk(Store& store, const std::shared_ptr<const VaultKeys>& keys, std::int64_t version) {
   const std::string& after = chunks_ == 0 ? request_.after : answer_.next;
   const bool beside = base::MonoMicros() - vault_.rewrapper.others < kOthersForgotten;
-  const std::int64_t most = beside ? kChunkBeside : kChunkAlone;
+  const std::int64_t smallest = vault_.nodes == nullptr ? kChunkBeside : kChunkBesideOnServer;
+  const std::int64_t most = beside ? smallest : kChunkAlone;
   auto chunk = vault_.ahead.Take(keys, version, after);
   if (!chunk) {
     TRY_ASSIGN(chunk, PrepareRewrap(vault_, store, *keys, version, after, most));
