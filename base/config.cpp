@@ -1,11 +1,17 @@
 #include "base/config.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <sstream>
+
+#include "base/files.h"
 
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -239,7 +245,9 @@ std::string FindHome(const std::string& flag) {
 
 std::expected<Config, ConfigProblem> LoadConfig(const std::string& home) {
   const std::string file = home + "/strongroom.toml";
-  if (std::error_code error; !std::filesystem::exists(file, error)) {
+  if (const UniqueFd readable(open(file.c_str(), O_RDONLY | O_CLOEXEC)); !readable.valid()) {
+    const int why = errno;
+    if (why != ENOENT) return std::unexpected(ConfigProblem{file + ": " + std::strerror(why)});
     return std::unexpected(ConfigProblem{"no " + file + ": run `keytool init --home " + home +
                                          "` first, or name another home with --home"});
   }

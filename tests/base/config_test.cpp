@@ -85,6 +85,14 @@ TEST_CASE("a home without a file says how to make one") {
   CHECK(config.error().text.find("keytool init --home /nonexistent-home") != std::string::npos);
 }
 
+TEST_CASE("a file that cannot be opened is refused with the reason, not taken for none") {
+  const Home home("");
+  const std::string file = home.path() + "/strongroom.toml";
+  std::filesystem::remove(file);
+  std::filesystem::create_symlink("strongroom.toml", file);  // to itself
+  CHECK(home.Problem() == file + ": Too many levels of symbolic links");
+}
+
 TEST_CASE("the environment wins over the file") {
   const Home home("[worker]\ntimeout_ms = 5\n");
   setenv("K3SAI_TIMEOUT_MS", "1234", 1);
