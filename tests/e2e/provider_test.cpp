@@ -89,8 +89,14 @@ TEST_CASE("provider: no wait goes past the caller's deadline") {
     house.SendRequest(std::string("d-") + fault, std::string("[[fault:") + fault + "]]",
                       R"({"timeout_ms":1200})");
   }
-  REQUIRE(Field(house.AwaitReply("d-500"), "error_code") == "PROVIDER_ERROR");
-  REQUIRE(Field(house.AwaitReply("d-429"), "error_code") == "RATE_LIMITED");
+  // What the last attempt met, or TIMEOUT where the deadline came in the midst of one.
+  const auto ends_as = [&house](const char* request_id, const char* error_code) {
+    const std::string got = Field(house.AwaitReply(request_id), "error_code");
+    INFO(request_id << ": " << got);
+    REQUIRE((got == error_code || got == "TIMEOUT"));
+  };
+  ends_as("d-500", "PROVIDER_ERROR");
+  ends_as("d-429", "RATE_LIMITED");
   REQUIRE(Field(house.AwaitReply("d-timeout"), "error_code") == "TIMEOUT");
   // All five attempts would have taken 5.6 s of pauses at least.
   CHECK(house.Number(house.work(), "SELECT MAX(LATENCY_MS) FROM USAGE_LOG") < 5000);
