@@ -191,10 +191,11 @@ Cost RunWorker(const TemporaryHome& home, sql::Database& database, Child& worker
   return cost;
 }
 
-// What is still in memory once the last replies are out and the worker has given back what it had freed, which it does
-// with each renewal of its leases (5 s).
+// What is still in memory once the worker has nothing in flight: it closes its connections after 50 s without a call, and
+// gives back what it has freed with each renewal of its leases (5 s). Before that it holds as many connections as were in
+// flight at once, which is chance.
 std::int64_t SettledBytes(const Child& worker) {
-  std::this_thread::sleep_for(std::chrono::seconds(6));
+  std::this_thread::sleep_for(std::chrono::seconds(60));
   return worker.ResidentBytes();
 }
 

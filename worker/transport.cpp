@@ -139,6 +139,10 @@ asio::awaitable<std::expected<HttpAnswer, TransportFailure>> Transport::Send(Htt
   return SendOne(state_, std::move(call), std::move(key), deadline);
 }
 
+void Transport::Rest(base::Micros after) {
+  if (state_->loop != nullptr && state_->loop->Rest(after)) state_->idle.clear();
+}
+
 TransportCounts Transport::counts() const {
   return state_->counts;
 }

@@ -47,6 +47,10 @@ struct TransportOptions {
 // cannot be read or holds no certificate. With options that fail it, every Send fails with kInternal.
 Result<void> CheckTransport(const TransportOptions& options);
 
+// A connection that has been idle for longer is not used again: below the idle timeouts of providers and their
+// load balancers, which begin at 60 s.
+inline constexpr base::Micros kMostIdle = 50 * base::kMicrosPerSecond;
+
 struct TransportCounts {
   std::int64_t calls = 0;
   std::int64_t new_connections = 0;
@@ -69,6 +73,9 @@ class Transport {
                                                                     std::optional<KeyToSend> key,
                                                                     base::Micros deadline);
   TransportCounts counts() const;
+  // Rest closes all connections and gives back their memory where nothing has been in flight for `after`. A
+  // provider has ended them by then, or is about to.
+  void Rest(base::Micros after = kMostIdle);
 
  private:
   struct State;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "worker/splice.h"
+#include "worker/transport.h"
 #include "worker/wiping.h"
 
 namespace strongroom::worker {
@@ -18,8 +19,7 @@ namespace {
 
 // Half of curl's default, and 4 µs a call faster; also what one TLS record holds, which the splice needs.
 constexpr long kUploadBufferBytes = 16 << 10;
-// Below the idle timeouts of providers and their load balancers, which begin at 60 s.
-constexpr long kMostIdleSeconds = 50;
+constexpr long kMostIdleSeconds = kMostIdle / base::kMicrosPerSecond;
 
 // The built-in providers' own hosts: a private CA may never speak for them.
 constexpr std::string_view kPublicHosts[] = {"api.anthropic.com", "api.openai.com"};

@@ -47,28 +47,38 @@ Result<std::shared_ptr<TransferLoop>> TransferLoop::Make(asio::any_io_executor e
   if (fd < 0)
     return Fail(Code::kResourceExhausted, "no descriptor left for connections: raise ulimit -n", errno);
   auto watch = std::make_unique<Watch>(executor, fd);
-  void* const multi = curl_multi_init();
-  if (multi == nullptr) return Fail(Code::kResourceExhausted, "libcurl does not start");
-  std::shared_ptr<TransferLoop> loop(new TransferLoop(std::move(watch), multi));
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(connections));
+  std::shared_ptr<TransferLoop> loop(new TransferLoop(std::move(watch), connections));
+  loop->multi_ = loop->NewMulti();
+  if (loop->multi_ == nullptr) return Fail(Code::kResourceExhausted, "libcurl does not start");
   return loop;
 }
 
-TransferLoop::TransferLoop(std::unique_ptr<Watch> watch, void* multi)
-    : watch_(std::move(watch)), multi_(multi) {
-  curl_multi_setopt(multi_, CURLMOPT_PIPELINING, long{CURLPIPE_NOTHING});
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &TransferLoop::OnSocket);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &TransferLoop::OnTimer);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-}
+TransferLoop::TransferLoop(std::unique_ptr<Watch> watch, std::size_t connections)
+    : watch_(std::move(watch)), connections_(connections) {}
 
 TransferLoop::~TransferLoop() {
   CHECK(running_.empty());
-  // Closing idle connections still calls back, into an object that is on its way out.
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, nullptr);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, nullptr);
-  curl_multi_cleanup(multi_);
+  CleanUp(multi_);
+}
+
+void* TransferLoop::NewMulti() {
+  void* const multi = curl_multi_init();
+  if (multi == nullptr) return nullptr;
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(connections_));
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING, long{CURLPIPE_NOTHING});
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &TransferLoop::OnSocket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &TransferLoop::OnTimer);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+  return multi;
+}
+
+// Closing idle connections still calls back, into an object that may be on its way out.
+void TransferLoop::CleanUp(void* multi) {
+  if (multi == nullptr) return;
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, nullptr);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, nullptr);
+  curl_multi_cleanup(multi);
 }
 
 bool TransferLoop::Start(void* easy, Transfer& transfer, Running& running) {
@@ -89,6 +99,17 @@ void TransferLoop::Stop(void* easy, Running running) {
   watch_->events.cancel();
   watch_->timer.cancel();
   timer_at_ = due_ = 0;
+  last_end_ = base::MonoMicros();
+}
+
+// curl has no word for "close what is idle" but the end of the multi handle that keeps it.
+bool TransferLoop::Rest(base::Micros after) {
+  if (!running_.empty() || last_end_ == 0 || base::MonoMicros() - last_end_ < after) return false;
+  void* const fresh = NewMulti();
+  if (fresh == nullptr) return false;
+  CleanUp(std::exchange(multi_, fresh));
+  last_end_ = 0;
+  return true;
 }
 
 void TransferLoop::Close() {

@@ -38,12 +38,17 @@ class TransferLoop : public std::enable_shared_from_this<TransferLoop> {
   // Stop takes the handle out, ended or not. Every Start is followed by one Stop before handle or transfer
   // go.
   void Stop(void* easy, Running running);
+  // Rest closes the idle connections if nothing has been under way for `after`; says whether it did so.
+  bool Rest(base::Micros after);
   // Close ends every transfer with kClosed and starts no more.
   void Close();
 
  private:
   struct Watch;
-  TransferLoop(std::unique_ptr<Watch> watch, void* multi);
+  TransferLoop(std::unique_ptr<Watch> watch, std::size_t connections);
+  // NewMulti is null where curl has none.
+  void* NewMulti();
+  static void CleanUp(void* multi);
   static int OnSocket(void* easy, int fd, int what, void* loop, void* known);
   static int OnTimer(void* multi, long milliseconds, void* loop);
 
@@ -66,10 +71,12 @@ class TransferLoop : public std::enable_shared_from_this<TransferLoop> {
   void Reap();
 
   std::unique_ptr<Watch> watch_;
-  void* multi_;
+  const std::size_t connections_;
+  void* multi_ = nullptr;
   std::list<Transfer*> running_;
   std::vector<Watched> sockets_;         // by descriptor
   base::Micros due_ = 0, timer_at_ = 0;  // MonoMicros; 0 for none
+  base::Micros last_end_ = 0;            // MonoMicros of the last transfer's end; 0 where no connection is kept
   bool awaiting_events_ = false, acting_soon_ = false, closed_ = false;
 };
 

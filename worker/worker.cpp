@@ -153,6 +153,7 @@ asio::awaitable<void> Loop::RenewLoop() {
   while (!done_) {
     timer.expires_after(milliseconds(tools_.config.worker.lease_ms / 3));
     co_await timer.async_wait(asio::use_awaitable);
+    tools_.transport.Rest();
     // What a burst has used goes back to the system: malloc keeps it otherwise, and each larger one adds to it.
     malloc_trim(0);
     if (running_ == 0) continue;

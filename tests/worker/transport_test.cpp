@@ -153,6 +153,30 @@ TEST_CASE("64 calls at once share 64 connections for as many calls as come", "[t
   for (const Seen& seen : server.seen()) REQUIRE(Count(seen.head, kKey) == 1);
 }
 
+TEST_CASE("connections idle for long enough are closed, and the next call makes its own", "[transport]") {
+  TestCa ca;
+  TestServer server(ca.Context(kNames));
+  Client client({ca.file()});
+  client.transport->Rest(0);  // nothing there yet
+  REQUIRE(client.SendKey(server.Url(), KeyHeader::kApiKey, kKey));
+  client.transport->Rest();  // not idle for so long
+  REQUIRE(client.SendKey(server.Url(), KeyHeader::kApiKey, kKey));
+  REQUIRE(client.transport->counts().new_connections == 1);
+
+  client.transport->Rest(0);
+  REQUIRE(client.SendKey(server.Url(), KeyHeader::kApiKey, kKey));
+  REQUIRE(client.transport->counts().new_connections == 2);
+
+  // Not under a call.
+  const auto slow = client.Begin(Post(server.Url() + "/v1/messages", KeyHeader::kApiKey),
+                                 Client::Key(kKey, server.Url()));
+  client.io.restart();
+  client.io.run_one();
+  client.transport->Rest(0);
+  client.io.run();
+  REQUIRE((slow->has_value() && **slow));
+}
+
 TEST_CASE("an idle connection that its server closed costs no call", "[transport]") {
   TestCa ca;
   for (const auto how : {Reply::Then::kClose, Reply::Then::kCloseSilently, Reply::Then::kDrop}) {
