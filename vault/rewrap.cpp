@@ -76,7 +76,8 @@ Result<void> RewrapKeys::MoveChunk(Store& store, const std::shared_ptr<const Vau
   if (!chunk) {
     TRY_ASSIGN(chunk, PrepareRewrap(vault_, store, *keys, version, after, most));
   }
-  if (!chunk->next.empty()) vault_.ahead.Start(keys, version, chunk->next, most);
+  // Once vaultd stops nothing is begun that nobody will take: its connection would be the last to the database.
+  if (!chunk->next.empty() && !vault_.stopping.load()) vault_.ahead.Start(keys, version, chunk->next, most);
   for (const std::string& key_ref : chunk->unopened) Leave(key_ref);
   for (const RewrapChunk::Move& move : chunk->moves) {
     TRY_ASSIGN(const bool written, Write(store, move));
@@ -117,9 +118,9 @@ Result<void> RewrapKeys::MoveAgain(Store& store, const VaultKeys& keys, const Re
 Result<void> RewrapKeys::Decide(Store& store, base::Micros, audit::Draft& record) {
   TRY(TakeReason(request_.reason, record));
   if (!IsText(request_.run, kMostRun)) return Refuse(Refusal::kFieldInvalid);
+  TRY_ASSIGN(const auto keys, vault_.Keys());  // first: a run that a seal has ended takes no turn
   TRY(TakeTurn());
   chunk_ = {};
-  TRY_ASSIGN(const auto keys, vault_.Keys());
   TRY(CheckWraps(store, *keys));
   TRY_ASSIGN(const std::int64_t version, Retiring(store));
   if (version != 0) TRY(MoveChunk(store, keys, version));

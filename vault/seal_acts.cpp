@@ -22,6 +22,7 @@ class SealVault final : public Act {
     vault_.held.Put(nullptr, "keytool seal");
     vault_.proofs.Forget();
     vault_.ahead.Stop();
+    vault_.rewrapper = {};  // that rotation has ended: whoever finishes it after the unseal is not told of it
     return Reply(Bytes{});
   }
 
