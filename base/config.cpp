@@ -104,6 +104,7 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     vault.Text("pkcs11_uri", config.vault.pkcs11_uri);
     vault.Text("pkcs11_pin_file", config.vault.pkcs11_pin_path);
     vault.Text("pkcs11_pin_credential", config.vault.pkcs11_pin_credential);
+    vault.Number("pkcs11_timeout_ms", config.vault.pkcs11_timeout_ms, 100, 600'000);
     vault.Text("user", config.vault.user);
     vault.Flag("single_user", config.vault.single_user);
     vault.Number("keys_per_minute", config.vault.keys_per_minute, 1, 1'000'000);

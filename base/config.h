@@ -25,6 +25,7 @@ struct Config {
     std::string pkcs11_module, pkcs11_uri;  // the library (a path), and the key on the token (RFC 7512) that KEKs may be under
     std::string pkcs11_pin_path;  // pkcs11_pin_file; without one, where systemd put pkcs11_pin_credential, or empty
     std::string pkcs11_pin_credential = "strongroom-pin";
+    std::int64_t pkcs11_timeout_ms = 20'000;  // how long a call of the token may take; keytool waits 30 s
     std::string user;  // the uid or name vaultd must run as
     bool single_user = false;
     std::int64_t keys_per_minute = 1000;   // different keys a minute that one uid is given

@@ -8,6 +8,7 @@ bool Anteroom::Enter(std::function<void()> work) {
   const std::lock_guard lock(mutex_);
   if (closed_ || std::exchange(taken_, true)) return false;
   work_ = std::move(work);
+  stop_ = std::stop_source();
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   wake_.notify_one();
   return true;
@@ -18,12 +19,27 @@ void Anteroom::Leave() {
   taken_ = false;
 }
 
+std::stop_token Anteroom::stop() const {
+  const std::lock_guard lock(mutex_);
+  return stop_.get_token();
+}
+
+void Anteroom::Interrupt() {
+  std::stop_source stop;
+  {
+    const std::lock_guard lock(mutex_);
+    stop = stop_;
+  }
+  stop.request_stop();
+}
+
 void Anteroom::Close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     wake_.notify_one();
   }
+  Interrupt();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace strongroom::vault {
@@ -21,15 +22,19 @@ class Anteroom {
   // any thread, once all is answered.
   bool Enter(std::function<void()> work);
   void Leave();
-  // Close waits for the work that was begun.
+  // stop tells whoever is in it that its work is not wanted any more; Interrupt says so, from any thread.
+  std::stop_token stop() const;
+  void Interrupt();
+  // Close interrupts the work that was begun, and waits for it.
   void Close();
 
  private:
   void Run();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::function<void()> work_;
+  std::stop_source stop_;  // of whoever is in it
   bool taken_ = false, closed_ = false;
   std::thread thread_;  // begun by the first that enters
 };

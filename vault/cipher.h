@@ -56,7 +56,8 @@ class Cipher {
   // Equal compares in constant time; false where the lengths differ.
   static bool Equal(ByteView a, ByteView b);
 
-  class Token;  // vault/token.h: the same AES-256-GCM, by a key that is on a PKCS#11 token
+  class Token;        // vault/token.h: the same AES-256-GCM, by a key that is on a PKCS#11 token
+  class TokenThread;  // vault/token_thread.h: a Token that is waited for so long and no longer
 };
 
 }  // namespace strongroom::vault

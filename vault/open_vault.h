@@ -76,6 +76,8 @@ struct OpenVault {
   Lease lease;
   Rewrapper rewrapper;
   RewrapAhead ahead{*this};
+  std::atomic<std::int64_t> seals{0};      // so often was it sealed: an unseal that was begun before ends
+  std::atomic<int> unsealing{0};           // unseals under way
   std::atomic<bool> stopping{false};  // what goes on in further transactions ends with the one at hand
   Proofs proofs{*this};                   // the writer's thread alone
   Releases releases{config.vault};        // the same, but for what it denied

@@ -32,8 +32,8 @@ bool OpensByItself(const base::Config& config, ProtectorKind kind) {
   return kind == ProtectorKind::kFile;
 }
 
-Opener::Opener(const base::Config& config, std::string vault_id)
-    : config_(config), vault_id_(std::move(vault_id)), directory_(config.vault.kek_path) {}
+Opener::Opener(const base::Config& config, std::string vault_id, std::stop_token stop)
+    : config_(config), vault_id_(std::move(vault_id)), directory_(config.vault.kek_path), stop_(std::move(stop)) {}
 
 void Opener::Offer(ProtectorKind kind, SecretValue secret) { offered_.emplace(kind, std::move(secret)); }
 
@@ -81,7 +81,7 @@ Result<Kek> Opener::OpenLocked(std::int64_t version, ProtectorKind kind) {
 Result<void> Opener::LogIn() {
   if (no_token_) return std::unexpected(*no_token_);
   if (token_) return {};
-  auto token = OpenToken(config_, offers(ProtectorKind::kPkcs11) ? &offered_->second : nullptr);
+  auto token = OpenToken(config_, offers(ProtectorKind::kPkcs11) ? &offered_->second : nullptr, stop_);
   if (!token) {
     no_token_ = token.error();
     return std::unexpected(*no_token_);

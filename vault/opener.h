@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,15 +14,16 @@
 #include "vault/kek_directory.h"
 #include "vault/protocol.h"
 #include "vault/secret.h"
-#include "vault/token.h"
+#include "vault/token_thread.h"
 
 namespace strongroom::vault {
 
 // An Opener lasts for one start or one ceremony: what it has opened once (a passphrase's key pair, a token) it keeps for the
-// next version. A passphrase blocks for about a second, a token as long as it likes: never on a thread that serves.
+// next version. A passphrase blocks for about a second, a token up to pkcs11_timeout_ms a call: never on a thread that serves.
 class Opener {
  public:
-  Opener(const base::Config& config, std::string vault_id);
+  // `stop` ends the wait for a token.
+  Opener(const base::Config& config, std::string vault_id, std::stop_token stop = {});
 
   // Offer gives the secret of a protector that does not open by itself.
   void Offer(ProtectorKind kind, SecretValue secret);
@@ -43,7 +45,8 @@ class Opener {
   const KekDirectory directory_;
   std::optional<std::pair<ProtectorKind, SecretValue>> offered_;
   std::optional<std::pair<PassphraseLock, SecretValue>> pair_;
-  std::unique_ptr<Cipher::Token> token_;
+  const std::stop_token stop_;
+  std::unique_ptr<Cipher::TokenThread> token_;
   std::optional<Error> no_token_;  // why not: a wrong PIN is not tried again
 };
 

@@ -42,7 +42,7 @@ constexpr std::array<OperationRow, 38> kOperations{{
     {Operation::kRewrapKeys, "rewrap_keys", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRewrapKeys},
     {Operation::kRetireKek, "retire_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRetireKek},
     {Operation::kDestroyKek, "destroy_kek", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDestroyKek},
-    {Operation::kSeal, "seal", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeSeal},
+    {Operation::kSeal, "seal", kAdmin, kWhileSealed, kNoKey, Runs::kAlone, &MakeSeal},
     {Operation::kUnseal, "unseal", kAdmin, kWhileSealed, kNoKey, Runs::kCeremony, &MakeUnseal},
     {Operation::kAddProtector, "add_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeAddProtector},
     {Operation::kRemoveProtector, "remove_protector", kAdmin, kUnsealed, kMayKey, Runs::kCeremony, &MakeRemoveProtector,

@@ -91,7 +91,7 @@ class AddProtector final : public ProtectorAct {
   struct Locks {
     std::optional<PassphraseLock> passphrase;
     std::optional<SecretValue> credential;
-    std::unique_ptr<Cipher::Token> token;
+    std::unique_ptr<Cipher::TokenThread> token;
   };
   Result<Locks> MakeReady() const;
   Result<ProtectorFile> Lock(const Locks& locks, std::int64_t version, const Kek& kek) const;
@@ -150,7 +150,8 @@ Result<AddProtector::Locks> AddProtector::MakeReady() const {
     locks.credential = std::move(*credential);
   }
   if (kind_ == ProtectorKind::kPkcs11) {
-    TRY_ASSIGN(locks.token, OpenToken(vault_.config, secret_ ? &*secret_ : nullptr, Cipher::Token::NoKey::kGenerate));
+    TRY_ASSIGN(locks.token, OpenToken(vault_.config, secret_ ? &*secret_ : nullptr, vault_.anteroom.stop(),
+                                       Cipher::Token::NoKey::kGenerate));
   }
   return locks;
 }
@@ -214,7 +215,7 @@ class RemoveProtector final : public ProtectorAct {
 
 // Every version that has it must open by another one, now: a RETIRED one as well, for a backup may need it.
 Result<void> RemoveProtector::Make() {
-  Opener opener(vault_.config, vault_.vault_id);
+  Opener opener(vault_.config, vault_.vault_id, vault_.anteroom.stop());
   if (secret_) {
     const auto with = ProtectorNamed(request_.with);
     if (!with || *with == kind_ || !TakesSecret(*with)) return Refuse(Refusal::kFieldInvalid);

@@ -21,7 +21,7 @@ Result<Bytes> LockAnew(const OpenVault& vault, const ProtectorFile& model, std::
     return file.Encode();
   }
   if (model.kind() == ProtectorKind::kPkcs11) {
-    TRY_ASSIGN(const auto token, OpenToken(vault.config, pin));
+    TRY_ASSIGN(const auto token, OpenToken(vault.config, pin, vault.anteroom.stop()));
     TRY_ASSIGN(const ProtectorFile file, LockByToken(vault.vault_id, version, *token, kek));
     return file.Encode();
   }

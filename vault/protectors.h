@@ -28,7 +28,7 @@ Result<void> PlaceAll(const KekDirectory& directory, const std::vector<NewProtec
 // ProtectLike puts a new KEK version under every protector that `model` has. Of their secrets it needs a token's PIN alone:
 // `pin`, or nullptr for the one that is kept; a token that is not there is the refusal, for no protector is left out. Each
 // file of the model has to be genuine: nothing is sealed to a public key that a stranger put there. kKekFile where one is
-// not, or where the model has none. Blocks for as long as a token does.
+// not, or where the model has none. In the anteroom: it waits for a token.
 Result<std::vector<NewProtector>> ProtectLike(const OpenVault& vault, std::int64_t model, const Kek& model_kek,
                                               std::int64_t version, std::shared_ptr<const Kek> kek, const SecretValue* pin);
 

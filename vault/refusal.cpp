@@ -221,6 +221,10 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kNodeKekTampered, "NODE_KEK_TAMPERED", Code::kCorrupt,
      "nothing was taken up: a KEK on its way to this node was changed outside vaultd; find out who did, then have it sent again by "
      "'keytool node confirm' on another node"},
+    {Refusal::kTokenSilent, "TOKEN_SILENT", Code::kUnavailable,
+     "nothing was done: the PKCS#11 token did not answer within pkcs11_timeout_ms, or vaultd was sealed or stopped while it was "
+     "asked; look after its reader or service, then ask again, or use another protector meanwhile; where this comes at once "
+     "although the token is well, start vaultd anew"},
 });
 
 constexpr bool InOrder() {

@@ -95,6 +95,7 @@ enum class Refusal : std::uint16_t {
   kNodePhraseWrong = 85,
   kNodeKeyTampered,
   kNodeKekTampered,
+  kTokenSilent,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

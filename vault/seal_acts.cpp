@@ -17,9 +17,16 @@ namespace {
 class SealVault final : public Act {
  public:
   SealVault(OpenVault& vault, std::string reason) : vault_(vault), reason_(std::move(reason)) {}
-  Result<void> Decide(Store&, base::Micros, audit::Draft& record) override { return TakeReason(reason_, record); }
+  Result<void> Decide(Store&, base::Micros, audit::Draft& record) override {
+    TRY(TakeReason(reason_, record));
+    // Whoever seals while somebody unseals wants it sealed.
+    if (vault_.sealed() && vault_.unsealing.load() == 0) return Refuse(Refusal::kSealed);
+    return {};
+  }
   Reply Answer(const audit::Receipt&) override {
     vault_.held.Put(nullptr, "keytool seal");
+    ++vault_.seals;
+    vault_.anteroom.Interrupt();  // a ceremony that waits for a token gives up its KEKs
     vault_.proofs.Forget();
     vault_.ahead.Stop();
     vault_.rewrapper = {};  // that rotation has ended: whoever finishes it after the unseal is not told of it
@@ -34,9 +41,14 @@ class SealVault final : public Act {
 // The KEKs are opened before the writer's turn, with what is offered or by themselves; only their files are read in it.
 class UnsealVault final : public Act {
  public:
-  UnsealVault(OpenVault& vault, std::string reason) : vault_(vault), reason_(std::move(reason)) {}
+  UnsealVault(OpenVault& vault, std::string reason) : vault_(vault), reason_(std::move(reason)) { ++vault_.unsealing; }
   UnsealVault(OpenVault& vault, ProtectorRequest request, SecretValue secret)
-      : vault_(vault), reason_(std::move(request.reason)), with_(std::move(request.protector)), secret_(std::move(secret)) {}
+      : vault_(vault), reason_(std::move(request.reason)), with_(std::move(request.protector)), secret_(std::move(secret)) {
+    ++vault_.unsealing;
+  }
+  UnsealVault(const UnsealVault&) = delete;
+  UnsealVault& operator=(const UnsealVault&) = delete;
+  ~UnsealVault() override { --vault_.unsealing; }
   void Prepare() override {
     if (vault_.sealed()) opened_ = Open();
   }
@@ -44,6 +56,7 @@ class UnsealVault final : public Act {
     TRY(TakeReason(reason_, record));
     if (!with_.empty()) record.before = audit::Facts{{"with", with_}};
     if (!vault_.sealed()) return Refuse(Refusal::kNotSealed);
+    if (vault_.seals.load() != seals_) return Refuse(Refusal::kSealed);
     TRY(opened_);
     auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &offered_);
     if (!keys) {
@@ -66,6 +79,7 @@ class UnsealVault final : public Act {
   Result<void> Open();
 
   OpenVault& vault_;
+  const std::int64_t seals_ = vault_.seals.load();
   const std::string reason_, with_;
   std::optional<SecretValue> secret_;
   Keyring offered_;
@@ -78,7 +92,7 @@ class UnsealVault final : public Act {
 // did not (the token is away) is then the act's refusal.
 Result<void> UnsealVault::Open() {
   const auto kind = ProtectorNamed(with_);
-  Opener opener(vault_.config, vault_.vault_id);
+  Opener opener(vault_.config, vault_.vault_id, vault_.anteroom.stop());
   if (!with_.empty()) {
     if (!kind || !TakesSecret(*kind)) return Refuse(Refusal::kFieldInvalid);
     opener.Offer(*kind, std::move(*secret_));

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -120,12 +119,6 @@ class Cipher::Token::Session {
   template <typename T>
   bool Has(CK_ATTRIBUTE_TYPE type, T wanted) const;
 
-  // A module is initialized for a whole process.
-  static std::mutex& Turns() {
-    static std::mutex turns;
-    return turns;
-  }
-  const std::lock_guard<std::mutex> turn_{Turns()};
   bool initialized_ = false, logged_in_ = false;
 };
 

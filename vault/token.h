@@ -11,8 +11,8 @@
 namespace strongroom::vault {
 
 // A Token is one login: from Open until it goes. It asks the module for no more than that, so that nobody is logged in
-// between ceremonies. Every call may block for as long as the token likes: never on a thread that serves. One at a time in
-// a process: a second Open waits for the first to go.
+// between ceremonies. Every call may block for as long as the token likes: TokenThread (vault/token_thread.h) alone calls
+// them, for one Token at a time in a process.
 class Cipher::Token {
  public:
   enum class NoKey : std::uint8_t { kRefuse, kGenerate };

@@ -15,8 +15,8 @@ bool PinIsKept(const base::Config& config) {
   return !path.empty() && access(path.c_str(), R_OK) == 0;
 }
 
-Result<std::unique_ptr<Cipher::Token>> OpenToken(const base::Config& config, const SecretValue* pin,
-                                                 Cipher::Token::NoKey no_key) {
+Result<std::unique_ptr<Cipher::TokenThread>> OpenToken(const base::Config& config, const SecretValue* pin, std::stop_token stop,
+                                                       Cipher::Token::NoKey no_key) {
   const auto& vault = config.vault;
   const auto uri = TokenUri::Parse(vault.pkcs11_uri);
   if (!uri) {
@@ -24,17 +24,21 @@ Result<std::unique_ptr<Cipher::Token>> OpenToken(const base::Config& config, con
     base::LogError("token_failed", uri.error(), {{"setting", "pkcs11_uri"}});
     return Refuse(Refusal::kPkcs11Module);
   }
-  if (pin != nullptr) return Cipher::Token::Open(vault.pkcs11_module, *uri, {pin->View()}, no_key);
+  const auto log_in = [&](const Cipher::Token::Login& login) {
+    return Cipher::TokenThread::Open(vault.pkcs11_module, *uri, login, no_key,
+                                     {vault.pkcs11_timeout_ms * base::kMicrosPerMilli, std::move(stop)});
+  };
+  if (pin != nullptr) return log_in({pin->View()});
   if (!PinIsKept(config)) return Refuse(Refusal::kPassphraseWanted);
   const auto kept = KekFile::ReadPin(vault.pkcs11_pin_path);
   if (!kept) {
     base::LogError("token_failed", kept.error(), {{"path", vault.pkcs11_pin_path}});
     return Refuse(Refusal::kPassphraseWanted);
   }
-  return Cipher::Token::Open(vault.pkcs11_module, *uri, {kept->View(), true}, no_key);
+  return log_in({kept->View(), true});
 }
 
-Result<ProtectorFile> LockByToken(std::string_view vault_id, std::int64_t version, Cipher::Token& token, const Kek& kek) {
+Result<ProtectorFile> LockByToken(std::string_view vault_id, std::int64_t version, Cipher::TokenThread& token, const Kek& kek) {
   const TokenLock lock{Cipher::RandomNonce()};
   ProtectorFile file{std::string(vault_id), version, lock, {}, {}};
   TRY_ASSIGN(file.wrapped, token.Seal(lock.nonce, file.WrapAad(), kek.View()));
@@ -47,7 +51,7 @@ Result<ProtectorFile> LockByToken(std::string_view vault_id, std::int64_t versio
   return file;
 }
 
-Result<Kek> UnlockByToken(const ProtectorFile& file, std::string_view vault_id, std::int64_t version, Cipher::Token& token) {
+Result<Kek> UnlockByToken(const ProtectorFile& file, std::string_view vault_id, std::int64_t version, Cipher::TokenThread& token) {
   const auto* lock = std::get_if<TokenLock>(&file.lock);
   if (lock == nullptr) return Fail(Code::kCorrupt, "is another protector's file");
   TRY_ASSIGN(SecretValue value, token.OpenSealed(lock->nonce, file.WrapAad(), file.wrapped));

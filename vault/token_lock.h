@@ -7,7 +7,7 @@
 
 #include "base/config.h"
 #include "vault/protector_file.h"
-#include "vault/token.h"
+#include "vault/token_thread.h"
 
 namespace strongroom::vault {
 
@@ -15,13 +15,13 @@ namespace strongroom::vault {
 bool PinIsKept(const base::Config& config);
 
 // OpenToken logs in with `pin`, or with the one that is kept where that is nullptr; kPassphraseWanted where there is none.
-// Other errors are Cipher::Token's.
-Result<std::unique_ptr<Cipher::Token>> OpenToken(const base::Config& config, const SecretValue* pin,
-                                                 Cipher::Token::NoKey no_key = Cipher::Token::NoKey::kRefuse);
+// Other errors are Cipher::TokenThread's. Each call waits for pkcs11_timeout_ms at most, and no longer than until `stop`.
+Result<std::unique_ptr<Cipher::TokenThread>> OpenToken(const base::Config& config, const SecretValue* pin, std::stop_token stop = {},
+                                                       Cipher::Token::NoKey no_key = Cipher::Token::NoKey::kRefuse);
 
 // LockByToken puts a KEK version under the token's key; the file is authenticated, and was opened again.
-Result<ProtectorFile> LockByToken(std::string_view vault_id, std::int64_t version, Cipher::Token& token, const Kek& kek);
+Result<ProtectorFile> LockByToken(std::string_view vault_id, std::int64_t version, Cipher::TokenThread& token, const Kek& kek);
 // UnlockByToken fails as Unlock does, or as the token.
-Result<Kek> UnlockByToken(const ProtectorFile& file, std::string_view vault_id, std::int64_t version, Cipher::Token& token);
+Result<Kek> UnlockByToken(const ProtectorFile& file, std::string_view vault_id, std::int64_t version, Cipher::TokenThread& token);
 
 }  // namespace strongroom::vault

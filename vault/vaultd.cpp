@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <iomanip>
 #include <sstream>
 
@@ -12,6 +13,7 @@
 #include "vault/exposure.h"
 #include "vault/house_user.h"
 #include "vault/server.h"
+#include "vault/token_thread.h"
 
 namespace strongroom::vault {
 namespace {
@@ -79,7 +81,9 @@ void Serve(const base::Config& config, Server& server, Service& service) {
 
 }  // namespace
 
-int RunVaultd(const base::Config& config, const ServerLimits& limits) {
+namespace {
+
+int ServeHome(const base::Config& config, const ServerLimits& limits) {
   if (const std::string problem = WrongUser(config, "vaultd"); !problem.empty()) return Refuse(problem);
   const auto lock = base::LockFile(config.home + "/vaultd.lock");
   if (!lock && lock.error().code() == Code::kAlreadyExists) {
@@ -101,6 +105,16 @@ int RunVaultd(const base::Config& config, const ServerLimits& limits) {
   service->reset();  // records the stop
   base::Log(base::Level::kInfo, "vaultd_stop");
   return 0;
+}
+
+}  // namespace
+
+// A thread that is still in a PKCS#11 module, which never answered, uses what exit would take away from under it.
+int RunVaultd(const base::Config& config, const ServerLimits& limits) {
+  const int code = ServeHome(config, limits);
+  if (!Cipher::TokenThread::Unanswered()) return code;
+  std::fflush(nullptr);
+  std::_Exit(code);
 }
 
 }  // namespace strongroom::vault

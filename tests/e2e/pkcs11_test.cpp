@@ -106,4 +106,28 @@ TEST_CASE("pkcs11: with its PIN kept a token opens a vault by itself, and withou
   REQUIRE(Served(house, "r-3"));
 }
 
+TEST_CASE("pkcs11: a module that does not answer delays a start and an unseal no longer than it may, and no stop") {
+  const SoftToken token;
+  House house;
+  const auto environment = Tokened(house, token, true);
+  REQUIRE(house.Act({"kek", "add-protector", "pkcs11"}).code == 0);
+  REQUIRE(house.Act({"kek", "remove-protector", "file"}).code == 0);
+  house.vaultd().Stop();
+  house.SetConfig("pkcs11_module", std::string("\"") + STRONGROOM_FAULTY_TOKEN + "\"\npkcs11_timeout_ms = 500");
+  const std::string fault = token.Configuration() + ".fault";
+  WriteWhole(fault, "wait:" + token.Path("never"));
+  house.StartVaultd(environment);
+  REQUIRE(Status(house, "sealed") == "true");
+  CHECK(Has(house.Keytool({"status"}).err, "did not answer within pkcs11_timeout_ms"));
+  const Ended refused = house.Act({"unseal"});
+  CHECK(refused.code == 1);
+  CHECK(Has(refused.err, "start vaultd anew"));
+  // The module has not come back, and never will.
+  CHECK(house.vaultd().Stop().code == 0);
+  fs::remove(fault);
+  house.StartVaultd(environment);
+  REQUIRE(Served(house, "r-1"));
+  REQUIRE(house.Auditlog({"verify"}).code == 0);
+}
+
 }  // namespace strongroom::e2e

@@ -4,7 +4,9 @@
 //   login:N      C_Login answers N (a CKR_ number) instead of asking
 //   encrypt      C_Encrypt spoils what it made
 //   decrypt:N    C_Decrypt answers N
-//   wait:FILE    C_Login waits until FILE is there
+//   wait:FILE    C_Login waits until FILE is there; wait_start:FILE C_Initialize, wait_decrypt:FILE C_Decrypt, and
+//                wait_encrypt:FILE C_Encrypt, which then fails. FILE.asked is there
+//                from then on
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <unistd.h>
@@ -33,6 +35,20 @@ const char* Argument(const std::string& name) {
   return fault.rfind(name, 0) == 0 ? fault.c_str() + name.size() : nullptr;
 }
 
+bool Waits(const std::string& name) {
+  const char* const argument = Argument(name);
+  if (argument == nullptr) return false;
+  const std::string file = argument;
+  std::ofstream(file + ".asked") << "waiting";
+  while (access(file.c_str(), F_OK) != 0) usleep(1000);
+  return true;
+}
+
+CK_RV Initialize(void* arguments) {
+  Waits("wait_start:");
+  return real->C_Initialize(arguments);
+}
+
 CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
   const CK_RV answer = real->C_GetTokenInfo(slot, info);
   if (const char* flags = Argument("flags:")) info->flags |= std::strtoul(flags, nullptr, 0);
@@ -41,19 +57,19 @@ CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
 
 CK_RV Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK_ULONG size) {
   if (const char* answer = Argument("login:")) return std::strtoul(answer, nullptr, 0);
-  if (const char* file = Argument("wait:")) {
-    while (access(file, F_OK) != 0) usleep(1000);
-  }
+  Waits("wait:");
   return real->C_Login(session, user, pin, size);
 }
 
 CK_RV Encrypt(CK_SESSION_HANDLE session, CK_BYTE* plain, CK_ULONG size, CK_BYTE* sealed, CK_ULONG* sealed_size) {
+  if (Waits("wait_encrypt:")) return CKR_DEVICE_ERROR;
   const CK_RV answer = real->C_Encrypt(session, plain, size, sealed, sealed_size);
   if (Argument("encrypt") != nullptr) sealed[0] ^= 1;
   return answer;
 }
 
 CK_RV Decrypt(CK_SESSION_HANDLE session, CK_BYTE* sealed, CK_ULONG size, CK_BYTE* plain, CK_ULONG* plain_size) {
+  Waits("wait_decrypt:");
   const CK_RV answer = real->C_Decrypt(session, sealed, size, plain, plain_size);
   const char* const instead = Argument("decrypt:");
   return instead == nullptr ? answer : std::strtoul(instead, nullptr, 0);
@@ -68,6 +84,7 @@ extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
   const CK_RV got = get(&real);
   if (got != CKR_OK) return got;
   faulty = *real;
+  faulty.C_Initialize = Initialize;
   faulty.C_GetTokenInfo = GetTokenInfo;
   faulty.C_Login = Login;
   faulty.C_Encrypt = Encrypt;

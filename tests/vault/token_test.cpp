@@ -30,7 +30,7 @@ base::Config Settings() {
 
 auto LogIn(NoKey no_key = NoKey::kRefuse, const base::Config& config = Settings(), std::string_view pin = SoftToken::kPin) {
   const SecretValue typed = SecretProbe::Of(pin);
-  return OpenToken(config, &typed, no_key);
+  return OpenToken(config, &typed, {}, no_key);
 }
 
 Refusal Of(const auto& result) {
@@ -172,7 +172,7 @@ TEST_CASE("token: a kept PIN is not tried where another wrong one locks the toke
   config.vault.pkcs11_pin_path = soft.Path("pin");
   std::ofstream(config.vault.pkcs11_pin_path) << SoftToken::kPin;
   REQUIRE(chmod(config.vault.pkcs11_pin_path.c_str(), 0600) == 0);
-  REQUIRE(OpenToken(config, nullptr, NoKey::kGenerate).has_value());
+  REQUIRE(OpenToken(config, nullptr, {}, NoKey::kGenerate).has_value());
   SoftToken::Fail("flags:0x20000");  // CKF_USER_PIN_FINAL_TRY
   CHECK(Of(OpenToken(config, nullptr)) == Refusal::kPinWrong);
   CHECK(LogIn(NoKey::kRefuse, config).has_value());  // a person may
