@@ -226,12 +226,16 @@ void AddNodes(CLI::App& app, Choice& choice) {
   });
   AddPlain(group, choice, "phrase", "this home's check phrase, for `node confirm` at another node", &ShowNodePhrase);
   CLI::App* confirm = AddCommand(group, choice, "confirm", "let a node that has joined serve, and send it the KEKs, sealed to its key");
-  const auto node = std::make_shared<std::string>(), phrase = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  const auto node = std::make_shared<std::string>(), why = std::make_shared<std::string>();
+  const auto source = std::make_shared<PhraseSource>();
   confirm->add_option("NODE", *node, "its id, as node list shows it")->required();
-  confirm->add_option("--phrase", *phrase, "its check phrase, as `node join` showed it there; asked for on a terminal");
+  CLI::Option* file = confirm->add_option("--phrase-file", source->file,
+                                          "read its check phrase, as `node join` or `node phrase` shows it there, from FILE, or - for standard "
+                                          "input; asked for on a terminal");
+  confirm->add_option("--phrase", source->phrase, "the phrase itself; whoever lists processes meanwhile sees it")->excludes(file);
   confirm->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
-  confirm->callback([node, phrase, why, &choice] {
-    choice.action = [node, phrase, why](const Context& context) { return ConfirmNode(context, *node, *phrase, *why); };
+  confirm->callback([node, source, why, &choice] {
+    choice.action = [node, source, why](const Context& context) { return ConfirmNode(context, *node, *source, *why); };
   });
   AddNodeAct(group, choice, "remove", "end a node's membership; returns once its lease has run out", &RemoveNode);
 }

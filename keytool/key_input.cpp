@@ -77,6 +77,11 @@ Result<SecretValue> KeyInput::FromTerminal(const std::string& question, What wha
   }
 }
 
+std::string KeyInput::Text(vault::SecretView secret) {
+  const auto bytes = secret.Bytes(SecretAccess());
+  return std::string(bytes.begin(), bytes.end());
+}
+
 bool KeyInput::Same(vault::SecretView one, vault::SecretView other) {
   const auto a = one.Bytes(SecretAccess()), b = other.Bytes(SecretAccess());
   const bool same = std::equal(a.begin(), a.end(), b.begin(), b.end());

@@ -18,6 +18,8 @@ class KeyInput {
   static Result<vault::SecretValue> FromDescriptor(int fd, What what = What::kKey);
   // FromTerminal prints `question` on /dev/tty and reads one line that does not show; it is asked for once.
   static Result<vault::SecretValue> FromTerminal(const std::string& question, What what = What::kKey);
+  // Text is for what is no key and goes in a request's body: a node's check phrase.
+  static std::string Text(vault::SecretView secret);
   // Same is whether a passphrase was typed the same twice.
   static bool Same(vault::SecretView one, vault::SecretView other);
 

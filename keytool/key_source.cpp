@@ -24,6 +24,8 @@ const Wanted kKey{KeyInput::What::kKey, "key", "--key-file", "KEY_FILE"};
 const Wanted kWords{KeyInput::What::kPassphrase, "passphrase", "--passphrase-file", "PASSPHRASE_FILE"};
 const Wanted kPin{KeyInput::What::kPassphrase, "PIN", "--pin-file", "PIN_FILE"};
 
+const Wanted kPhrase{KeyInput::What::kPassphrase, "check phrase", "--phrase-file", "PHRASE_FILE"};
+
 bool IsTyped(const std::string& file) { return file.empty() || (file == "-" && isatty(STDIN_FILENO) == 1); }
 
 std::unexpected<Problem> BadFile(const Wanted& wanted, const std::string& path, const char* why) {
@@ -85,6 +87,12 @@ Outcome<vault::SecretValue> ReadSecret(std::string_view protector, const SecretF
     return Failed("PASSPHRASES_DIFFER", "the two passphrases differ; nothing was done");
   }
   return passphrase;
+}
+
+Outcome<std::string> ReadPhrase(const std::string& file, const std::string& node) {
+  TRY(CheckSource(kPhrase, file));
+  TRY_ASSIGN(const vault::SecretValue phrase, Read(kPhrase, file, "Check phrase of node " + node + " (it does not show): "));
+  return KeyInput::Text(phrase.View());
 }
 
 }  // namespace strongroom::keytool

@@ -30,4 +30,7 @@ struct SecretFiles {
 // typed is asked for twice, and a PIN never, for it is the token's. Its problems are CheckKeySource's as well.
 Outcome<vault::SecretValue> ReadSecret(std::string_view protector, const SecretFiles& files, bool is_new = false);
 
+// ReadPhrase reads the check phrase of a node in the same three ways; `file` is --phrase-file.
+Outcome<std::string> ReadPhrase(const std::string& file, const std::string& node);
+
 }  // namespace strongroom::keytool

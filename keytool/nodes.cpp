@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "keytool/document.h"
 #include "keytool/init.h"
+#include "keytool/key_source.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
 #include "keytool/session.h"
@@ -65,13 +66,15 @@ Outcome<void> ListNodes(const Context& context) {
   return {};
 }
 
-Outcome<void> ConfirmNode(const Context& context, const std::string& node, const std::string& phrase, const std::string& reason) {
+Outcome<void> ConfirmNode(const Context& context, const std::string& node, const PhraseSource& source, const std::string& reason) {
   TRY(CheckNode(node));
   TRY_ASSIGN(const Session session, Session::Open(context));
   vault::ConfirmNodeRequest request;
   request.node_id = node;
-  request.phrase = phrase.empty() ? AskTyped("Check phrase of node " + node + ": ") : phrase;
-  if (request.phrase.empty()) return Usage("give --phrase PHRASE, as `keytool node join` or `keytool node phrase` shows it at the node");
+  request.phrase = source.phrase;
+  if (request.phrase.empty()) {
+    TRY_ASSIGN(request.phrase, ReadPhrase(source.file, node));
+  }
   TRY_ASSIGN(request.reason, AskReason(reason));
   TRY(session.Ask(vault::Operation::kConfirmNode, request.Encode(), "node " + node));
   Print(context.json ? JsonLine().Text("node", node).Text("status", "MEMBER").Str() + "\n"

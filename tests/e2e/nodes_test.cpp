@@ -42,7 +42,7 @@ bool SameKek(const House& one, const House& other, int version) {
 
 // Admit has a node that has joined confirmed by one that serves, and starts it: its KEKs come by themselves.
 void Admit(House& serving, House& joined) {
-  Must(serving.Act({"node", "confirm", NodeOf(joined), "--phrase", PhraseOf(joined)}));
+  Must(serving.Keytool({"node", "confirm", NodeOf(joined), "--phrase-file", "-", "--reason", "a test"}, PhraseOf(joined) + "\n"));
   joined.StartVaultd();
   REQUIRE(Eventually([&] { return Sealed(joined) == "false"; }));
 }

@@ -78,6 +78,19 @@ TEST_CASE("kek backup on a terminal: shares are shown one by one, and come into 
   CHECK(verify.Ended() == 0);
 }
 
+TEST_CASE("node confirm on a terminal: the check phrase is asked for, and does not show") {
+  const Home home;
+  REQUIRE(RunKeytool({"init", "--home", home.path()}).status == 0);
+  const Vaultd vaultd(home);
+  Terminal confirm("/bin/sh", {"-c", Keytool(home, "node confirm 0123456789abcdef")});
+  REQUIRE(confirm.Shows("Check phrase of node 0123456789abcdef (it does not show): "));
+  REQUIRE(confirm.WaitsForEcho(false));
+  confirm.Type("qqqq-wwww\n");
+  CHECK(confirm.Ended() == 1);
+  CHECK(Has(confirm.Shown(), "node"));
+  CHECK_FALSE(Has(confirm.Shown(), "qqqq-wwww"));
+}
+
 TEST_CASE("kek backup on a terminal: interrupted, it leaves the screen and brings nothing into force") {
   const Home home;
   REQUIRE(RunKeytool({"init", "--home", home.path()}).status == 0);

@@ -115,6 +115,31 @@ TEST_CASE("without a terminal, a key and a reason must be given") {
   }
 }
 
+TEST_CASE("a node's check phrase comes from a file, standard input or --phrase, and must be given without a terminal") {
+  const Configured place;
+  const Words confirm = {"node", "confirm", "0123456789abcdef", "--home", place.home.path(), "--reason", "new host"};
+  const auto with = [&confirm](const Words& more) {
+    Words words = confirm;
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const Ran none = RunKeytool(confirm);
+  CHECK(none.status == 2);
+  CHECK(Has(none.err, "--phrase-file"));
+  const std::string file = place.home.File("phrase", "abcd-efgh\n");
+  CHECK(RunKeytool(with({"--phrase", "abcd-efgh", "--phrase-file", file})).status == 2);
+  const Ran missing = RunKeytool(with({"--phrase-file", place.home.path() + "/none"}));
+  CHECK(missing.status == 1);
+  CHECK(Has(missing.err, "No such file"));
+  // What is given is not quoted; vaultd, which would judge it, is away.
+  for (const Words& more : {Words{"--phrase-file", file}, Words{"--phrase", "abcd-efgh"}}) {
+    const Ran ran = RunKeytool(with(more));
+    CHECK(ran.status == 1);
+    CHECK(Has(ran.err, "vaultd does not answer"));
+    CHECK_FALSE(Has(ran.err + ran.out, "abcd-efgh"));
+  }
+}
+
 TEST_CASE("no home, no vaultd, no key file: one line that says what to do, exit 1") {
   const Configured place;
   const Ran nowhere = RunKeytool({"list", "--home", place.home.path() + "/nowhere"});
