@@ -59,6 +59,12 @@ Result<void> Nodes::Enter(sql::Database& database) {
   return Fail(Code::kConflict, "another vaultd serves as this node: two homes have the same file 'node'");
 }
 
+Result<void> Nodes::CheckMember(Store& store) const {
+  TRY_ASSIGN(const NodeRow row, FindRow(store, vault_.node_id));
+  if (row.status != kNodeMember) return std::unexpected(RefusalError(Refusal::kNodeRemoved));
+  return {};
+}
+
 Result<base::Micros> Nodes::Tick(sql::Database* database) {
   const bool fresh = database != nullptr && !left_;
   if (fresh) {
@@ -113,6 +119,7 @@ Result<void> Nodes::Renew(Store& store) {
       return FollowKeks(store);
     }
     TRY_ASSIGN(const NodeRow row, FindRow(store, vault_.node_id));
+    if (row.status == kNodeRemoved) SealNow(vault_, "this node was removed from the vault");
     if (row.boot != boot_ || row.status != kNodeMember) break;
   }
   // It runs out by itself, in the time that others wait for.

@@ -51,6 +51,9 @@ class Nodes {
   using Heard = std::function<void(Result<std::vector<std::string>>)>;
   void Fence(std::int64_t epoch, Heard heard);
 
+  // CheckMember is kNodeRemoved where this node is a member no more.
+  Result<void> CheckMember(Store& store) const;
+
   // Leave gives the lease up, in the transaction of the stop's record.
   Result<void> Leave(Store& store);
 

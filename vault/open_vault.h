@@ -87,6 +87,10 @@ struct OpenVault {
   std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
 };
 
+// SealNow gives up the keys, `because` for a person, and whatever else in memory was made with them; an unseal or another ceremony
+// under way ends. On the writer's thread.
+void SealNow(OpenVault& vault, std::string_view because);
+
 // LoadVault opens the vault database and keys of a configuration and starts the trail's writer; nothing is recorded.
 std::expected<std::unique_ptr<OpenVault>, VaultProblem> LoadVault(const base::Config& config);
 

@@ -225,6 +225,9 @@ constexpr auto kTable = std::to_array<Row>({
      "nothing was done: the PKCS#11 token did not answer within pkcs11_timeout_ms, or vaultd was sealed or stopped while it was "
      "asked; look after its reader or service, then ask again, or use another protector meanwhile; where this comes at once "
      "although the token is well, start vaultd anew"},
+    {Refusal::kNodeRemoved, "NODE_REMOVED", Code::kRefused,
+     "nothing was done: this node was removed from the vault; ask another one, stop the vaultd of this one, and take its login to the "
+     "vault database away"},
 });
 
 constexpr bool InOrder() {

@@ -96,6 +96,7 @@ enum class Refusal : std::uint16_t {
   kNodeKeyTampered,
   kNodeKekTampered,
   kTokenSilent,
+  kNodeRemoved,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

@@ -24,12 +24,7 @@ class SealVault final : public Act {
     return {};
   }
   Reply Answer(const audit::Receipt&) override {
-    vault_.held.Put(nullptr, "keytool seal");
-    ++vault_.seals;
-    vault_.anteroom.Interrupt();  // a ceremony that waits for a token gives up its KEKs
-    vault_.proofs.Forget();
-    vault_.ahead.Stop();
-    vault_.rewrapper = {};  // that rotation has ended: whoever finishes it after the unseal is not told of it
+    SealNow(vault_, "keytool seal");
     return Reply(Bytes{});
   }
 
@@ -112,6 +107,16 @@ Result<void> UnsealVault::Open() {
 }
 
 }  // namespace
+
+void SealNow(OpenVault& vault, std::string_view because) {
+  if (vault.sealed() && vault.unsealing.load() == 0) return;
+  vault.held.Put(nullptr, std::string(because));
+  ++vault.seals;
+  vault.anteroom.Interrupt();  // a ceremony that waits for a token gives up its KEKs
+  vault.proofs.Forget();
+  vault.ahead.Stop();
+  vault.rewrapper = {};  // that rotation has ended: whoever finishes it after the unseal is not told of it
+}
 
 MadeAct MakeSeal(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
   TRY_ASSIGN(std::string reason, DecodeText(body));

@@ -64,6 +64,7 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
   void Finish(const Result<audit::Receipt>& receipt);
   bool Submit();
   void AnswerFenced();
+  bool member_checked_ = false;
   Result<void> DecideAct(Store& store, base::Micros now, audit::Draft& draft);
   Result<void> DecideByTwo(Store& store, base::Micros now, audit::Draft& draft);
   void ForgetOutcome() {
@@ -81,6 +82,8 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   Stops& stops = *vault.stops;
   if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
   if (alone) TRY(store.LockVault());
+  // Once an act, in the transaction that it is done in: a node that was removed a moment ago does none.
+  if (alone && vault.nodes != nullptr && !std::exchange(member_checked_, true)) TRY(vault.nodes->CheckMember(store));
   vault.proofs.Look(store);
   auto decided = digest ? DecideByTwo(store, now, draft) : act->Decide(store, now, draft);
   // Only an act that runs alone writes rows; whether or not they are committed, what was read before may be past.

@@ -216,6 +216,12 @@ TEST_CASE("nodes: a new KEK waits for every node, and a node that is removed ser
   const Ended removed = Must(nodes.a.Act({"node", "remove", nodes.b_node}));
   CHECK(Has(removed.out, "is REMOVED"));
   CHECK_FALSE(Resolve(nodes.b, "removed"));
+  // It has given up its KEKs, and takes them no more; nor does it do any other act.
+  CHECK(Eventually([&] { return Sealed(nodes.b) == "true"; }));
+  CHECK(Has(nodes.b.Keytool({"status"}).err, "this node was removed"));
+  const Ended unsealed = nodes.b.Act({"unseal"});
+  CHECK(unsealed.code == 1);
+  CHECK(Has(unsealed.err, "this node was removed from the vault; ask another one"));
   CHECK(Resolve(nodes.a, "alone"));
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/files.h"
 #include "tests/vault/service_house.h"
 #include "tests/vault/soft_token.h"
 #include "vault/arena.h"
@@ -39,8 +40,10 @@ struct Silenced : ServiceHouse {
   // Hang has the module hang in the call that `fault` names; Answer lets it go on, and waits for it.
   void Hang(const std::string& fault) {
     std::filesystem::remove(token.Path("go.asked"));
-    SoftToken::Fail(fault + ":" + token.Path("go"));
+    Fault(fault + ":" + token.Path("go"));
   }
+  // By the file, not the variable: the module reads it on a thread that setenv knows nothing of.
+  void Fault(const std::string& fault) { REQUIRE(base::WriteFileAtomic(token.Configuration() + ".fault", fault, 0600).has_value()); }
   void AwaitHung() {
     CHECK(Becomes([this] { return std::filesystem::exists(token.Path("go.asked")); }));
   }
@@ -50,7 +53,7 @@ struct Silenced : ServiceHouse {
     return condition();
   }
   void Answer() {
-    SoftToken::Fail("");
+    Fault("");
     std::ofstream(token.Path("go")) << "go";
     CHECK(Becomes([] { return !Cipher::TokenThread::Unanswered(); }));
     std::filesystem::remove(token.Path("go"));
