@@ -172,7 +172,9 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
   record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
   auto moved = Move(store, *row, *move, now);
   if (!moved) {
-    const bool unproven = RefusalOf(moved.error()) == Refusal::kKeyTampered || RefusalOf(moved.error()) == Refusal::kKekMissing;
+    using enum Refusal;
+    const Refusal why = RefusalOf(moved.error());
+    const bool unproven = why == kKeyTampered || why == kKekMissing || why == kKekRetired;
     if (!unproven || !move->stops) return std::unexpected(moved.error());
     (*record.after)["unproven"] = RefusalName(RefusalOf(moved.error()));
     const bool destroys = move->to == KeyState::kDestroyed;

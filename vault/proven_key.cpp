@@ -46,7 +46,8 @@ Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
   if (!context || !vault.stops->Allows(row)) return Refuse(Refusal::kKeyTampered);
   TRY_ASSIGN(const auto keys, vault.Keys());
   auto kek = keys->keyring.Find(row.kek_version);
-  if (!kek) return Refuse(Refusal::kKekMissing);
+  // What is in use is held, or the vault is sealed: an older version that is not held is in use no more.
+  if (!kek) return Refuse(row.kek_version < keys->wrap_version ? Refusal::kKekRetired : Refusal::kKekMissing);
   if (!Verify(**kek, *context, row.sealed)) return Refuse(Refusal::kKeyTampered);
   return ProvenKey(std::move(row), std::move(*context), std::move(*kek));
 }

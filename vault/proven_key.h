@@ -28,7 +28,7 @@ Result<void> VerifyRow(const Kek& kek, const std::string& vault_id, const KeyRow
 class ProvenKey {
  public:
   // Prove refuses with kKeyDestroyed where the row is destroyed, with kKeyTampered where it contradicts itself, is
-  // older than its key's last stop (vault/stops.h) or its wrap does not open, and with kKekMissing where its KEK is not
+  // older than its key's last stop (vault/stops.h) or its wrap does not open, and with kKekMissing, or kKekRetired, where its KEK is not
   // held. The vault must outlive the key.
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
   // Find is Prove of the stored row; kKeyUnknown where there is none.

@@ -228,6 +228,9 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kNodeRemoved, "NODE_REMOVED", Code::kRefused,
      "nothing was done: this node was removed from the vault; ask another one, stop the vaultd of this one, and take its login to the "
      "vault database away"},
+    {Refusal::kKekRetired, "KEK_RETIRED", Code::kRefused,
+     "key withheld: its row is under a KEK version that is in use no more, so it was copied back from before a rotation, which no node "
+     "opens; restore that backup as a whole ('keytool restore'), or revoke the key and onboard a new one"},
 });
 
 constexpr bool InOrder() {

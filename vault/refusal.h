@@ -97,6 +97,7 @@ enum class Refusal : std::uint16_t {
   kNodeKekTampered,
   kTokenSilent,
   kNodeRemoved,
+  kKekRetired = 90,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

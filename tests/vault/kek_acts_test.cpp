@@ -333,6 +333,8 @@ TEST_CASE("kek: a row put back under a retired KEK keeps it from being destroyed
   house.Edit("INSERT INTO KEY_VAULT SELECT * FROM OLD WHERE CUSTOMER = 'ACME'");
   CHECK(house.RefusalFor(Operation::kDestroyKek, Version(1)) == Refusal::kKekInUse);
   CHECK(IsFile(house, "1.key"));
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKekRetired);
+  CHECK(house.MoveKey("ACME/anthropic/default/1", "revoke").has_value());
 }
 
 TEST_CASE("kek: a rotation does not spend a PENDING key's probe", "[kek]") {
