@@ -340,6 +340,8 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
   hearing->Run();
 }
 
+void Service::Hurry() { state_->vault->anteroom.Interrupt(); }
+
 void Service::RecordStrangers(std::int64_t count, const Peer& latest) {
   audit::Draft record = DraftFor(latest, "strangers_closed", {});
   record.after = audit::Facts{{"count", std::to_string(count)}};

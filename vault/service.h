@@ -62,6 +62,9 @@ class Service {
   // Handle runs one request and calls `done` exactly once, on any thread; it must be quick and must not block.
   void Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::optional<SecretValue> secret, Done done);
 
+  // Hurry ends the wait of a ceremony for a token, on any thread: vaultd is about to stop.
+  void Hurry();
+
   // RecordStrangers appends the one record a minute that counts peers closed for want of a role.
   void RecordStrangers(std::int64_t count, const Peer& latest);
 

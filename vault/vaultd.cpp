@@ -69,6 +69,7 @@ void Serve(const base::Config& config, Server& server, Service& service) {
     if (number == SIGHUP) return ReloadRoles(config.home, server);
     base::Log(base::Level::kInfo, "vaultd_stopping", {{"signal", number}});
     server.Stop();
+    service.Hurry();  // it is answered while the server still answers
   });
   base::Log(base::Level::kInfo, "vaultd_start",
             {{"socket", config.vault.socket},

@@ -125,8 +125,21 @@ TEST_CASE("pkcs11: a module that does not answer delays a start and an unseal no
   // The module has not come back, and never will.
   CHECK(house.vaultd().Stop().code == 0);
   fs::remove(fault);
+  house.SetConfig("pkcs11_timeout_ms", "600000");
   house.StartVaultd(environment);
   REQUIRE(Served(house, "r-1"));
+  WriteWhole(fault, "wait:" + token.Path("never"));
+  fs::remove(token.Path("never.asked"));
+  Process rotation = house.Spawn("keytool", {"kek", "rotate", "--reason", "yearly"});
+  REQUIRE(Eventually([&] { return fs::exists(token.Path("never.asked")); }));
+  REQUIRE(Served(house, "r-2"));
+  CHECK(house.vaultd().Stop().code == 0);
+  const Ended rotated = rotation.Wait();
+  CHECK(rotated.code == 1);
+  CHECK(Has(rotated.err, "vaultd was sealed or stopped while it was asked"));
+  fs::remove(fault);
+  house.StartVaultd(environment);
+  REQUIRE(Served(house, "r-3"));
   REQUIRE(house.Auditlog({"verify"}).code == 0);
 }
 
