@@ -109,7 +109,7 @@ Result<T> Cipher::TokenThread::Ask(std::function<Result<T>(std::unique_ptr<Token
   const auto answered = [this] { return desk_->answered; };
   if (desk_->changed.wait_until(lock, patience_.stop, After(patience_.most), answered)) return std::move(**outcome);
   desk_->Abandon();
-  if (patience_.stop.stop_requested()) return Silent("sealed or stopped while the module was asked; it had (ms)", patience_.most);
+  if (patience_.stop.stop_requested()) return Silent("a seal or a stop has ended the wait for the module, of at most (ms)", patience_.most);
   return Silent("the module does not answer within (ms)", patience_.most);
 }
 

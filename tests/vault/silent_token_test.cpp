@@ -170,6 +170,7 @@ TEST_CASE("token: a seal ends a ceremony that waits for it, and the KEKs that it
   REQUIRE(house.Seal().has_value());
   CHECK(Of(prepared.get()) == Refusal::kSealed);
   house.Answer();
+  CHECK(std::filesystem::exists(house.token.Path("go.wiped")));  // what the module was lent, while it hung
   CHECK(house.FreeSlots() == slots);
   CHECK_FALSE(std::filesystem::exists(house.home() + "/kek/2.key"));
 }
