@@ -22,6 +22,7 @@ struct Turns {
   std::mutex mutex;
   std::condition_variable_any changed;
   bool taken = false, unanswered = false;
+  std::thread left;  // one that was not waited for
 };
 
 // It is never destroyed: a module may let a thread go while the process ends.
@@ -59,7 +60,18 @@ struct Cipher::TokenThread::Desk {
   }
 };
 
+// JoinLeft sees a thread off that has come back after all: it has a few steps left to its end.
+void Cipher::TokenThread::JoinLeft() {
+  std::thread back;
+  {
+    const std::lock_guard lock(TheTurns().mutex);
+    if (!TheTurns().unanswered) back = std::move(TheTurns().left);
+  }
+  if (back.joinable()) back.join();
+}
+
 Result<void> Cipher::TokenThread::TakeTurn(const Patience& patience) {
+  JoinLeft();
   Turns& turns = TheTurns();
   std::unique_lock lock(turns.mutex);
   const auto decided = [&turns] { return turns.unanswered || !turns.taken; };
@@ -128,7 +140,7 @@ Result<std::unique_ptr<Cipher::TokenThread>> Cipher::TokenThread::Open(const std
   TRY(TakeTurn(patience));
   std::unique_ptr<TokenThread> opened(new TokenThread(desk, std::move(patience)));
   try {
-    std::thread([desk] { Serve(*desk); }).detach();
+    opened->thread_ = std::thread([desk] { Serve(*desk); });
   } catch (const std::system_error&) {
     desk->gone = true;
     Serve(*desk);  // which, with nobody to serve, gives the turn back
@@ -143,13 +155,22 @@ Result<std::unique_ptr<Cipher::TokenThread>> Cipher::TokenThread::Open(const std
 
 Cipher::TokenThread::~TokenThread() {
   std::unique_lock lock(desk_->mutex);
-  if (desk_->gone) return;
-  desk_->gone = true;
-  desk_->changed.notify_all();
-  const base::Micros most = patience_.stop.stop_requested() ? std::min(kLogout, patience_.most) : patience_.most;
-  if (desk_->changed.wait_until(lock, After(most), [this] { return desk_->ended; })) return;
-  base::LogError("token_silent", Error(Code::kUnavailable, "the module does not log out within (ms)", most / base::kMicrosPerMilli));
-  desk_->Abandon();
+  if (!std::exchange(desk_->gone, true)) {
+    desk_->changed.notify_all();
+    const base::Micros most = patience_.stop.stop_requested() ? std::min(kLogout, patience_.most) : patience_.most;
+    if (!desk_->changed.wait_until(lock, After(most), [this] { return desk_->ended; })) {
+      base::LogError("token_silent", Error(Code::kUnavailable, "the module does not log out within (ms)", most / base::kMicrosPerMilli));
+      desk_->Abandon();
+    }
+  }
+  const bool ended = desk_->ended;
+  lock.unlock();
+  if (ended && thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  std::thread& left = TheTurns().left;
+  const std::lock_guard turn(TheTurns().mutex);
+  if (left.joinable()) left.detach();  // it has come back, for this one had its turn
+  left = std::move(thread_);
 }
 
 Result<Bytes> Cipher::TokenThread::Seal(ByteView nonce, ByteView aad, SecretView plaintext) {
@@ -170,6 +191,7 @@ Result<SecretValue> Cipher::TokenThread::OpenSealed(ByteView nonce, ByteView aad
 }
 
 bool Cipher::TokenThread::Unanswered() {
+  JoinLeft();
   const std::lock_guard lock(TheTurns().mutex);
   return TheTurns().unanswered;
 }

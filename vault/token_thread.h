@@ -7,6 +7,8 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "vault/token.h"
@@ -41,6 +43,7 @@ class Cipher::TokenThread {
  private:
   struct Desk;
   TokenThread(std::shared_ptr<Desk> desk, Patience patience) : desk_(std::move(desk)), patience_(std::move(patience)) {}
+  static void JoinLeft();
   static Result<void> TakeTurn(const Patience& patience);
   static void Serve(Desk& desk);
   static Result<std::shared_ptr<SecretValue>> CopyOf(SecretView secret);
@@ -49,6 +52,7 @@ class Cipher::TokenThread {
 
   const std::shared_ptr<Desk> desk_;
   const Patience patience_;
+  std::thread thread_;
 };
 
 }  // namespace strongroom::vault
