@@ -1,5 +1,6 @@
 // LogWriter: the one thread that writes the vault database. It appends records in groups, one transaction a group,
-// and tells each caller only once its record is durable. While one group commits, the next one gathers.
+// and tells each caller only once its record is durable and the trail's new head is too, outside the database. While one group
+// commits, the next one gathers; while its head is made durable, the next one is written.
 #pragma once
 
 #include <atomic>
@@ -12,8 +13,10 @@
 #include <thread>
 #include <vector>
 
+#include "audit/anchoring.h"
 #include "audit/job.h"
 #include "audit/record.h"
+#include "audit/tree.h"
 #include "audit/turn_queue.h"
 #include "audit/wal_keeper.h"
 #include "base/clock.h"
@@ -34,6 +37,7 @@ class LogWriter {
     bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
     base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
     Tick tick = {};
+    Anchoring::Keep keep_head = {};  // none: heads are not kept
   };
 
   // Start reads the tail of the trail (kCorrupt where its last record does not parse, stands at another seq than its
@@ -73,10 +77,14 @@ class LogWriter {
   Result<Tail> ReadTail();
   void Run();
   std::vector<Job> NextGroup();
+  void Serve(std::vector<Job> group);
+  bool NothingToDo();
+  void TellFailed();
   void RunTick();
   Result<std::vector<Receipt>> Write(std::vector<Job>& group);
   Result<std::vector<Receipt>> WriteTransaction(std::vector<Job>& group, Tail& tail);
-  Result<std::size_t> Insert(Draft record, base::Micros now, Tail& tail);
+  // Insert writes one record; it is fitted already.
+  Result<std::size_t> Insert(const Draft& record, base::Micros now, Tail& tail);
   Result<void> Recover();
   void Failed(const Error& error);
   void Succeeded(const Tail& tail);
@@ -90,7 +98,10 @@ class LogWriter {
   TurnQueue waiting_;
   bool stopping_ = false;
 
-  Tail tail_;  // this and what follows: the writer's thread alone
+  Anchoring anchoring_;
+
+  GrowingTree tree_;  // of the records written, with those of the transaction that is open. This and what follows: the writer's thread alone
+  Tail tail_;
   Place place_;  // log and boot for good, the rest of the record at hand
   bool broken_ = false;
   base::Micros backoff_ = 0;

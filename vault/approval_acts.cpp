@@ -44,7 +44,7 @@ class ProposeAct final : public Act {
  public:
   ProposeAct(OpenVault& vault, ProposeRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     const Json json = {{"approval", row_.approval_id},
                        {"status", row_.status},
                        {"act", row_.act},
@@ -115,7 +115,7 @@ class Verdict final : public Act {
   Verdict(OpenVault& vault, VerdictRequest request, std::string_view to)
       : vault_(vault), request_(std::move(request)), to_(to) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(EncodeText(act_)); }
+  Reply Answer(audit::Receipt&) override { return Reply(EncodeText(act_)); }
 
  private:
   Result<void> CheckPerson(const ApprovalRow& row, std::int64_t uid) const;
@@ -167,7 +167,7 @@ class RequireTwoPeople final : public Act {
  public:
   RequireTwoPeople(OpenVault& vault, RequireRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   OpenVault& vault_;

@@ -22,6 +22,7 @@
 #include "vault/service.h"
 #include "vault/stops.h"
 #include "vault/store.h"
+#include "vault/trail.h"
 #include "vault/vault_keys.h"
 
 namespace strongroom::vault {
@@ -30,6 +31,7 @@ namespace strongroom::vault {
 inline constexpr std::string_view kProfileMacSecret = "profile-mac";
 inline constexpr std::string_view kFingerprintSecret = "fingerprint";
 inline constexpr std::string_view kApprovalMacSecret = "approval-mac";
+inline constexpr std::string_view kTrailKeySecret = "trail-signing";  // a seed
 
 // KeptEpoch is the epoch as this process last saw it committed. Thread-safe.
 class KeptEpoch {
@@ -73,6 +75,7 @@ struct OpenVault {
   KeptEpoch epoch;
   std::unique_ptr<Stops> stops;            // there from LoadVault on
   std::unique_ptr<Quarantine> quarantine;  // as well
+  std::unique_ptr<Trail> trail;            // as well
   Lease lease;
   Rewrapper rewrapper;
   RewrapAhead ahead{*this};

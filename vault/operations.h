@@ -39,8 +39,9 @@ class Act {
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
   // Effect is what a successful act does outside the database; its record is durable by then, and its error is answered.
   virtual Result<void> Effect() { return {}; }
-  // Answer is called once, after the record of the last successful Decide is durable and Effect has succeeded.
-  virtual Reply Answer(const audit::Receipt& receipt) = 0;
+  // Answer is called once, after the record of the last successful Decide is durable and Effect has succeeded. It may keep the
+  // receipt's record.
+  virtual Reply Answer(audit::Receipt& receipt) = 0;
   // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable. On the
   // writer's thread, before any other act decides; also where Decide has not run.
   virtual void Undo() {}

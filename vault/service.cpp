@@ -43,12 +43,14 @@ void RefuseOnRecord(OpenVault& vault, std::uint64_t turn, audit::Draft record, R
 // Hearing is one act on its way through the trail's writer, shared by the two halves of its job.
 struct Hearing : std::enable_shared_from_this<Hearing> {
   Hearing(OpenVault& open, const OperationRow& row, std::unique_ptr<Act> asked, audit::Draft draft, Done answer)
-      : vault(open), operation(row), act(std::move(asked)), record(std::move(draft)), alone(row.runs != Runs::kGrouped),
+      : vault(open), operation(row), act(std::move(asked)), turn(static_cast<std::uint64_t>(draft.actor.uid)),
+        record(std::move(draft)), alone(row.runs != Runs::kGrouped),
         done(std::move(answer)) {}
   OpenVault& vault;
   const OperationRow& operation;
   std::unique_ptr<Act> act;
-  const audit::Draft record;
+  const std::uint64_t turn;
+  audit::Draft record;  // of a grouped act it is taken by Decide, which comes once
   const bool alone;
   std::optional<Bytes> digest;  // of an act that needs two people where they are demanded, and what it does
   std::string deed;
@@ -61,7 +63,7 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
 
  private:
   audit::Decision Decide(sql::Database& database, base::Micros now);
-  void Finish(const Result<audit::Receipt>& receipt);
+  void Finish(Result<audit::Receipt> receipt);
   bool Submit();
   void AnswerFenced();
   bool member_checked_ = false;
@@ -122,7 +124,8 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
     if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }
   refusal.reset();
-  audit::Decision decision{record, false};
+  audit::Decision decision;
+  decision.record = alone ? record : std::move(record);
   const auto decided = DecideAct(store, now, decision.record);
   decision.record.epoch = act->new_epoch.value_or(vault.epoch.value());
   if (decided) return decision;
@@ -135,7 +138,7 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
   return decision;
 }
 
-void Hearing::Finish(const Result<audit::Receipt>& receipt) {
+void Hearing::Finish(Result<audit::Receipt> receipt) {
   if (!receipt) {
     act->Undo();
     if (alone) vault.epoch.Doubt();
@@ -162,11 +165,11 @@ void Hearing::Run() {
 
 bool Hearing::Submit() {
   audit::Job job;
-  job.turn = static_cast<std::uint64_t>(record.actor.uid);
+  job.turn = turn;
   job.alone = alone;
   const auto self = shared_from_this();
   job.decide = [self](sql::Database& database, base::Micros now) { return self->Decide(database, now); };
-  job.done = [self](const Result<audit::Receipt>& receipt) { self->Finish(receipt); };
+  job.done = [self](Result<audit::Receipt> receipt) { self->Finish(std::move(receipt)); };
   return vault.log->Submit(std::move(job)).has_value();
 }
 
@@ -197,8 +200,7 @@ bool PrepareAndRun(const std::shared_ptr<Hearing>& hearing) {
 
 void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
   if (PrepareAndRun(hearing)) return;
-  const auto turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
-  RefuseOnRecord(hearing->vault, turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
+  RefuseOnRecord(hearing->vault, hearing->turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
 }
 
 std::shared_ptr<Hearing> OwnHearing(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
@@ -255,6 +257,27 @@ std::string_view RoleName(Role role) {
   return {};
 }
 
+// TellOfTrail records what this start has found of the log: an origin that is new, records that nobody was told of.
+Result<void> TellOfTrail(OpenVault& vault) {
+  const auto append = [&](std::string_view action, std::optional<audit::Facts> before, audit::Facts after) -> Result<void> {
+    audit::Draft record;
+    record.action = action;
+    record.actor = SystemActor();
+    record.epoch = vault.epoch.value();
+    record.before = std::move(before);
+    record.after = std::move(after);
+    TRY(vault.log->Append(std::move(record)));
+    return {};
+  };
+  if (const auto& before = vault.trail->before()) {
+    TRY(append("new_origin", audit::Facts{{"checkpoint", *before}}, {{"verifier_key", vault.trail->verifier().Print()}}));
+  }
+  if (const auto& tail = vault.trail->recovered()) {
+    TRY(append("recovered_tail", std::nullopt, {{"from", std::to_string(tail->from)}, {"to", std::to_string(tail->to)}}));
+  }
+  return {};
+}
+
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
   return PrepareAndRun(OwnHearing(vault, action, std::move(act), std::move(done)));
 }
@@ -269,6 +292,9 @@ Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::Config& config) {
   auto vault = LoadVault(config);
   if (!vault) return std::unexpected(vault.error());
+  if (const auto told = TellOfTrail(**vault); !told) {
+    return std::unexpected(VaultProblem{"what became of the trail cannot be recorded: " + told.error().Message()});
+  }
   audit::Draft record;
   record.action = "vaultd_start";
   record.actor = SystemActor();

@@ -63,6 +63,7 @@ struct VaultRow {
   std::string vault_id;
   std::int64_t epoch = 0;
   base::Micros created_at = 0;
+  Bytes trail_public_key;  // Ed25519, 32 bytes: of the key that signs checkpoints
 };
 
 struct KekRow {

@@ -119,7 +119,8 @@ struct Arrival {
       return std::unexpected(decided.error());
     }
     REQUIRE(database->Commit().has_value());
-    static_cast<void>(act->Answer({}));
+    audit::Receipt receipt;
+    static_cast<void>(act->Answer(receipt));
     return record.after->at("kek_versions");
   }
   Refusal TakeRefusal() {
