@@ -33,8 +33,10 @@ Result<void> Compare(sql::Database& database, const audit::Head& anchored, Compa
     compared.standing = Standing::kBehind;
     return {};
   }
-  TRY_ASSIGN(const audit::Edge edge, audit::EdgeAt(tree, anchored.size));
-  if (!(edge.head() == anchored)) compared.standing = Standing::kForked;
+  const auto edge = audit::EdgeAt(tree, anchored.size);
+  const bool records_missing = !edge && edge.error().code() == Code::kNotFound;
+  if (!edge && !records_missing) return std::unexpected(edge.error());
+  if (records_missing || !(edge->head() == anchored)) compared.standing = Standing::kForked;
   return {};
 }
 

@@ -42,7 +42,7 @@ done <<'TABLE'
 libsodium;sodium;vault/
 libgfshare;libgfshare;vault/share_split\.cpp
 PKCS11;p11-kit/;vault/token\.cpp
-OpenSSL;openssl/;(vault/|audit/record|worker/(transport|splice)|provider-sim/)
+OpenSSL;openssl/;(vault/|audit/(merkle|note)|worker/(transport|splice)|provider-sim/)
 libcurl;curl/;worker/(transport|splice_selftest)
 libsqlite3;sqlite3\.h;sql/sqlite
 unixODBC;(sql\.h|sqlext\.h|sqltypes\.h|odbc);sql/odbc

@@ -194,7 +194,7 @@ TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") 
     auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
     REQUIRE((*database)
                 ->Execute("UPDATE VAULT_SECRET SET SECRET_NAME = CASE SECRET_NAME WHEN 'fingerprint' THEN "
-                          "'profile-mac' ELSE 'x' END WHERE SECRET_NAME <> 'approval-mac'")
+                          "'profile-mac' ELSE 'x' END WHERE SECRET_NAME IN ('fingerprint', 'profile-mac')")
                 .has_value());
     CHECK(Says(OpenProblem(home.path), "does not open"));
   }
