@@ -65,7 +65,7 @@ Done CheckDatabases(const base::Config& config) {
 // What a backup that was interrupted left behind is taken away; anything else is not ours to touch.
 Done MakePartial(const std::string& path) {
   std::error_code ignored;
-  for (const std::string_view name : {kVaultFile, kWorkFile, kStopsFile, kConfigFile, kManifestFile}) {
+  for (const std::string_view name : {kVaultFile, kWorkFile, kAnchorName, kStopsFile, kConfigFile, kManifestFile}) {
     // What SQLite keeps beside a database, and a file that was not yet in its place, too.
     for (const char* suffix : {"", "-journal", "-wal", "-shm", ".new"}) {
       fs::remove(path + "/" + std::string(name) + suffix, ignored);
