@@ -325,8 +325,11 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   CLI::App* init = AddCommand(app, choice, "init", "make a new home: configuration, first KEK, databases, trail");
   const auto url = std::make_shared<std::string>();
   init->add_option("--vault-database", *url, "an empty PostgreSQL database (odbc:Driver=...) in place of vault.db");
-  init->callback([url, &choice] {
-    choice.action = [url](const Context& context) { return Init(context, *url); };
+  const auto organization = std::make_shared<std::string>();
+  init->add_option("--organization", *organization,
+                   "what the names of this vault's logs begin with, in checkpoints that others keep: your domain (strongroom)");
+  init->callback([url, organization, &choice] {
+    choice.action = [url, organization](const Context& context) { return Init(context, *url, *organization); };
   });
   AddPlain(app, choice, "status", "how the vault is; exit 0 exactly when vaultd answers", &ShowStatus);
   AddProfiles(app, choice);

@@ -31,6 +31,7 @@ void WarnOfOnePerson(const Facts& facts) {
 void WarnOf(const std::string& document, const Facts& facts) {
   const auto is = [&](std::string_view name, std::string_view value) { return Is(facts, name, value); };
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
+  if (is("trail publishing healthy", "no")) Warn("checkpoints of the trail cannot be published ([audit] checkpoints); see vaultd's log");
   if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
   if (is("stops database older", "yes")) {
     Warn("the vault database is older than the last act that vaultd acknowledged: no key is released; put the newest one "

@@ -95,13 +95,14 @@ Result<void> BeginLog(const std::string& home, std::unique_ptr<sql::Database> da
 }
 
 // EnterVault returns the check phrase of the node that has now joined.
-Result<std::string> EnterVault(const std::string& home, const std::string& url, const std::string& node, const NodeKey& key) {
+Result<std::string> EnterVault(const std::string& home, const std::string& url, const std::string& node, const NodeKey& key,
+                               const std::string& organization) {
   TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
   TRY(sql::CheckSchema(*database, sql::Schema::kVault));
   TRY_ASSIGN(const VaultRow vault, Store(*database).FindVault());
   // A row that cannot be written fails the transaction.
   const audit::Facts facts{{"vault_id", vault.vault_id}, {"node", node}};
-  TRY(BeginLog(home, std::move(database), vault, OriginOf(vault.vault_id, node), node, "join", facts, [&](sql::Database& inside) {
+  TRY(BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id, node), node, "join", facts, [&](sql::Database& inside) {
     Store store(inside);
     auto entered = store.InsertNode(ThisNode(node, kNodeJoining));
     if (entered) entered = store.PutNodeKey({node, key.public_key(), {}, {}});
@@ -118,7 +119,8 @@ Result<void> MakeWorkDatabase(const std::string& url) {
   return sql::CreateSchema(*database, sql::Schema::kWork);
 }
 
-Result<void> MakeVault(const std::string& home, const std::string& url, const Kek& kek, const std::string& node) {
+Result<void> MakeVault(const std::string& home, const std::string& url, const Kek& kek, const std::string& node,
+                       const std::string& organization) {
   sql::OpenOptions options = WritingOptions(node);
   options.access = sql::Access::kCreate;
   VaultRow vault{BootName(), 1, base::WallMicros(), {}};
@@ -128,24 +130,26 @@ Result<void> MakeVault(const std::string& home, const std::string& url, const Ke
                           [&](sql::Database& inside) { return FillVault(inside, kek, vault, node); }));
   }
   TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
-  return BeginLog(home, std::move(database), vault, OriginOf(vault.vault_id), node, "init",
+  return BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id), node, "init",
                   {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}});
 }
 
 // A server's database is somebody else's to make, and is only filled; what of a vault is in it already is not ours.
-Outcome MakeServerVault(const std::string& home, const std::string& url, const Kek& kek, const std::string& node, Made& files) {
+Outcome MakeServerVault(const std::string& home, const std::string& url, const Kek& kek, const std::string& node,
+                        const std::string& organization, Made& files) {
   files.Add(home + "/" + std::string(kAnchorFile));
-  const auto made = MakeVault(home, url, kek, node);
+  const auto made = MakeVault(home, url, kek, node, organization);
   if (made) return {};
   if (made.error().code() != Code::kAlreadyExists) return Problem("cannot make the vault database: " + made.error().Message());
   return Problem("the vault database holds a vault already: name an empty one");
 }
 
-Outcome MakeFileVault(const std::string& home, const Kek& kek, const std::string& node, Made& made) {
+Outcome MakeFileVault(const std::string& home, const Kek& kek, const std::string& node, const std::string& organization,
+                      Made& made) {
   const std::string path = home + "/vault.db";
   made.AddDatabase(path);
   made.Add(home + "/" + std::string(kAnchorFile));
-  const auto vault = MakeVault(home, "sqlite:" + path, kek, node);
+  const auto vault = MakeVault(home, "sqlite:" + path, kek, node, organization);
   if (!vault) return Problem("cannot make " + path + ": " + vault.error().Message());
   return {};
 }
@@ -162,8 +166,8 @@ std::expected<std::string, VaultProblem> MakeRest(const std::string& home, Made&
 }
 
 // Last, because a home is a home by this file: what was interrupted before it is not mistaken for one.
-Outcome WriteConfig(const std::string& home, const std::string& vault_database) {
-  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database);
+Outcome WriteConfig(const std::string& home, const std::string& vault_database, const std::string& organization) {
+  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database, organization);
   if (const auto written = base::WriteFileAtomic(home + "/strongroom.toml", text, 0640); !written) {
     return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
   }
@@ -178,9 +182,16 @@ Outcome CheckUrl(const std::string& url) {
                  "pqopt={passfile=/etc/strongroom/pgpass}");
 }
 
+Outcome CheckOrganization(const std::string& organization) {
+  if (base::IsOrganization(organization)) return {};
+  return Problem("--organization takes 1 to 64 letters, digits, dots, hyphens and underscores, such as your domain");
+}
+
 }  // namespace
 
-std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database) {
+std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database,
+                                                   const std::string& organization) {
+  if (const auto named = CheckOrganization(organization); !named) return std::unexpected(named.error());
   if (!vault_database.empty()) {
     if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
   }
@@ -192,14 +203,17 @@ std::expected<std::string, VaultProblem> InitVault(const std::string& home, cons
   if (!kek) return std::unexpected(kek.error());
   const auto node = MakeRest(home, made);
   if (!node) return std::unexpected(node.error());
-  const auto vault = vault_database.empty() ? MakeFileVault(home, *kek, *node, made) : MakeServerVault(home, vault_database, *kek, *node, made);
+  const auto vault = vault_database.empty() ? MakeFileVault(home, *kek, *node, organization, made)
+                                            : MakeServerVault(home, vault_database, *kek, *node, organization, made);
   if (!vault) return std::unexpected(vault.error());
-  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
+  if (const auto written = WriteConfig(home, vault_database, organization); !written) return std::unexpected(written.error());
   made.Keep();
   return *there;
 }
 
-std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database) {
+std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database,
+                                                   const std::string& organization) {
+  if (const auto named = CheckOrganization(organization); !named) return std::unexpected(named.error());
   if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
   if (const auto fresh = RefuseOldHome(home); !fresh) return std::unexpected(fresh.error());
   Made made;
@@ -214,9 +228,9 @@ std::expected<std::string, VaultProblem> JoinVault(const std::string& home, cons
   made.Add(home + "/" + std::string(kAnchorFile));
   const auto key = NodeKey::Open(home);
   if (!key) return Problem("cannot make " + home + "/node.key: " + key.error().Message());
-  const auto phrase = EnterVault(home, vault_database, *node, *key);
+  const auto phrase = EnterVault(home, vault_database, *node, *key, organization);
   if (!phrase) return Problem("cannot join the vault in that database: " + phrase.error().Message());
-  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
+  if (const auto written = WriteConfig(home, vault_database, organization); !written) return std::unexpected(written.error());
   made.Keep();
   return *node + "\n" + *phrase;
 }

@@ -118,7 +118,7 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const
 OrProblem<void> OpenTrail(OpenVault& vault, sql::Database& database) {
   const auto row = Store(database).FindVault();
   if (!row) return Problem(DatabaseName(vault.config) + " cannot be read: " + row.error().Message());
-  auto trail = Trail::Open(vault.config.home, vault.vault_id, row->trail_public_key, vault.held, database,
+  auto trail = Trail::Open(vault.config, vault.vault_id, row->trail_public_key, vault.held, database,
                            vault.quarantine->in_force());
   if (!trail) return std::unexpected(trail.error());
   if ((*trail)->standing() != Standing::kSound) vault.stops->MarkOlder();

@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 38> kOperations{{
+constexpr std::array<OperationRow, 40> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -61,6 +61,8 @@ constexpr std::array<OperationRow, 38> kOperations{{
      &ListApprovals},
     {Operation::kRequireTwoPeople, "require_two_people", kAdmin, kUnsealed, kNoKey, Runs::kAlone,
      &MakeRequireTwoPeople, &LeavesTwoPeople},
+    {Operation::kSignCheckpoint, "sign_checkpoint", kAdmin | kAuditor, kUnsealed, kNoKey, Runs::kGrouped, &MakeSignCheckpoint},
+    {Operation::kNoteRead, "read_trail", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRead},
 }};
 
 }  // namespace

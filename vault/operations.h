@@ -120,6 +120,8 @@ MadeAct MakeSeal(OpenVault& vault, ByteView body, std::optional<SecretValue> sec
 MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakePutRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeSignCheckpoint(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRemoveProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);

@@ -168,6 +168,7 @@ Reply Resolve::Answer(audit::Receipt& receipt) {
   answer.key_ref = decided_.key->row().key_ref;
   answer.epoch = decided_.epoch;
   answer.seq = receipt.seq;
+  answer.trail_size = vault_.trail->size();
   Reply reply(answer.Encode());
   reply.open_secret = Release(vault_, std::move(decided_), std::move(receipt.record));
   return reply;

@@ -6,6 +6,7 @@
 #include "vault/load_keys.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
+#include "vault/trail_start.h"
 #include "vault/two_people.h"
 
 namespace strongroom::vault {
@@ -257,27 +258,6 @@ std::string_view RoleName(Role role) {
   return {};
 }
 
-// TellOfTrail records what this start has found of the log: an origin that is new, records that nobody was told of.
-Result<void> TellOfTrail(OpenVault& vault) {
-  const auto append = [&](std::string_view action, std::optional<audit::Facts> before, audit::Facts after) -> Result<void> {
-    audit::Draft record;
-    record.action = action;
-    record.actor = SystemActor();
-    record.epoch = vault.epoch.value();
-    record.before = std::move(before);
-    record.after = std::move(after);
-    TRY(vault.log->Append(std::move(record)));
-    return {};
-  };
-  if (const auto& before = vault.trail->before()) {
-    TRY(append("new_origin", audit::Facts{{"checkpoint", *before}}, {{"verifier_key", vault.trail->verifier().Print()}}));
-  }
-  if (const auto& tail = vault.trail->recovered()) {
-    TRY(append("recovered_tail", std::nullopt, {{"from", std::to_string(tail->from)}, {"to", std::to_string(tail->to)}}));
-  }
-  return {};
-}
-
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
   return PrepareAndRun(OwnHearing(vault, action, std::move(act), std::move(done)));
 }
@@ -305,6 +285,7 @@ std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::
     return std::unexpected(VaultProblem{"the start cannot be recorded: " + receipt.error().Message()});
   }
   if ((*vault)->nodes != nullptr) (*vault)->nodes->AllowActs();
+  StartPublishing(**vault);
   return std::unique_ptr<Service>(new Service(std::make_unique<State>(std::move(*vault))));
 }
 
@@ -326,6 +307,7 @@ Service::~Service() {
   // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
   // pages, such as the DEK of a key that was destroyed.
   state_->vault->reader.reset();
+  state_->vault->publisher.reset();  // the checkpoint of the stop too
 }
 
 void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::optional<SecretValue> secret,

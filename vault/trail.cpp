@@ -9,15 +9,13 @@
 namespace strongroom::vault {
 namespace {
 
-constexpr std::string_view kOrganization = "strongroom";
-
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
 std::string PathOf(const std::string& home, std::string_view file) { return home + "/" + std::string(file); }
 
 // A name that no other log of this vault has had.
-std::string NewOrigin(std::string_view vault_id) {
-  return OriginOf(vault_id, base::Hex(ByteView(Cipher::RandomNonce()).first(8)));
+std::string NewOrigin(const base::Config& config, std::string_view vault_id) {
+  return OriginOf(config.audit.organization, vault_id, base::Hex(ByteView(Cipher::RandomNonce()).first(8)));
 }
 
 struct Compared {
@@ -54,11 +52,11 @@ audit::Anchor::Sign Signer(const HeldKeys& keys, const audit::VerifierKey& verif
 }
 
 // BeginAgain makes the anchor of a home that was put back, and returns the checkpoint of the one before.
-Result<std::string> BeginAgain(const std::string& home, std::string_view vault_id, sql::Database& database) {
+Result<std::string> BeginAgain(const base::Config& config, std::string_view vault_id, sql::Database& database) {
   audit::StoredTree tree(database);
   TRY_ASSIGN(const std::optional<audit::Head> head, tree.StoredHead());
-  TRY(audit::Anchor::Create(PathOf(home, kAnchorFile), {NewOrigin(vault_id), head.value_or(audit::Head())}));
-  const auto before = audit::Anchor::Read(PathOf(home, kOldAnchorFile));
+  TRY(audit::Anchor::Create(PathOf(config.home, kAnchorFile), {NewOrigin(config, vault_id), head.value_or(audit::Head())}));
+  const auto before = audit::Anchor::Read(PathOf(config.home, kOldAnchorFile));
   return before ? before->text : std::string();
 }
 
@@ -78,8 +76,8 @@ std::expected<Compared, VaultProblem> CompareOrProblem(const std::string& path, 
 
 }  // namespace
 
-std::string OriginOf(std::string_view vault_id, std::string_view joined_node) {
-  std::string origin(kOrganization);
+std::string OriginOf(std::string_view organization, std::string_view vault_id, std::string_view joined_node) {
+  std::string origin(organization);
   origin += '/';
   origin += vault_id;
   if (!joined_node.empty()) origin += '/';
@@ -93,20 +91,20 @@ Result<audit::VerifierKey> BeginAnchor(const std::string& home, const std::strin
   return verifier;
 }
 
-std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const std::string& home, std::string_view vault_id, ByteView public_key,
+std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Config& config, std::string_view vault_id, ByteView public_key,
                                                                 const HeldKeys& keys, sql::Database& database, bool restored) {
-  const std::string path = PathOf(home, kAnchorFile);
+  const std::string path = PathOf(config.home, kAnchorFile);
   std::optional<std::string> before;
   auto note = audit::Anchor::Read(path);
   if (!note && note.error().code() == Code::kNotFound && restored) {
-    auto begun = BeginAgain(home, vault_id, database);
+    auto begun = BeginAgain(config, vault_id, database);
     if (!begun) return Problem("cannot make " + path + ": " + begun.error().Message());
     before = std::move(*begun);
     note = audit::Anchor::Read(path);
   }
   const bool missing = !note && note.error().code() == Code::kNotFound;
   if (!note && !missing) return Problem(path + " was refused: " + note.error().Message());
-  const auto checkpoint = missing ? audit::Checkpoint{OriginOf(vault_id), {}} : audit::Checkpoint::Parse(note->text);
+  const auto checkpoint = missing ? audit::Checkpoint{OriginOf(config.audit.organization, vault_id), {}} : audit::Checkpoint::Parse(note->text);
   if (!checkpoint) return Problem(path + " was refused: " + checkpoint.error().Message());
   auto verifier = audit::VerifierKey::Of(checkpoint->origin, audit::SignatureType::kEd25519, public_key);
   if (!verifier) return Problem(path + " was refused: " + verifier.error().Message());
@@ -121,6 +119,7 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const std::strin
   std::unique_ptr<Trail> trail(new Trail(std::move(*verifier), compared->standing));
   trail->anchor_ = std::move(*anchor);
   trail->before_ = std::move(before);
+  trail->size_ = checkpoint->head.size;
   if (compared->standing == Standing::kSound && compared->size > checkpoint->head.size) {
     trail->recovered_ = Tail{checkpoint->head.size, compared->size - 1};
   }
@@ -129,7 +128,14 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const std::strin
 
 Result<void> Trail::Keep(const audit::Head& head) {
   if (standing_ != Standing::kSound) return {};
-  return anchor_->Keep(head);
+  TRY(anchor_->Keep(head));
+  size_ = head.size;
+  return {};
+}
+
+Result<void> Trail::KeepSigned() {
+  if (standing_ != Standing::kSound) return {};
+  return anchor_->Keep(anchor_->newest().head);
 }
 
 }  // namespace strongroom::vault

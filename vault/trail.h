@@ -1,6 +1,7 @@
 // Trail: this home's log as outsiders know it: the name it signs under, and its anchor (audit/FORMAT.md, Checkpoints).
 #pragma once
 
+#include <atomic>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "audit/anchor.h"
 #include "audit/note.h"
+#include "base/config.h"
 #include "sql/database.h"
 #include "vault/service.h"
 #include "vault/vault_keys.h"
@@ -19,7 +21,7 @@ namespace strongroom::vault {
 inline constexpr std::string_view kAnchorFile = "anchor", kOldAnchorFile = "anchor.before";
 
 // OriginOf names the log of the home that made the vault, or that of a node which joined it.
-std::string OriginOf(std::string_view vault_id, std::string_view joined_node = "");
+std::string OriginOf(std::string_view organization, std::string_view vault_id, std::string_view joined_node = "");
 
 // BeginAnchor makes the anchor of a home whose log begins; it returns the verifier key to publish.
 Result<audit::VerifierKey> BeginAnchor(const std::string& home, const std::string& origin, ByteView public_key);
@@ -37,7 +39,7 @@ class Trail {
  public:
   // Open reads the anchor and compares it with the database. A home that was put back, `restored`, gets a new origin, since the log of
   // the old one may have gone on elsewhere. `keys` signs as long as it holds keys, and must outlive the trail.
-  static std::expected<std::unique_ptr<Trail>, VaultProblem> Open(const std::string& home, std::string_view vault_id,
+  static std::expected<std::unique_ptr<Trail>, VaultProblem> Open(const base::Config& config, std::string_view vault_id,
                                                                   ByteView public_key, const HeldKeys& keys,
                                                                   sql::Database& database, bool restored);
 
@@ -53,6 +55,10 @@ class Trail {
   const audit::VerifierKey& verifier() const { return verifier_; }
   // Keep is for the log's writer. Where the trail is not sound nothing is kept: nothing is released either.
   Result<void> Keep(const audit::Head& head);
+  // KeepSigned has the newest head signed where it is not and can be by now.
+  Result<void> KeepSigned();
+  // size is the number of records under the newest checkpoint.
+  std::int64_t size() const { return size_.load(); }
   // NewestNote is the checkpoint that is kept, with its signature where there is one; "" where there is no anchor.
   std::string NewestNote() const { return anchor_ == nullptr ? std::string() : anchor_->newest_note(); }
 
@@ -64,6 +70,7 @@ class Trail {
   std::optional<Tail> recovered_;
   std::optional<std::string> before_;
   std::unique_ptr<audit::Anchor> anchor_;
+  std::atomic<std::int64_t> size_{0};
 };
 
 }  // namespace strongroom::vault
