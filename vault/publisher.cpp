@@ -71,6 +71,7 @@ void Publisher::Beat() {
 }
 
 void Publisher::Publish() {
+  if (trail_.standing() != Standing::kSound) return;
   const std::string text = trail_.NewestNote();
   const auto note = audit::Note::Parse(text);
   const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : Fail(note.error());

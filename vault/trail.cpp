@@ -112,6 +112,10 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
     base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
     return std::unique_ptr<Trail>(new Trail(std::move(*verifier), Standing::kMissing));
   }
+  if (!note->signatures.empty() && audit::CheckSignature(*note, *verifier) != audit::Signed::kYes) {
+    base::Log(base::Level::kError, "anchor_not_this_vaults", {{"anchor", path}});
+    return std::unique_ptr<Trail>(new Trail(std::move(*verifier), Standing::kForged));
+  }
   const auto compared = CompareOrProblem(path, *checkpoint, database);
   if (!compared) return std::unexpected(compared.error());
   auto anchor = audit::Anchor::Open(path, Signer(keys, *verifier));

@@ -32,6 +32,7 @@ enum class Standing : std::uint8_t {
   kMissing,  // there is no anchor
   kBehind,   // the trail is shorter than the anchor says
   kForked,   // it is long enough, and another
+  kForged,   // the anchor is signed, and not by this vault
 };
 
 // Trail is what vaultd holds of it. Thread-safe.
