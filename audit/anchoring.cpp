@@ -61,7 +61,9 @@ void Anchoring::Run() {
 // The newest head stands for all before it.
 void Anchoring::Serve(std::vector<Group> groups) {
   const std::size_t count = groups.size();
+  keeping_since_ = base::MonoMicros();
   const auto kept = keep_(groups.back().head);
+  keeping_since_ = 0;
   if (kept) {
     for (Group& group : groups) {
       for (std::size_t i = 0; i < group.jobs.size(); ++i) group.jobs[i].done(std::move(group.receipts[i]));

@@ -11,6 +11,7 @@
 
 #include "audit/merkle.h"
 #include "audit/job.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace strongroom::audit {
@@ -48,6 +49,8 @@ class Anchoring {
   // TakeFailed is the jobs whose head could not be kept: their `done` was not called.
   std::vector<Failure> TakeFailed();
   bool has_failed() const { return has_failed_.load(); }
+  // keeping_since is when (MonoMicros) the head that is being kept now was begun with, 0 for none.
+  base::Micros keeping_since() const { return keeping_since_.load(); }
 
  private:
   void Run();
@@ -62,6 +65,7 @@ class Anchoring {
   bool stopping_ = false;
   std::atomic<std::size_t> pending_{0};  // groups handed over and not done
   std::atomic<bool> has_failed_{false};
+  std::atomic<base::Micros> keeping_since_{0};
   std::thread thread_;  // none without keep_
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -27,6 +28,8 @@ Error WriteError(const Error& cause) {
 Error AnchorError(const Error& cause) {
   return Unavailable("the trail's head cannot be kept: its anchor file cannot be written", cause);
 }
+
+Error Hangs() { return Error(Code::kUnavailable, "the trail cannot be written: the disk or the database's server does not answer"); }
 
 void Tell(std::vector<Job>& group, const Error& error) {
   for (Job& job : group) job.done(std::unexpected(error));
@@ -73,8 +76,34 @@ LogWriter::~LogWriter() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool LogWriter::hangs() const {
+  const base::Micros latest = base::MonoMicros() - options_.most_wait;
+  const auto too_long = [latest](base::Micros since) { return since != 0 && since < latest; };
+  return too_long(serving_since_.load()) || too_long(anchoring_.keeping_since());
+}
+
+void LogWriter::Watch() {
+  CHECK(std::this_thread::get_id() != thread_.get_id());
+  if (!hangs()) {
+    hang_told_ = false;
+    return;
+  }
+  if (!hang_told_.exchange(true)) base::LogError("trail_write_hangs", Hangs());
+  std::vector<Job> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!waiting_.empty()) std::ranges::move(waiting_.Take(options_.most_group), std::back_inserter(refused));
+  }
+  Tell(refused, Hangs());
+}
+
 Result<void> LogWriter::Submit(Job job) {
   CHECK(job.decide && job.done);
+  // What was handed over to a disk that hangs may yet happen; nothing more is.
+  if (hangs() && std::this_thread::get_id() != thread_.get_id()) {
+    Watch();
+    return std::unexpected(Hangs());
+  }
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= options_.most_waiting) {
@@ -144,12 +173,18 @@ void LogWriter::Run() {
     TellFailed();
     if (!group.empty()) {
       const bool alone = group.front().alone;
+      serving_since_ = base::MonoMicros();
       Serve(std::move(group));
+      serving_since_ = 0;
       if (alone) tick_at_ = 0;
     } else if (const std::lock_guard lock(mutex_); stopping_ && waiting_.empty()) {
       break;
     }
-    if (options_.tick && base::MonoMicros() >= tick_at_) RunTick();
+    if (options_.tick && base::MonoMicros() >= tick_at_) {
+      serving_since_ = base::MonoMicros();
+      RunTick();
+      serving_since_ = 0;
+    }
   }
   anchoring_.Finish();
   TellFailed();

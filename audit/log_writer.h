@@ -36,6 +36,7 @@ class LogWriter {
     std::size_t most_waiting = 16384; // jobs in the queue; past that Submit is kUnavailable
     bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
     base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
+    base::Micros most_wait = 10 * base::kMicrosPerSecond;  // for the disk, until acts are refused rather than queued
     Tick tick = {};
     Anchoring::Keep keep_head = {};  // none: heads are not kept
   };
@@ -52,14 +53,19 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  // Submit queues a job from any thread. Where it returns an error, `done` is not called.
+  // Submit queues a job from any thread. Where it returns an error, `done` is not called. Where the disk, or the database's server, hangs it is
+  // kUnavailable, and what is queued already is told so too, on the caller's thread.
   Result<void> Submit(Job job);
   // Append is Submit for a bare record, waiting for it to be durable; `also` writes rows in the same transaction. Not from
   // the writer's thread.
   Result<Receipt> Append(Draft record, std::function<void(sql::Database&)> also = nullptr);
 
-  // healthy is false from the first failed commit until the next good one.
-  bool healthy() const { return healthy_.load(); }
+  // Watch does for what is queued what Submit does, for where nobody submits. To be called now and then, from any thread but the
+  // writer's.
+  void Watch();
+
+  // healthy is false from the first failed commit until the next good one, and while one takes longer than most_wait.
+  bool healthy() const { return healthy_.load() && !hangs(); }
   // last_time is the time of the newest record; vault time never goes below it.
   base::Micros last_time() const { return last_time_.load(); }
   std::int64_t last_seq() const { return last_seq_.load(); }
@@ -86,6 +92,7 @@ class LogWriter {
   // Insert writes one record; it is fitted already.
   Result<std::size_t> Insert(const Draft& record, base::Micros now, Tail& tail);
   Result<void> Recover();
+  bool hangs() const;
   void Failed(const Error& error);
   void Succeeded(const Tail& tail);
 
@@ -109,6 +116,8 @@ class LogWriter {
   bool tried_last_ = false;
   base::Micros tick_at_ = 0;
 
+  std::atomic<base::Micros> serving_since_{0};  // MonoMicros, 0 while no group is being written
+  std::atomic<bool> hang_told_{false};
   std::atomic<bool> healthy_{true};
   std::atomic<base::Micros> last_time_{0};
   std::atomic<std::int64_t> last_seq_{-1};

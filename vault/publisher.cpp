@@ -23,7 +23,7 @@ std::string HourlyName(base::Micros now) {
 
 }  // namespace
 
-Publisher::Publisher(Trail& trail, const audit::LogWriter& log, std::function<void()> beat, Options options)
+Publisher::Publisher(Trail& trail, audit::LogWriter& log, std::function<void()> beat, Options options)
     : trail_(trail), log_(log), beat_(std::move(beat)), options_(std::move(options)), thread_([this] { Run(); }) {}
 
 Publisher::~Publisher() {
@@ -50,6 +50,7 @@ void Publisher::Run() {
       wake_.wait_for(lock, look, [this] { return stopping_; });
       last = stopping_;
     }
+    log_.Watch();
     if (!last) Beat();
     // What was kept while nobody could sign.
     if (const auto kept = trail_.KeepSigned(); !kept) base::LogError("checkpoint_not_signed", kept.error());

@@ -29,7 +29,7 @@ class Publisher {
   };
 
   // `beat` submits the heartbeat's record. All must outlive the publisher.
-  Publisher(Trail& trail, const audit::LogWriter& log, std::function<void()> beat, Options options);
+  Publisher(Trail& trail, audit::LogWriter& log, std::function<void()> beat, Options options);
   // The destructor publishes what is not yet.
   ~Publisher();
   Publisher(const Publisher&) = delete;
@@ -44,7 +44,7 @@ class Publisher {
   Result<void> Put(const std::string& note);
 
   Trail& trail_;
-  const audit::LogWriter& log_;
+  audit::LogWriter& log_;
   const std::function<void()> beat_;
   const Options options_;
   mutable std::mutex mutex_;  // guards stopping_ and published_

@@ -190,6 +190,54 @@ TEST_CASE("a full disk fails the acts, and room lets them through again") {
   CheckUnbroken(trail, stood);
 }
 
+TEST_CASE("a disk that hangs refuses what comes and what waits, and is healthy again once it answers") {
+  const Trail trail;
+  std::mutex mutex;
+  std::unique_lock hang(mutex);
+  std::atomic<int> keeping{0};
+  LogWriter::Options options;
+  options.most_wait = 50 * base::kMicrosPerMilli;
+  options.keep_head = [&](const Head&) -> Result<void> {
+    ++keeping;
+    const std::lock_guard wait(mutex);
+    return {};
+  };
+  const auto writer = trail.StartWriter(std::move(options), 50);
+  const auto submit = [&writer](bool alone) {
+    auto promise = std::make_shared<std::promise<Result<Receipt>>>();
+    auto told = promise->get_future();
+    Job job;
+    job.alone = alone;
+    job.decide = [](sql::Database&, base::Micros) { return Decision{SampleDraft(), false}; };
+    job.done = [promise](Result<Receipt> receipt) { promise->set_value(std::move(receipt)); };
+    REQUIRE(writer->Submit(std::move(job)));
+    return told;
+  };
+  const bool alone = GENERATE(true, false);
+  auto first = submit(alone);
+  while (keeping == 0) std::this_thread::yield();
+  std::vector<std::future<Result<Receipt>>> waiting;
+  waiting.push_back(submit(true));
+  waiting.push_back(submit(false));
+  waiting.push_back(submit(true));
+  CHECK(writer->healthy());
+  while (writer->healthy()) std::this_thread::yield();
+  writer->Watch();
+  for (auto& told : waiting) {
+    // Where the first one left the writer's thread to the anchor's, the next may be on its way already.
+    if (told.wait_for(std::chrono::seconds(0)) == std::future_status::ready) CheckUnavailable(told.get());
+  }
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CHECK(first.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  hang.unlock();
+  CHECK(first.get().has_value());
+  while (!writer->healthy()) std::this_thread::yield();
+  const auto after = writer->Append(SampleDraft());
+  REQUIRE(after.has_value());
+  writer->Watch();
+  CheckUnbroken(trail, after->seq + 1);
+}
+
 TEST_CASE("the tick comes when it is due, behind each act that ran alone, and without a database while that is away") {
   const Trail trail;
   std::atomic<int> ticks{0}, without{0};
