@@ -69,6 +69,8 @@ class LogWriter {
   // last_time is the time of the newest record; vault time never goes below it.
   base::Micros last_time() const { return last_time_.load(); }
   std::int64_t last_seq() const { return last_seq_.load(); }
+  // head is that of the last group that was written. On the writer's thread alone, in `done` of a job that ran alone.
+  const Head& head() const { return tree_.head(); }
 
  private:
   // Tail is what the next record is chained to.

@@ -74,7 +74,8 @@ Result<void> ProposeAct::Decide(Store& store, base::Micros now, audit::Draft& re
   record.after = facts;
   TRY(RefuseRoot(record.actor.uid));
   TRY_ASSIGN(const bool demanded, TwoPeopleDemanded(vault_, store));
-  if (!demanded) return Refuse(Refusal::kTwoPeopleOff);
+  const bool always = sensitive->always && !vault_.config.vault.single_user;
+  if (!demanded && !always) return Refuse(Refusal::kTwoPeopleOff);
   TRY(Expire(vault_, store, now, facts));
   TRY_ASSIGN(std::optional<ApprovalRow> known, store.FindApprovalOf(digest, record.actor.uid, now));
   if (known) {

@@ -81,6 +81,7 @@ struct OperationRow {
   Runs runs;
   std::variant<FactHandler, ActHandler> handler;
   TwoPeople two_people = nullptr;  // which of these need a second person; nullptr: none. Not of kGrouped
+  bool while_older = false;        // also on a database that is not the newest, or whose trail is not its anchor's
 };
 
 // FindOperation is nullptr for a number that is not in the table: denied.
@@ -89,7 +90,7 @@ std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
-// node_acts.cpp.
+// node_acts.cpp, trail_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -121,6 +122,7 @@ MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> s
 MadeAct MakePutRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeSignCheckpoint(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeNewOrigin(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
@@ -136,10 +138,11 @@ MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<Secr
 // act, on the anteroom's.
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
 
-// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp.
+// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp, trail_acts.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);
 std::optional<SensitiveAct> RemovesProtector(ByteView body);
 std::optional<SensitiveAct> LeavesTwoPeople(ByteView body);
+std::optional<SensitiveAct> BeginsNewOrigin(ByteView body);
 MadeAct MakeConfirmNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRemoveNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 

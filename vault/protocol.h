@@ -79,6 +79,7 @@ enum class Operation : std::uint8_t {
   kRemoveNode = 72,   // MEMBER → REMOVED
   kSignCheckpoint = 80,  // the trail's newest head, signed
   kNoteRead = 81,        // the trail is told who reads it, and what
+  kNewOrigin = 82,       // a database that is not its anchor's is taken as it is, under a new name of the log
 };
 
 // A body that is one i64: an epoch notice (the epoch), the answer to PrepareKek (the version).

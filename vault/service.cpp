@@ -55,6 +55,7 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
   const bool alone;
   std::optional<Bytes> digest;  // of an act that needs two people where they are demanded, and what it does
   std::string deed;
+  bool always_two = false;
   const base::Micros begun = base::MonoMicros();
   Done done;
   std::optional<Refusal> refusal;
@@ -83,7 +84,8 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
 Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& draft) {
   ForgetOutcome();
   Stops& stops = *vault.stops;
-  if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  const bool may_be_older = operation.while_older;
+  if (alone && stops.older() && !may_be_older) return Refuse(Refusal::kDatabaseOlder);
   if (alone) TRY(store.LockVault());
   // Once an act, in the transaction that it is done in: a node that was removed a moment ago does none.
   if (alone && vault.nodes != nullptr && !std::exchange(member_checked_, true)) TRY(vault.nodes->CheckMember(store));
@@ -93,14 +95,14 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   if (alone) vault.proofs.Written();
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
-  if (stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  if (stops.older() && !may_be_older) return Refuse(Refusal::kDatabaseOlder);
   return decided;
 }
 
 // The approval is used in the transaction of the act: both are done, or neither.
 Result<void> Hearing::DecideByTwo(Store& store, base::Micros now, audit::Draft& draft) {
   TRY_ASSIGN(const bool demanded, TwoPeopleDemanded(vault, store));
-  if (!demanded) return act->Decide(store, now, draft);
+  if (!demanded && !always_two) return act->Decide(store, now, draft);
   auto approval = FindApproved(vault, store, operation, *digest, draft.actor.uid, now);
   if (!approval) {
     draft.before = audit::Facts{{"act", deed}, {"digest", base::Hex(*digest)}};
@@ -342,6 +344,7 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
     if (auto sensitive = row->two_people(body)) {
       hearing->digest = ActDigest(row->operation, sensitive->body.empty() ? body : sensitive->body);
       hearing->deed = std::move(sensitive->act);
+      hearing->always_two = sensitive->always && !vault.config.vault.single_user;
     }
   }
   if (row->runs == Runs::kCeremony) return RunCeremony(hearing);

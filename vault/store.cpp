@@ -25,7 +25,8 @@ Result<void> Store::LockVault() {
   return {};
 }
 
-Result<std::int64_t> Store::MoveEpoch() {
+Result<std::int64_t> Store::MoveEpoch(std::int64_t past) {
+  TRY(database_.Execute("UPDATE VAULT SET EPOCH = ?1 WHERE EPOCH < ?1", {past}));
   TRY(database_.Execute("UPDATE VAULT SET EPOCH = EPOCH + 1"));
   TRY_ASSIGN(const VaultRow vault, FindVault());
   return vault.epoch;

@@ -189,8 +189,8 @@ class Store {
   // LockVault makes the acts of all nodes follow one another: until this transaction ends no other gets past it. (On SQLite
   // each writing transaction is alone as it is.)
   Result<void> LockVault();
-  // MoveEpoch adds one, and returns the new epoch.
-  Result<std::int64_t> MoveEpoch();
+  // MoveEpoch adds one, and returns the new epoch; it is above `past` then.
+  Result<std::int64_t> MoveEpoch(std::int64_t past = 0);
   Result<std::vector<KekRow>> ListKeks();
   Result<void> InsertKek(const KekRow& row);
   // MoveKek sets STATUS where it was `from`; kConflict where it was not.

@@ -1,5 +1,7 @@
 #include "vault/trail.h"
 
+#include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "audit/tree.h"
@@ -110,17 +112,17 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
   if (!verifier) return Problem(path + " was refused: " + verifier.error().Message());
   if (missing) {
     base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
-    return std::unique_ptr<Trail>(new Trail(std::move(*verifier), Standing::kMissing));
+    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), Standing::kMissing));
   }
   if (!note->signatures.empty() && audit::CheckSignature(*note, *verifier) != audit::Signed::kYes) {
     base::Log(base::Level::kError, "anchor_not_this_vaults", {{"anchor", path}});
-    return std::unique_ptr<Trail>(new Trail(std::move(*verifier), Standing::kForged));
+    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), Standing::kForged));
   }
   const auto compared = CompareOrProblem(path, *checkpoint, database);
   if (!compared) return std::unexpected(compared.error());
   auto anchor = audit::Anchor::Open(path, Signer(keys, *verifier));
   if (!anchor) return Problem(path + " was refused: " + anchor.error().Message());
-  std::unique_ptr<Trail> trail(new Trail(std::move(*verifier), compared->standing));
+  std::unique_ptr<Trail> trail(new Trail(config, vault_id, keys, std::move(*verifier), compared->standing));
   trail->anchor_ = std::move(*anchor);
   trail->before_ = std::move(before);
   trail->size_ = checkpoint->head.size;
@@ -130,16 +132,56 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
   return trail;
 }
 
+std::shared_ptr<audit::Anchor> Trail::Sound() const {
+  const std::lock_guard lock(mutex_);
+  return standing() == Standing::kSound ? anchor_ : nullptr;
+}
+
+std::string Trail::NewestNote() const {
+  const auto anchor = Sound();
+  return anchor == nullptr ? std::string() : anchor->newest_note();
+}
+
+audit::VerifierKey Trail::verifier() const {
+  const std::lock_guard lock(mutex_);
+  return verifier_;
+}
+
+Result<audit::VerifierKey> Trail::Successor() const {
+  const auto held = keys_.Get();
+  if (held == nullptr) return Fail(Code::kNotFound, "the trail's key is under a KEK that is not in memory");
+  return audit::VerifierKey::Of(NewOrigin(config_, vault_id_), audit::SignatureType::kEd25519, held->trail_key->public_key());
+}
+
+Result<void> Trail::Rename(const audit::VerifierKey& name, const audit::Head& head) {
+  const std::string path = PathOf(config_.home, kAnchorFile);
+  const std::string old = PathOf(config_.home, kOldAnchorFile);
+  if (rename(path.c_str(), old.c_str()) != 0 && errno != ENOENT) {
+    return Fail(Code::kUnavailable, "the anchor cannot be put aside: errno", errno);
+  }
+  TRY(audit::Anchor::Create(path, {name.name, head}));
+  TRY_ASSIGN(auto anchor, audit::Anchor::Open(path, Signer(keys_, name)));
+  {
+    const std::lock_guard lock(mutex_);
+    anchor_ = std::move(anchor);
+    verifier_ = name;
+  }
+  size_ = head.size;
+  standing_ = Standing::kSound;
+  return KeepSigned();
+}
+
 Result<void> Trail::Keep(const audit::Head& head) {
-  if (standing_ != Standing::kSound) return {};
-  TRY(anchor_->Keep(head));
+  const auto anchor = Sound();
+  if (anchor == nullptr) return {};
+  TRY(anchor->Keep(head));
   size_ = head.size;
   return {};
 }
 
 Result<void> Trail::KeepSigned() {
-  if (standing_ != Standing::kSound) return {};
-  return anchor_->Keep(anchor_->newest().head);
+  const auto anchor = Sound();
+  return anchor == nullptr ? Result<void>() : anchor->Keep(anchor->newest().head);
 }
 
 }  // namespace strongroom::vault

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,12 +40,12 @@ enum class Standing : std::uint8_t {
 class Trail {
  public:
   // Open reads the anchor and compares it with the database. A home that was put back, `restored`, gets a new origin, since the log of
-  // the old one may have gone on elsewhere. `keys` signs as long as it holds keys, and must outlive the trail.
+  // the old one may have gone on elsewhere. `keys` signs as long as it holds keys; it and `config` must outlive the trail.
   static std::expected<std::unique_ptr<Trail>, VaultProblem> Open(const base::Config& config, std::string_view vault_id,
                                                                   ByteView public_key, const HeldKeys& keys,
                                                                   sql::Database& database, bool restored);
 
-  Standing standing() const { return standing_; }
+  Standing standing() const { return standing_.load(); }
   // What the log has to tell first: the records beyond the anchor (they were written, and nobody was told), and a new origin.
   struct Tail {
     std::int64_t from = 0, to = 0;  // seqs, both included
@@ -53,24 +54,37 @@ class Trail {
   // before is the checkpoint of the origin that this one follows, "" where it is not known; nullopt where it follows none.
   const std::optional<std::string>& before() const { return before_; }
 
-  const audit::VerifierKey& verifier() const { return verifier_; }
+  audit::VerifierKey verifier() const;
+  // Rename makes the anchor anew, under a name that no other log had, with the head that the trail has now: for a database that is
+  // not the newest, or not its anchor's, taken as it is. `name` is OriginOf's. The anchor that was there is kept as kOldAnchorFile. The log's writer alone.
+  Result<void> Rename(const audit::VerifierKey& name, const audit::Head& head);
+  // Successor is a name that no other log of this vault has had, with the vault's key; kNotFound while it is sealed.
+  Result<audit::VerifierKey> Successor() const;
   // Keep is for the log's writer. Where the trail is not sound nothing is kept: nothing is released either.
   Result<void> Keep(const audit::Head& head);
   // KeepSigned has the newest head signed where it is not and can be by now.
   Result<void> KeepSigned();
   // size is the number of records under the newest checkpoint.
   std::int64_t size() const { return size_.load(); }
-  // NewestNote is the checkpoint that is kept, with its signature where there is one; "" where there is no anchor.
-  std::string NewestNote() const { return anchor_ == nullptr ? std::string() : anchor_->newest_note(); }
+  // NewestNote is the checkpoint that is kept, with its signature where there is one; "" where the trail is not sound.
+  std::string NewestNote() const;
 
  private:
-  Trail(audit::VerifierKey verifier, Standing standing) : verifier_(std::move(verifier)), standing_(standing) {}
+  Trail(const base::Config& config, std::string_view vault_id, const HeldKeys& keys, audit::VerifierKey verifier, Standing standing)
+      : config_(config), vault_id_(vault_id), keys_(keys), standing_(standing), verifier_(std::move(verifier)) {}
 
-  const audit::VerifierKey verifier_;
-  const Standing standing_;
+  // Sound is the anchor of a trail that is sound, else nullptr.
+  std::shared_ptr<audit::Anchor> Sound() const;
+
+  const base::Config& config_;
+  const std::string vault_id_;
+  const HeldKeys& keys_;
+  std::atomic<Standing> standing_;
+  mutable std::mutex mutex_;  // guards verifier_ and anchor_
+  audit::VerifierKey verifier_;
   std::optional<Tail> recovered_;
   std::optional<std::string> before_;
-  std::unique_ptr<audit::Anchor> anchor_;
+  std::shared_ptr<audit::Anchor> anchor_;
   std::atomic<std::int64_t> size_{0};
 };
 

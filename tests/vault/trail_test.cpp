@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -182,15 +183,20 @@ TEST_CASE("trail: records beyond the anchor are kept, and their range is told", 
   CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
 }
 
-TEST_CASE("trail: a database that is older than the anchor serves nothing", "[trail][sqlite]") {
-  Watched house;
+// RollBack puts yesterday's database in the place of today's, past vaultd.
+void RollBack(Watched& house, const std::function<void()>& today) {
   house.Stop();
   fs::copy_file(house.home() + "/vault.db", house.home() + "/yesterday.db");
   house.Start();
-  REQUIRE(house.Resolve("ACME", "ACME_DEFAULT").has_value());
+  today();
   house.Stop();
   fs::rename(house.home() + "/yesterday.db", house.home() + "/vault.db");
   house.Start();
+}
+
+TEST_CASE("trail: a database that is older than the anchor serves nothing", "[trail][sqlite]") {
+  Watched house;
+  RollBack(house, [&] { REQUIRE(house.Resolve("ACME", "ACME_DEFAULT").has_value()); });
   house.MustNotServe();
   const std::int64_t anchored = house.SizeOf(house.Anchored());
   house.Restart();
@@ -222,6 +228,82 @@ TEST_CASE("trail: without its anchor, or with another's, it serves nothing", "[t
   }
   house.Start();
   house.MustNotServe();
+}
+
+TEST_CASE("trail: a database that was lost in part is taken as it is, under a new name", "[trail][sqlite]") {
+  Watched house;
+  const std::string other = house.Onboard("BARCO", "anthropic", "BARCO_DEFAULT", kBarcoKey);
+  const audit::VerifierKey old_key = house.Key();
+  CHECK(house.RefusalFor(Operation::kNewOrigin, EncodeText("a test")) == Refusal::kTrailSound);
+  RollBack(house, [&] { REQUIRE(house.MoveKey(other, "revoke").has_value()); });
+  house.MustNotServe();
+  const audit::Note last = house.Anchored();
+  SECTION("without a reason") {
+    CHECK(house.RefusalFor(Operation::kNewOrigin, EncodeText("")) == Refusal::kReasonMissing);
+    house.MustNotServe();
+  }
+  SECTION("with one") {
+    const auto reply = house.Ask(Operation::kNewOrigin, EncodeText("the disk was lost"));
+    REQUIRE(reply.has_value());
+    const auto key = audit::VerifierKey::Parse(DecodeText(reply->body).value());
+    REQUIRE(key.has_value());
+    CHECK(key->name != old_key.name);
+    CHECK(key->public_key == old_key.public_key);
+    const audit::Entry record = house.Last();
+    CHECK(record.draft.action == "new_origin");
+    CHECK(record.draft.before->at("checkpoint") == last.text);
+    CHECK(record.draft.after->at("verifier_key") == key->Print());
+    for (int start = 0; start < 2; ++start) {
+      CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
+      CHECK(audit::CheckSignature(house.Anchored(), *key) == audit::Signed::kYes);
+      CHECK(house.SizeOf(house.Anchored()) == house.Records());
+      // The revoke was lost with the database; the file beside it remembers.
+      CHECK(house.ResolveRefusal("BARCO", "BARCO_DEFAULT") == Refusal::kKeyTampered);
+      CHECK(house.MoveKey(house.ref, "suspend").has_value());
+      CHECK(house.MoveKey(house.ref, "resume").has_value());
+      CHECK(house.RefusalFor(Operation::kNewOrigin, EncodeText("again")) == Refusal::kTrailSound);
+      house.Restart();
+    }
+    CHECK(audit::Anchor::Read(house.home() + "/anchor.before")->text == last.text);
+  }
+}
+
+TEST_CASE("trail: a lost anchor is made anew the same way", "[trail]") {
+  Watched house;
+  house.Stop();
+  fs::remove(house.anchor());
+  house.Start();
+  house.MustNotServe();
+  REQUIRE(house.Ask(Operation::kNewOrigin, EncodeText("the file was lost")).has_value());
+  CHECK(house.Last().draft.before->at("checkpoint").empty());
+  CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
+  house.Restart();
+  CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
+}
+
+TEST_CASE("trail: where one user is not everybody, a new origin needs two", "[trail]") {
+  Watched house;
+  house.Configure("single_user", "false");
+  house.Stop();
+  fs::remove(house.anchor());
+  house.Start();
+  constexpr uid_t kAda = 1001, kBen = 1002;
+  const auto ask = [&] { return house.AskAs(kAda, Operation::kNewOrigin, EncodeText("the file was lost"), 1); };
+  CHECK(RefusalOf(ask().error()) == Refusal::kTwoPeople);
+  ProposeRequest propose;
+  propose.operation = static_cast<std::int64_t>(Operation::kNewOrigin);
+  propose.body = base::Hex(EncodeText("the file was lost"));
+  const auto proposed = house.AskAs(kAda, Operation::kProposeAct, propose.Encode(), 1);
+  REQUIRE(proposed.has_value());
+  VerdictRequest verdict;
+  verdict.approval_id = nlohmann::json::parse(DecodeText(proposed->body).value())["approval"].get<std::string>();
+  verdict.reason = "seen";
+  CHECK_FALSE(house.AskAs(kAda, Operation::kApproveAct, verdict.Encode(), 1).has_value());
+  CHECK(RefusalOf(ask().error()) == Refusal::kTwoPeople);
+  REQUIRE(house.AskAs(kBen, Operation::kApproveAct, verdict.Encode(), 1).has_value());
+  REQUIRE(ask().has_value());
+  CHECK(house.Last().draft.after->at("approved_by_uid") == std::to_string(kBen));
+  CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
 }
 
 }  // namespace
