@@ -3,14 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <expected>
-#include <filesystem>
 
+#include "audit/cli_export.h"
+#include "audit/logs.h"
 #include "audit/reader.h"
 #include "base/command_line.h"
-#include "base/config.h"
 #include "base/log.h"
 #include "base/table.h"
 
@@ -22,10 +20,8 @@ constexpr int kBad = 1;    // does not verify; or refused, failed
 constexpr int kUsage = base::kExitUsage;  // or could not check
 
 // What the command line said.
-struct Arguments {
-  std::string home, database, node;
+struct Arguments : Sources {
   std::optional<std::string> since, until;
-  bool json = false;
   Filter filter;
 };
 
@@ -33,56 +29,6 @@ void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), std
 
 void Complain(std::string_view problem) {
   std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str());
-}
-
-template <typename T>
-using OrProblem = std::expected<T, std::string>;
-
-// FindUrl is the database named by --db, else the home's.
-OrProblem<std::string> FindUrl(const Arguments& arguments) {
-  const std::string& named = arguments.database;
-  if (named.starts_with("sqlite:") || named.starts_with("odbc:")) return named;
-  if (!named.empty()) return "sqlite:" + std::filesystem::absolute(named).string();
-  const auto config = base::LoadConfig(base::FindHome(arguments.home));
-  if (!config) return std::unexpected(config.error().text);
-  return config->vault.database;
-}
-
-// OpenTrail opens it read-only; `node` is whose log is read.
-OrProblem<std::unique_ptr<sql::Database>> OpenTrail(const std::string& url, const std::string& node) {
-  sql::OpenOptions options;
-  options.access = sql::Access::kReadOnly;
-  options.node = node;
-  auto database = sql::Open(url, options);
-  if (!database) return std::unexpected("cannot open the trail: " + database.error().Message());
-  const auto schema = sql::CheckSchema(**database, sql::Schema::kVault);
-  if (!schema) return std::unexpected("this is no vault database: " + schema.error().Message());
-  return std::move(*database);
-}
-
-// Log is one node's log; the only one of a vault in a file has no name.
-struct Log {
-  std::string node;
-  std::unique_ptr<sql::Database> database;
-};
-
-// OpenLogs opens the log that --node names, else all there are.
-OrProblem<std::vector<Log>> OpenLogs(const Arguments& arguments) {
-  const auto url = FindUrl(arguments);
-  if (!url) return std::unexpected(url.error());
-  auto first = OpenTrail(*url, "");
-  if (!first) return std::unexpected(first.error());
-  const auto nodes = ListLogs(**first);
-  if (!nodes) return std::unexpected("cannot read the trail: " + nodes.error().Message());
-  std::vector<Log> logs;
-  for (const std::string& node : *nodes) {
-    if (!arguments.node.empty() && arguments.node != node) continue;
-    auto database = OpenTrail(*url, node);
-    if (!database) return std::unexpected(database.error());
-    logs.push_back({node, std::move(*database)});
-  }
-  if (logs.empty()) return std::unexpected("there is no log of a node " + arguments.node);
-  return logs;
 }
 
 int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
@@ -161,20 +107,6 @@ base::Row Cells(const Entry& entry, bool several) {
           Why(draft)};
 }
 
-// SearchAll is Search over all logs: of one as it reads on, of several by the time of their records.
-Result<std::int64_t> SearchAll(const std::vector<Log>& logs, const Filter& filter,
-                               const std::function<void(const Entry&)>& each) {
-  if (logs.size() == 1) return Search(*logs.front().database, filter, each);
-  std::vector<Entry> entries;
-  for (const Log& log : logs) {
-    TRY(Search(*log.database, filter, [&entries](const Entry& entry) { entries.push_back(entry); }));
-  }
-  std::ranges::stable_sort(entries, {}, [](const Entry& entry) { return entry.place.time; });
-  const std::int64_t found = std::min(filter.limit, std::ssize(entries));
-  for (std::int64_t i = 0; i < found; ++i) each(entries[static_cast<std::size_t>(i)]);
-  return found;
-}
-
 int RunSearch(const Arguments& arguments) {
   const auto logs = OpenLogs(arguments);
   if (!logs) {
@@ -193,17 +125,6 @@ int RunSearch(const Arguments& arguments) {
   if (!found) Complain("the search stopped: " + found.error().Message());
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
   return std::fflush(stdout) == 0 && found ? kDone : kBad;
-}
-
-// ReadWhen reads --since or --until: a time, a date, or how long ago. False where it is none of them.
-bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros>& when) {
-  if (!text) return true;
-  if (const auto time = base::ParseTime(*text)) {
-    when = *time;
-  } else if (const auto ago = base::ParseDuration(*text)) {
-    when = base::WallMicros() - *ago;
-  }
-  return when.has_value();
 }
 
 void DescribeVerify(CLI::App& verify, Arguments& arguments) {
@@ -234,6 +155,7 @@ int RunAuditlog(int argc, const char* const* argv) {
   app.require_subcommand(1);
   auto* verify = app.add_subcommand("verify", "walk the whole trail (exit 0 verified, 1 does not verify, 2 not checked)");
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
+  const Command exporting = AddExport(app, arguments);
   DescribeVerify(*verify, arguments);
   DescribeSearch(*search, arguments);
   for (auto* place : {&app, verify, search}) {  // before the subcommand and after it
@@ -248,9 +170,9 @@ int RunAuditlog(int argc, const char* const* argv) {
     return base::RefuseUsage(base::CommandOf(app), base::UnknownCommand(app, problem.what()));
   }
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
-    return base::RefuseUsage(base::CommandOf(app), "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how "
-                                                   "long ago, such as 2h or 30d");
+    return base::RefuseUsage(base::CommandOf(app), kWhenTakes);
   }
+  if (exporting.app->parsed()) return exporting.run();
   return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
 }
 

@@ -37,6 +37,9 @@ struct Verdict {
 // then. An error means it could not be read; a fault means it was read and is wrong.
 Result<Verdict> Verify(sql::Database& database, const std::function<void(std::int64_t)>& progress = {});
 
+// FirstSeqAt is the first seq whose record is not older than `since`; the number of records where all are.
+Result<std::int64_t> FirstSeqAt(sql::Database& database, base::Micros since);
+
 // Filter is what `auditlog search` asks for; all that are set must hold.
 struct Filter {
   std::optional<std::string> key_ref, customer, actor, action, outcome, request_id;
