@@ -6,6 +6,8 @@
 
 #include "audit/anchor.h"
 #include "audit/export.h"
+#include "audit/ocsf.h"
+#include "audit/syslog.h"
 #include "audit/tiles.h"
 #include "base/command_line.h"
 #include "base/config.h"
@@ -41,10 +43,14 @@ OrProblem<void> ExportToFile(const Wanted& wanted, const std::vector<Log>& logs)
   if (records && logs.size() > 1) {
     return std::unexpected("there are " + std::to_string(logs.size()) + " logs, each of its own records: name one with --node");
   }
+  const auto hosts = ReadHosts(*logs.front().database);
+  if (!hosts) return std::unexpected("cannot read the nodes: " + hosts.error().Message());
   auto out = OutFile::Open(wanted.out);
   if (!out) return CannotExport(wanted, out.error());
+  const LineOf line = wanted.format == "ocsf" ? LineOf(OcsfEvent)
+                                              : [&hosts](const Entry& entry) { return SyslogMessage(entry, *hosts); };
   const auto done = records ? ExportRecords(*logs.front().database, wanted.from.value_or(0), wanted.to, *out)
-                            : ExportEvents(logs, wanted.since, wanted.until, {}, *out);
+                            : ExportEvents(logs, wanted.since, wanted.until, line, *out);
   if (!done) return CannotExport(wanted, done.error());
   return {};
 }
@@ -118,9 +124,10 @@ Command AddExport(CLI::App& app, Sources& sources) {
   CLI::App* add = app.add_subcommand("export", "write the trail for others: as it is, as a C2SP log to verify, or for a SIEM");
   add->add_option("--format", wanted->format,
                   "jsonl: each record's exact bytes, one a line; tiles: a C2SP tlog-tiles directory with the newest checkpoint; "
-                  "bundle: tiles, records and verifier key, all that verifying offline takes")
+                  "bundle: tiles, records and verifier key, all that verifying offline takes; ocsf: an OCSF event a line; "
+                  "rfc5424: a syslog message a line")
       ->required()
-      ->check(CLI::IsMember({"jsonl", "tiles", "bundle"}));
+      ->check(CLI::IsMember({"jsonl", "tiles", "bundle", "ocsf", "rfc5424"}));
   add->add_option("--out", wanted->out, "this file, or for tiles and bundle this directory, new or empty (standard output)");
   add->add_option("--from", wanted->from, "jsonl: from this seq on (0)")->check(CLI::NonNegativeNumber);
   add->add_option("--to", wanted->to, "jsonl: up to this seq, included (the newest)")->check(CLI::NonNegativeNumber);
