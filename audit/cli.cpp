@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "audit/cli_export.h"
+#include "audit/cli_report.h"
 #include "audit/logs.h"
 #include "audit/reader.h"
 #include "base/command_line.h"
@@ -155,7 +156,7 @@ int RunAuditlog(int argc, const char* const* argv) {
   app.require_subcommand(1);
   auto* verify = app.add_subcommand("verify", "walk the whole trail (exit 0 verified, 1 does not verify, 2 not checked)");
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
-  const Command exporting = AddExport(app, arguments);
+  const Command exporting = AddExport(app, arguments), reporting = AddReport(app, arguments);
   DescribeVerify(*verify, arguments);
   DescribeSearch(*search, arguments);
   for (auto* place : {&app, verify, search}) {  // before the subcommand and after it
@@ -172,7 +173,9 @@ int RunAuditlog(int argc, const char* const* argv) {
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
     return base::RefuseUsage(base::CommandOf(app), kWhenTakes);
   }
-  if (exporting.app->parsed()) return exporting.run();
+  for (const Command& command : {exporting, reporting}) {
+    if (command.app->parsed()) return command.run();
+  }
   return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
 }
 

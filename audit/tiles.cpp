@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "audit/tree.h"
-#include "audit/walk.h"
+#include "audit/sequence.h"
 
 namespace strongroom::audit {
 namespace {
@@ -100,10 +100,10 @@ Result<bool> HoldsHead(sql::Database& database, const Head& head) {
 
 Result<void> ExportTiles(sql::Database& database, const Tiled& tiled, bool entries, OutDirectory& out) {
   const Head& head = tiled.checkpoint.head;
-  Walk walk(database, 0, head.size - 1);
+  LogSequence sequence(database, 0, head.size - 1);
   Tiling tiling(out, entries);
   while (true) {
-    TRY_ASSIGN(const std::optional<StoredRecord> record, walk.Next());
+    TRY_ASSIGN(const std::optional<StoredRecord> record, sequence.Next());
     if (!record) break;
     if (record->bytes.size() > kMostRecordBytes) return Fail(Code::kCorrupt, "a record is too long: run auditlog verify", record->seq);
     TRY(tiling.Append(record->bytes));

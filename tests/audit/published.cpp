@@ -61,6 +61,7 @@ Published::Published(int records) {
   key = *VerifierKey::Of(kOrigin, SignatureType::kEd25519, public_key);
   REQUIRE(trail.Open()->Execute("INSERT INTO VAULT (VAULT_ID, EPOCH, CREATED_AT, TRAIL_PUBLIC_KEY) VALUES ('v', 1, 1, ?1)",
                                 {ByteView(public_key)}));
+  if (records == 0) return;
   trail.Fill(records);
   Anchor();
 }

@@ -19,7 +19,7 @@ Ran RunShell(const std::string& arguments, const std::string& before = "");
 std::string ReadWhole(const std::filesystem::path& path);
 
 struct Published {
-  explicit Published(int records);
+  explicit Published(int records);  // with none there is no anchor
   // Anchor makes the home's anchor anew, with the head of the trail as it is.
   void Anchor(bool with_signature = true) const;
   std::string Run(const std::string& arguments) const { return arguments + " --home " + trail.directory().string(); }

@@ -1,4 +1,4 @@
-// Walk: the records of a log one by one, or of several logs by their time, whatever their number.
+// LogSequence: the records of a log one by one, or of several logs by their time, whatever their number.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,10 @@ struct StoredRecord {
 // LastSeq is the newest record's number, -1 where there is none.
 Result<std::int64_t> LastSeq(sql::Database& database);
 
-// Walk reads the seqs `from` to `to`, both included.
-class Walk {
+// LogSequence reads the seqs `from` to `to`, both included.
+class LogSequence {
  public:
-  Walk(sql::Database& database, std::int64_t from, std::int64_t to) : database_(&database), next_(from), to_(to) {}
+  LogSequence(sql::Database& database, std::int64_t from, std::int64_t to) : database_(&database), next_(from), to_(to) {}
   // Next is nullopt behind the last. kCorrupt, with its number, where a record is missing.
   Result<std::optional<StoredRecord>> Next();
 
@@ -39,20 +39,20 @@ class Walk {
   std::deque<StoredRecord> page_;
 };
 
-// MergedWalk reads all logs, oldest record first; those of one time in the order of the logs. It ends at what was newest when it
+// MergedSequence reads all logs, oldest record first; those of one time in the order of the logs. It ends at what was newest when it
 // was started.
-class MergedWalk {
+class MergedSequence {
  public:
-  static Result<MergedWalk> Start(const std::vector<Log>& logs, std::optional<base::Micros> since,
+  static Result<MergedSequence> Start(const std::vector<Log>& logs, std::optional<base::Micros> since,
                                   std::optional<base::Micros> until);
   Result<std::optional<Entry>> Next();
 
  private:
   struct Branch {
-    Walk walk;
+    LogSequence sequence;
     std::optional<Entry> next;
   };
-  explicit MergedWalk(std::optional<base::Micros> until) : until_(until) {}
+  explicit MergedSequence(std::optional<base::Micros> until) : until_(until) {}
   Result<void> Advance(Branch& branch) const;
 
   const std::optional<base::Micros> until_;

@@ -1,4 +1,4 @@
-#include "audit/walk.h"
+#include "audit/sequence.h"
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +18,7 @@ Result<std::int64_t> LastSeq(sql::Database& database) {
   return seq;
 }
 
-Result<void> Walk::ReadPage() {
+Result<void> LogSequence::ReadPage() {
   TRY_ASSIGN(sql::Statement * row,
              database_->Query("SELECT SEQ, RECORD FROM AUDIT_LOG WHERE SEQ >= ?1 AND SEQ <= ?2 ORDER BY SEQ LIMIT ?3",
                               {next_, to_, kPage}));
@@ -29,7 +29,7 @@ Result<void> Walk::ReadPage() {
   }
 }
 
-Result<std::optional<StoredRecord>> Walk::Next() {
+Result<std::optional<StoredRecord>> LogSequence::Next() {
   if (next_ > to_) return std::nullopt;
   if (page_.empty()) TRY(ReadPage());
   if (page_.empty() || page_.front().seq != next_) {
@@ -41,21 +41,21 @@ Result<std::optional<StoredRecord>> Walk::Next() {
   return record;
 }
 
-Result<MergedWalk> MergedWalk::Start(const std::vector<Log>& logs, std::optional<base::Micros> since,
+Result<MergedSequence> MergedSequence::Start(const std::vector<Log>& logs, std::optional<base::Micros> since,
                                      std::optional<base::Micros> until) {
-  MergedWalk merged(until);
+  MergedSequence merged(until);
   for (const Log& log : logs) {
     TRY_ASSIGN(const std::int64_t last, LastSeq(*log.database));
     TRY_ASSIGN(const std::int64_t first, since ? FirstSeqAt(*log.database, *since) : Result<std::int64_t>(0));
-    merged.branches_.push_back({Walk(*log.database, first, last), std::nullopt});
+    merged.branches_.push_back({LogSequence(*log.database, first, last), std::nullopt});
     TRY(merged.Advance(merged.branches_.back()));
   }
   return merged;
 }
 
-Result<void> MergedWalk::Advance(Branch& branch) const {
+Result<void> MergedSequence::Advance(Branch& branch) const {
   branch.next.reset();
-  TRY_ASSIGN(const std::optional<StoredRecord> record, branch.walk.Next());
+  TRY_ASSIGN(const std::optional<StoredRecord> record, branch.sequence.Next());
   if (!record) return {};
   auto entry = Parse(record->bytes);
   if (!entry) return Fail(Code::kCorrupt, "a record is not what was written: run auditlog verify", record->seq);
@@ -65,7 +65,7 @@ Result<void> MergedWalk::Advance(Branch& branch) const {
   return {};
 }
 
-Result<std::optional<Entry>> MergedWalk::Next() {
+Result<std::optional<Entry>> MergedSequence::Next() {
   Branch* oldest = nullptr;
   for (Branch& branch : branches_) {
     const bool older = branch.next && (oldest == nullptr || branch.next->place.time < oldest->next->place.time);
