@@ -109,6 +109,7 @@ int Run(CLI::App& app, Wanted& wanted) {
   if (const std::string problem = Misuse(wanted); !problem.empty()) {
     return base::RefuseUsage("auditlog " + app.get_name(), problem);
   }
+  StopOnSignals();
   const auto logs = OpenLogs(*wanted.sources);
   if (!logs) return Refuse(logs.error());
   const bool directory = wanted.format == "tiles" || wanted.format == "bundle";

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +15,13 @@ namespace strongroom::audit {
 namespace {
 
 constexpr std::size_t kBufferBytes = 1 << 18;
+
+volatile std::sig_atomic_t stopped = 0;
+
+Result<void> GoOn() {
+  if (stopped != 0) return Fail(Code::kUnavailable, "it was interrupted");
+  return {};
+}
 
 std::string Plain(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -58,6 +66,7 @@ OutFile::~OutFile() {
 }
 
 Result<void> OutFile::Write(std::string_view bytes) {
+  TRY(GoOn());
   buffer_ += bytes;
   return buffer_.size() < kBufferBytes ? Result<void>() : Flush();
 }
@@ -101,6 +110,7 @@ OutDirectory::~OutDirectory() {
 }
 
 Result<void> OutDirectory::Put(const std::string& name, std::string_view content) {
+  TRY(GoOn());
   const std::string path = temporary_ + "/" + name;
   if (std::string parent = ParentOf(path); parent != made_) {
     std::error_code error;
@@ -123,6 +133,12 @@ Result<void> OutDirectory::Finish() {
   }
   temporary_.clear();
   return base::SyncDirectory(ParentOf(path_));
+}
+
+void StopOnSignals() {
+  struct sigaction stop{};
+  stop.sa_handler = [](int) { stopped = 1; };
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &stop, nullptr);
 }
 
 std::string WhyNot(const Error& error) {

@@ -53,6 +53,9 @@ class OutDirectory {
   std::string made_;  // the last directory that was made
 };
 
+// StopOnSignals makes SIGINT, SIGTERM and SIGHUP fail what is written next, so that what was begun is taken away.
+void StopOnSignals();
+
 // WhyNot is an error as a person reads it: the system's own words instead of an errno.
 std::string WhyNot(const Error& error);
 

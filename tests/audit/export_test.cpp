@@ -120,6 +120,21 @@ TEST_CASE("export: a file that cannot be written is refused in the system's word
   }
 }
 
+TEST_CASE("export: one that is interrupted takes away what it began") {
+  const Published published(70'000);
+  const std::filesystem::path home = published.trail.directory();
+  for (const std::string format : {"jsonl", "bundle"}) {
+    const std::string out = (home / "out").string();
+    // The signal comes once the temporary is there: the shell looks for it. On a busy machine it may come too late.
+    const Ran ran = RunShell(published.Run("export --format " + format + " --out " + out) +
+                             " 2>/dev/null & p=$!; until ls -d " + out + ".* >/dev/null 2>&1 || ! kill -0 $p 2>/dev/null; do :; done; "
+                             "kill -TERM $p 2>/dev/null; wait $p; exit $?");
+    CHECK(ran.status == (std::filesystem::exists(out) ? 0 : 1));
+    CHECK(LeftBehind(published.trail, "out").empty());
+    std::filesystem::remove_all(out);
+  }
+}
+
 TEST_CASE("export: what makes no sense is 2") {
   const Published published(1);
   for (const std::string options : {"", "--format xml", "--format tiles", "--format bundle", "--format jsonl --since 1h",
