@@ -138,7 +138,8 @@ int Run(CLI::App& app, Asked& asked) {
 Command AddReport(CLI::App& app, Sources& sources) {
   const auto asked = std::make_shared<Asked>();
   asked->sources = &sources;
-  CLI::App* add = app.add_subcommand("report", "what auditors ask, a table each; without NAME: an access review");
+  CLI::App* add = app.add_subcommand("report", "what auditors ask, a table each; without NAME: an access review (exit 0 answered, 1 not, "
+                                             "2 makes no sense)");
   add->add_option("NAME", asked->name,
                   "uses KEY_REF: who used a key; denied: by reason; admin ACTOR: a person's acts; unused --days N: keys without "
                   "use; outside-worker: keys asked for by others; request ID: one request end to end; key KEY_REF: its states "

@@ -145,10 +145,12 @@ std::string ProductJson() {
   return Object().Text("name", "Strongroom").Text("vendor_name", "Strongroom").Text("version", STRONGROOM_VERSION).Json();
 }
 
-std::string MetadataJson(const Entry& entry) {
+std::string MetadataJson(const Entry& entry, const Kind& kind) {
   const Place& place = entry.place;
-  return Object()
-      .Text("version", kOcsfVersion)
+  Object metadata;
+  // Where a class has no actor of its own, the profile `host` gives it one.
+  if (kind.event_class == Class::kApplicationLifecycle) metadata.Raw("profiles", R"(["host"])");
+  return metadata.Text("version", kOcsfVersion)
       .Raw("product", ProductJson())
       .Text("uid", place.log + "#" + std::to_string(place.seq))
       .Text("event_code", entry.draft.action)
@@ -244,7 +246,7 @@ std::string OcsfEvent(const Entry& entry) {
   event.Number("status_id", draft.outcome == Outcome::kOk ? kSuccess : kFailure).MaybeText("status_code", draft.reason);
   event.Text("message", draft.actor.name + " " + draft.action + " " + draft.key_ref.value_or(draft.customer.value_or("")) + ": " +
                             std::string(OutcomeName(draft.outcome)));
-  event.Raw("metadata", MetadataJson(entry)).Raw("actor", ActorJson(draft.actor));
+  event.Raw("metadata", MetadataJson(entry, kind)).Raw("actor", ActorJson(draft.actor));
   AddOwn(entry, kind, event);
   event.Raw("unmapped", UnmappedJson(entry)).Text("raw_data", entry.bytes);
   return event.Json();

@@ -157,6 +157,9 @@ TEST_CASE("export ocsf: classes and activities say what was done") {
   CHECK(type("move_key", Facts{{"move", "destroy"}}) == 300404);
   CHECK(type("unseal") == 300201);
   CHECK(type("vaultd_start") == 600203);
+  Draft start = SampleDraft();
+  start.action = "vaultd_start";
+  CHECK(Json::parse(OcsfEvent(EntryOf(start))).at("metadata").at("profiles") == Json({"host"}));
 }
 
 namespace {
