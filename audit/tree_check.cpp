@@ -1,13 +1,13 @@
 #include "audit/tree_check.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "audit/tree.h"
 
 namespace strongroom::audit {
 namespace {
 
-constexpr std::size_t kRecent = 16'384;
+constexpr std::int64_t kRecent = 8192;
 
 // FirstSeq is the first record under a tile's hash.
 std::int64_t FirstSeq(int level, std::int64_t index, std::size_t hash) {
@@ -17,11 +17,6 @@ std::int64_t FirstSeq(int level, std::int64_t index, std::size_t hash) {
 }  // namespace
 
 void TreeCheck::Append(const Hash& leaf) {
-  if (recent_.size() == kRecent) {
-    const auto half = recent_.begin() + static_cast<std::ptrdiff_t>(kRecent / 2);
-    std::for_each(recent_.begin(), half, [this](const Hash& hash) { before_recent_.Append(hash); });
-    recent_.erase(recent_.begin(), half);
-  }
   recent_.push_back(leaf);
   std::size_t level = 0;
   edge_.Append(leaf, [&](int height, const Hash& root) {
@@ -38,6 +33,12 @@ void TreeCheck::Append(const Hash& leaf) {
     partial_[i].clear();
   }
   if (const auto expected = roots_.find(edge_.size()); expected != roots_.end()) expected->second = edge_.Root();
+  if (edge_.size() % kRecent != 0) return;
+  if (std::ssize(recent_) == 2 * kRecent) {
+    recent_.erase(recent_.begin(), recent_.begin() + kRecent);
+    before_recent_ = std::move(middle_);
+  }
+  middle_ = edge_;
 }
 
 void TreeCheck::CompareOne(const Full& full, const std::vector<Hash>* stored) {

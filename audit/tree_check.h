@@ -52,8 +52,8 @@ class TreeCheck {
   std::vector<std::vector<Hash>> partial_;  // by tile level
   std::vector<Full> full_leaves_, full_above_;
   std::map<std::int64_t, std::optional<Hash>> roots_;
-  // The last records' hashes, and the edge before them.
-  Edge before_recent_;
+  // The last records' hashes, and the edges before them and amid them.
+  Edge before_recent_, middle_;
   std::vector<Hash> recent_;
   std::optional<TileDifference> difference_;
 };
