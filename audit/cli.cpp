@@ -1,93 +1,16 @@
 #include "audit/cli.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "audit/cli_export.h"
+#include "audit/cli_logs.h"
 #include "audit/cli_report.h"
-#include "audit/logs.h"
-#include "audit/reader.h"
 #include "base/command_line.h"
-#include "base/log.h"
 #include "base/table.h"
 
 namespace strongroom::audit {
 namespace {
-
-constexpr int kDone = 0;
-constexpr int kBad = 1;    // does not verify; or refused, failed
-constexpr int kUsage = base::kExitUsage;  // or could not check
-
-// What the command line said.
-struct Arguments : Sources {
-  std::optional<std::string> since, until;
-  Filter filter;
-};
-
-void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-void Complain(std::string_view problem) {
-  std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str());
-}
-
-int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
-  if (arguments.json) {
-    std::string out = R"({"verdict":"unchecked","detail":)";
-    base::AppendJsonString(out, problem);
-    Print(out + "}\n");
-  }
-  Complain(problem);
-  return kUsage;
-}
-
-std::string VerdictJson(const std::string& node, const Verdict& verdict) {
-  std::string out = verdict.fault ? R"({"verdict":"tampered")" : R"({"verdict":"verified")";
-  if (!node.empty()) out += R"(,"node":")" + node + '"';
-  out += R"(,"records":)" + std::to_string(verdict.records) + R"(,"head":")" + verdict.head + '"';
-  if (verdict.first_time) out += R"(,"first_time":")" + base::FormatTime(*verdict.first_time) + '"';
-  if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
-  if (verdict.fault) {
-    out += R"(,"first_bad_seq":)" + std::to_string(verdict.fault->seq) + R"(,"kind":")" + verdict.fault->kind;
-    out += R"(","detail":)";
-    base::AppendJsonString(out, verdict.fault->detail);
-  }
-  return out + "}\n";
-}
-
-std::string VerdictText(const std::string& node, const Verdict& verdict) {
-  const std::string whose = node.empty() ? "" : "node      " + node + "\n";
-  if (verdict.fault) {
-    return whose + "DOES NOT VERIFY\nfirst bad seq  " + std::to_string(verdict.fault->seq) + "\nkind           " +
-           verdict.fault->kind + "\ndetail         " + verdict.fault->detail + "\n";
-  }
-  std::string out = whose + "verified  " + std::to_string(verdict.records) + " records\n";
-  if (verdict.first_time && verdict.last_time) {
-    out += "from      " + base::FormatTime(*verdict.first_time) + "\nto        " + base::FormatTime(*verdict.last_time) +
-           "\n";
-  }
-  return out + "head      " + verdict.head + "\n";
-}
-
-// One document, or one a line for each of several logs.
-int RunVerify(const Arguments& arguments) {
-  const auto logs = OpenLogs(arguments);
-  if (!logs) return CouldNotCheck(arguments, logs.error());
-  std::function<void(std::int64_t)> progress;
-  if (isatty(STDERR_FILENO) == 1) {
-    progress = [](std::int64_t records) { std::fprintf(stderr, "\r%lld records ", static_cast<long long>(records)); };
-  }
-  int code = kDone;
-  for (const Log& log : *logs) {
-    const auto verdict = Verify(*log.database, progress);
-    if (progress) std::fputs("\r\x1b[K", stderr);
-    if (!verdict) return CouldNotCheck(arguments, "cannot read the trail: " + verdict.error().Message());
-    Print(arguments.json ? VerdictJson(log.node, *verdict) : VerdictText(log.node, *verdict));
-    if (verdict->fault) code = kBad;
-  }
-  return std::fflush(stdout) == 0 ? code : kUsage;
-}
 
 // Why shows a refusal's name and what the caller gave for asking: "KEY_REVOKED: attempt 1 profile ACME_DEFAULT".
 std::string Why(const Draft& draft) {
@@ -112,7 +35,7 @@ int RunSearch(const Arguments& arguments) {
   const auto logs = OpenLogs(arguments);
   if (!logs) {
     Complain(logs.error());
-    return kBad;
+    return kExitBad;
   }
   std::vector<base::Row> rows;
   const auto found = SearchAll(*logs, arguments.filter, [&](const Entry& entry) {
@@ -125,11 +48,34 @@ int RunSearch(const Arguments& arguments) {
   }
   if (!found) Complain("the search stopped: " + found.error().Message());
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
-  return std::fflush(stdout) == 0 && found ? kDone : kBad;
+  return std::fflush(stdout) == 0 && found ? kExitDone : kExitBad;
 }
 
+constexpr const char* kDatabaseHelp = "this database, or a copy of one, instead of the home's";
+
 void DescribeVerify(CLI::App& verify, Arguments& arguments) {
-  verify.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
+  auto* database = verify.add_option("--db", arguments.database, kDatabaseHelp);
+  verify.add_option("--bundle", arguments.bundle, "what was exported into this directory (checkpoint, tile/), instead of a database")->excludes(database);
+  verify.add_option("--vkey", arguments.vkey, "the log's verifier key as it was noted, or a file with it; else the database's or bundle's own");
+  auto* witness = verify.add_option("--witness", arguments.witnesses, "verifier key of a witness (cosignature/v1), or a file with it; repeat")
+                      ->allow_extra_args(false);
+  verify.add_option("--quorum", arguments.quorum, "so many of the witnesses must have signed a checkpoint (all)")->needs(witness);
+  verify.add_option("checkpoints", arguments.checkpoints, "checkpoint files that were kept elsewhere; - is standard input");
+}
+
+void DescribeProve(CLI::App& prove, Arguments& arguments) {
+  prove.require_subcommand(1);
+  auto* inclusion = prove.add_subcommand("inclusion", "print a proof that a record is in the trail (c2sp.org/tlog-proof@v1)");
+  inclusion->add_option("SEQ", arguments.seq, "the record's number")->required()->check(CLI::NonNegativeNumber);
+  auto* consistency = prove.add_subcommand("consistency", "print what a witness is sent (c2sp.org/tlog-witness, add-checkpoint)");
+  consistency->add_option("OLD", arguments.old_size, "how many records the witness has seen")->required()->check(CLI::NonNegativeNumber);
+  consistency->add_option("NEW", arguments.new_size, "how many it is to see: the checkpoint's")->check(CLI::NonNegativeNumber);
+  for (auto* command : {inclusion, consistency}) {
+    command->add_option("--checkpoint", arguments.checkpoint, "against this one instead of the home's newest");
+    command->add_option("--db", arguments.database, kDatabaseHelp);
+    command->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
+    command->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
+  }
 }
 
 void DescribeSearch(CLI::App& search, Arguments& arguments) {
@@ -144,7 +90,7 @@ void DescribeSearch(CLI::App& search, Arguments& arguments) {
   search.add_option("--until", arguments.until, "up to this time");
   search.add_option("--limit", filter.limit, "at most so many, oldest first (1000)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
-  search.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
+  search.add_option("--db", arguments.database, kDatabaseHelp);
 }
 
 }  // namespace
@@ -154,12 +100,17 @@ int RunAuditlog(int argc, const char* const* argv) {
   CLI::App app("Reads and verifies the trail of a Strongroom vault.", "auditlog");
   app.set_version_flag("--version", "auditlog " STRONGROOM_VERSION);
   app.require_subcommand(1);
-  auto* verify = app.add_subcommand("verify", "walk the whole trail (exit 0 verified, 1 does not verify, 2 not checked)");
+  auto* verify = app.add_subcommand("verify", "check the whole trail (exit 0 verified, 1 does not verify, 2 not checked, 3 verified, "
+                                              "but nothing signed vouches for the end)");
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
+  auto* prove = app.add_subcommand("prove", "prove a record, or that the trail has only grown, to whoever has a checkpoint");
+  auto* vkey = app.add_subcommand("vkey", "print the log's verifier key, to be noted elsewhere");
   const Command exporting = AddExport(app, arguments), reporting = AddReport(app, arguments);
   DescribeVerify(*verify, arguments);
   DescribeSearch(*search, arguments);
-  for (auto* place : {&app, verify, search}) {  // before the subcommand and after it
+  DescribeProve(*prove, arguments);
+  vkey->add_option("--db", arguments.database, kDatabaseHelp);
+  for (auto* place : {&app, verify, search, prove, vkey}) {  // before the subcommand and after it
     place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     place->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
     place->add_flag("--json", arguments.json, "verify: one JSON object a log; search: each record's exact bytes, one a line");
@@ -176,7 +127,10 @@ int RunAuditlog(int argc, const char* const* argv) {
   for (const Command& command : {exporting, reporting}) {
     if (command.app->parsed()) return command.run();
   }
-  return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
+  if (verify->parsed()) return RunVerify(arguments);
+  if (vkey->parsed()) return RunVkey(arguments);
+  if (prove->parsed()) return prove->got_subcommand("inclusion") ? RunProveInclusion(arguments) : RunProveConsistency(arguments);
+  return RunSearch(arguments);
 }
 
 }  // namespace strongroom::audit

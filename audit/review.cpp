@@ -6,6 +6,7 @@
 #include "audit/anchor.h"
 #include "audit/key_list.h"
 #include "audit/tiles.h"
+#include "audit/verifier.h"
 #include "base/process.h"
 
 namespace strongroom::audit {

@@ -1,11 +1,10 @@
 #include "audit/tiles.h"
 
-#include <array>
-#include <cstdio>
 #include <vector>
 
-#include "audit/tree.h"
+#include "audit/bundle.h"
 #include "audit/sequence.h"
+#include "audit/tree.h"
 
 namespace strongroom::audit {
 namespace {
@@ -62,18 +61,6 @@ class Tiling {
 };
 
 }  // namespace
-
-std::string TilePath(std::string_view level, std::int64_t index, std::int64_t width) {
-  std::array<char, 8> digits{};
-  std::snprintf(digits.data(), digits.size(), "%03d", static_cast<int>(index % 1000));
-  std::string path = digits.data();
-  for (index /= 1000; index > 0; index /= 1000) {
-    std::snprintf(digits.data(), digits.size(), "x%03d/", static_cast<int>(index % 1000));
-    path.insert(0, digits.data());
-  }
-  path = "tile/" + std::string(level) + "/" + path;
-  return width == kTileWidth ? path : path + ".p/" + std::to_string(width);
-}
 
 Result<Tiled> CheckTiled(Note note, ByteView public_key) {
   Tiled tiled;

@@ -12,10 +12,6 @@
 
 namespace strongroom::audit {
 
-// TilePath is the name of a tile, or with "entries" as its level of a bundle of records: "tile/0/x001/x234/067.p/12". A width of
-// 256 is a full one.
-std::string TilePath(std::string_view level, std::int64_t index, std::int64_t width);
-
 // Tiled is a log's checkpoint, verified, and the key that signed it.
 struct Tiled {
   Note note;

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "audit/bundle.h"
 #include "audit/checkpoint.h"
 #include "audit/merkle.h"
 #include "audit/tiles.h"

@@ -49,6 +49,9 @@ TEST_CASE("auditor: records, tiles, bundle and events of a vault that serves") {
   const std::string width = ".p/" + std::to_string(records.size());
   CHECK(ReadWhole(house.Path("bundle/tile/0/000" + width)).size() == 32 * records.size());
   CHECK(ReadWhole(house.Path("bundle/tile/entries/000" + width)).find(records.back()) != std::string::npos);
+  const Ended verified = house.Auditlog({"verify", "--bundle", house.Path("bundle"), "--vkey", vkey});
+  INFO(verified.out << verified.err);
+  CHECK(verified.code == 0);
   CHECK(house.Auditlog({"export", "--format", "tiles", "--out", house.Path("bundle")}).code == 1);
 }
 
