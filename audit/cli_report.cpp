@@ -107,6 +107,7 @@ std::string Misuse(Asked& asked) {
   if (!kind->subject.empty() && asked.subject.empty()) return "report " + asked.name + " needs a " + std::string(kind->subject);
   if (kind->subject.empty() && !asked.subject.empty()) return "report " + asked.name + " is about all: leave out " + asked.subject;
   if ((asked.name == "unused") != asked.days.has_value()) return "--days N belongs to report unused";
+  if (asked.days && (asked.since_text || asked.until_text)) return "report unused asks of the last --days: leave out --since and --until";
   if (asked.sources->json && asked.csv) return "--json or --csv, not both";
   const auto gap = base::ParseDuration(asked.gap_text);
   if (!gap) return "--gap takes a duration, such as 10m or 2h";

@@ -126,9 +126,9 @@ std::int64_t Severity(const Draft& draft) {
 }
 
 std::string UserJson(const Actor& actor) {
-  constexpr std::int64_t kUnknown = 0, kUser = 1, kAdmin = 2, kService = 4;
-  const bool service = actor.role == "worker" || actor.role == "vaultd";
-  const std::int64_t type = actor.role == "admin" ? kAdmin : service ? kService : actor.role.empty() ? kUnknown : kUser;
+  constexpr std::int64_t kUnknown = 0, kUser = 1, kAdmin = 2, kSystem = 3;
+  const bool system = actor.role == "worker" || actor.role == "vaultd";
+  const std::int64_t type = actor.role == "admin" ? kAdmin : system ? kSystem : actor.role.empty() ? kUnknown : kUser;
   return Object().Text("name", actor.name).Text("uid", std::to_string(actor.uid)).Number("type_id", type).Json();
 }
 

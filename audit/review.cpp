@@ -95,19 +95,21 @@ Result<Section> Roles(const std::vector<Log>& logs, const ReviewOptions& options
 
 Result<Section> TwoPeople(const std::vector<Log>& logs, const Stretch& stretch) {
   Section section{"two-people",
-                  "acts that used an approval, and proposals, approvals and denials, every outcome, " + stretch.InWords(),
+                  "acts that used an approval or lacked one, and proposals, approvals and denials, every outcome, " + stretch.InWords(),
                   {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"KEY"}, {"APPROVAL"}, {"APPROVED BY"}, {"ACT"}, {"WHY"}},
                   {},
                   {}};
   const std::set<std::string> steps{"propose_act", "approve_act", "deny_act", "require_two_people"};
   TRY(EachAct(logs, stretch, [&](const Entry& entry) {
     const Draft& draft = entry.draft;
-    std::string approval = FactOf(draft.after, "approval");
+    std::string approval = FactOf(draft.after, "approval"), act = FactOf(draft.after, "act");
     if (approval.empty()) approval = FactOf(draft.before, "approval");
-    if (approval.empty() && !steps.contains(draft.action)) return;
+    // An act that waits for a second person, or was refused for want of one, names itself before.
+    if (act.empty()) act = FactOf(draft.before, "act");
+    if (approval.empty() && act.empty() && !steps.contains(draft.action)) return;
     section.rows.push_back({base::FormatTime(entry.place.time), SeqOf(entry, logs.size() > 1), draft.actor.name, draft.action,
                             std::string(OutcomeName(draft.outcome)), draft.key_ref.value_or(""), approval,
-                            FactOf(draft.after, "approved_by"), FactOf(draft.after, "act"), WhyOf(draft)});
+                            FactOf(draft.after, "approved_by"), act, WhyOf(draft)});
   }));
   return section;
 }
@@ -156,8 +158,12 @@ Result<Section> Integrity(const std::vector<Log>& logs, const ReviewOptions& opt
       TRY_ASSIGN(anchored, AnchorStatement(log, *note));
     }
     const auto when = [](const std::optional<base::Micros>& time) { return time ? base::FormatTime(*time) : ""; };
-    section.rows.push_back({log.node, verdict.fault ? "DOES NOT VERIFY: " + verdict.fault->kind + " at " + std::to_string(verdict.fault->seq) : "verified",
-                            std::to_string(verdict.records), when(verdict.first_time), when(verdict.last_time), verdict.head, anchored});
+    std::string found = "verified";
+    if (verdict.fault) {
+      found = "DOES NOT VERIFY: " + verdict.fault->kind + " at " + std::to_string(verdict.fault->seq);
+      section.notes.push_back("a log does not verify: what follows rests on records that may not be those that were written; run auditlog verify");
+    }
+    section.rows.push_back({log.node, std::move(found), std::to_string(verdict.records), when(verdict.first_time), when(verdict.last_time), verdict.head, anchored});
   }
   return section;
 }

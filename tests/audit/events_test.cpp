@@ -57,6 +57,7 @@ std::string Breach(const Json& rules, const Json& object) {
     }
   }
   for (const auto& [name, value] : object.items()) {
+    if (rules.contains("known") && !IsAllowed(rules.at("known"), name)) return "unknown " + name;
     const Json& kinds = Schema().at("attributes");
     if (!value.is_object() || !kinds.contains(name)) continue;
     const std::string kind = kinds.at(name);
@@ -67,9 +68,10 @@ std::string Breach(const Json& rules, const Json& object) {
 
 std::string EventBreach(const Json& event) {
   const Json& base = Schema().at("base");
-  Json base_rules = base;
-  base_rules["at_least_one"] = Json::array();
-  if (std::string breach = Breach(base_rules, event); !breach.empty()) return breach;
+  Json of_base = base;
+  of_base["at_least_one"] = Json::array();
+  of_base.erase("known");  // the class has more
+  if (std::string breach = Breach(of_base, event); !breach.empty()) return breach;
   const std::string uid = std::to_string(event.at("class_uid").get<int>());
   if (!Schema().at("classes").contains(uid)) return "class " + uid;
   const Json& rules = Schema().at("classes").at(uid);
@@ -79,7 +81,9 @@ std::string EventBreach(const Json& event) {
   for (const auto& [name, value] : event.items()) {
     if (!IsAllowed(base.at("known"), name) && !IsAllowed(rules.at("known"), name)) return "unknown " + name;
   }
-  return Breach(rules, event);
+  Json of_class = rules;
+  of_class.erase("known");
+  return Breach(of_class, event);
 }
 
 // Bare and full records of an action, in every outcome.
@@ -142,6 +146,12 @@ TEST_CASE("export ocsf: the extract refuses what the schema does") {
   other = event;
   other["metadata"].erase("product");
   CHECK(EventBreach(other) == "metadata: missing product");
+  other = event;
+  other["actor"]["user"]["type_id"] = 4;  // a service: of later versions
+  CHECK(EventBreach(other) == "actor: user: type_id 4");
+  other = event;
+  other["api"]["token"] = "x";
+  CHECK(EventBreach(other) == "api: unknown token");
 }
 
 TEST_CASE("export ocsf: classes and activities say what was done") {

@@ -95,6 +95,8 @@ struct Week {
     Draft rotate = About("K2");
     rotate.before = Facts{{"key_ref", "K1"}, {"status", "ACTIVE"}};
     rotate.after = Facts{{"status", "ACTIVE"}, {"old_status", "ROTATED"}};
+    Draft waits = About("K1", Outcome::kDenied, "TWO_PEOPLE");
+    waits.before = Facts{{"act", "revoke K1"}, {"digest", "00"}};
     story.Tell(At("2026-11-01T08:00:00Z"), "root", "vaultd_start")
         .Tell(At("2026-11-01T08:01:00Z"), "ada", "add_key", add)
         .Tell(At("2026-11-01T08:02:00Z"), "ada", "probe", About("K1"))
@@ -103,6 +105,7 @@ struct Week {
         .Tell(At("2026-11-03T08:00:00Z"), "eve", "resolve", About("K1", Outcome::kDenied, "NO_ROLE"))
         .Tell(At("2026-11-03T08:00:01Z"), "eve", "status", [] { Draft d; d.outcome = Outcome::kDenied; d.reason = "NO_ROLE"; return d; }())
         .Tell(At("2026-11-04T08:00:00Z"), "ada", "rotate_key", rotate)
+        .Tell(At("2026-11-05T07:00:00Z"), "ada", "move_key", waits)
         .Tell(At("2026-11-05T08:00:00Z"), "ada", "move_key", revoke)
         .Tell(At("2026-11-06T08:00:00Z"), "srworker", "resolve", About("K2"));
   }
@@ -125,16 +128,16 @@ TEST_CASE("report uses: who asked for a key between two times") {
 TEST_CASE("report denied: each reason, how often, first and last") {
   const Week week;
   const Json rows = Rows(week.published, "denied");
-  CHECK(Column(rows, "reason") == Json({"KEY_SUSPENDED", "NO_ROLE"}));
-  CHECK(Column(rows, "count") == Json({"1", "2"}));
+  CHECK(Column(rows, "reason") == Json({"KEY_SUSPENDED", "NO_ROLE", "TWO_PEOPLE"}));
+  CHECK(Column(rows, "count") == Json({"1", "2", "1"}));
   CHECK(rows.at(1).at("first") == "2026-11-03T08:00:00.000000Z");
   CHECK(rows.at(1).at("last") == "2026-11-03T08:00:01.000000Z");
-  CHECK(Rows(week.published, "denied --since 2026-11-04").empty());
+  CHECK(Rows(week.published, "denied --since 2026-11-06").empty());
 }
 
 TEST_CASE("report admin: all a person did but using keys, by name or uid") {
   const Week week;
-  const Json expected{"add_key", "probe", "rotate_key", "move_key"};
+  const Json expected{"add_key", "probe", "rotate_key", "move_key", "move_key"};
   CHECK(Column(Rows(week.published, "admin ada"), "action") == expected);
   CHECK(Column(Rows(week.published, "admin 1000"), "action") == expected);
   CHECK(Column(Rows(week.published, "admin eve"), "action") == Json({"status"}));
@@ -151,9 +154,9 @@ TEST_CASE("report outside-worker: keys asked for by others") {
 TEST_CASE("report key: before and after of each act, rotations from it included") {
   const Week week;
   const Json rows = Rows(week.published, "key K1");
-  CHECK(Column(rows, "action") == Json({"add_key", "probe", "rotate_key", "move_key"}));
-  CHECK(Column(rows, "status_before") == Json({nullptr, nullptr, "ACTIVE", "ACTIVE"}));
-  CHECK(Column(rows, "status_after") == Json({"PENDING", nullptr, "ROTATED", "REVOKED"}));
+  CHECK(Column(rows, "action") == Json({"add_key", "probe", "rotate_key", "move_key", "move_key"}));
+  CHECK(Column(rows, "status_before") == Json({nullptr, nullptr, "ACTIVE", nullptr, "ACTIVE"}));
+  CHECK(Column(rows, "status_after") == Json({"PENDING", nullptr, "ROTATED", nullptr, "REVOKED"}));
   CHECK(Column(Rows(week.published, "key K2"), "status_after") == Json({"ACTIVE"}));
 }
 
@@ -231,8 +234,10 @@ TEST_CASE("report: an access review says who, what, since when, and what the tra
   CHECK(Column(roles, "role").back() == "none");
   CHECK(Column(rows(2), "key") == Json({"K1"}));
   CHECK(Column(rows(3), "kind") == Json({"key", "kek"}));
-  CHECK(Column(rows(4), "approved_by") == Json({"bob"}));
-  CHECK(Column(rows(5), "day") == Json({"2026-11-02", "2026-11-03"}));
+  CHECK(Column(rows(4), "approved_by") == Json({nullptr, "bob"}));
+  CHECK(Column(rows(4), "act") == Json({"revoke K1", nullptr}));
+  CHECK(Column(rows(5), "day") == Json({"2026-11-02", "2026-11-03", "2026-11-05"}));
+  CHECK(report.at("sections").at(0).at("notes").dump().find("a log does not verify") != std::string::npos);
   CHECK(RunShell(week.published.Run("report --rotation-days 500 --csv")).out.find("overdue") == std::string::npos);
   const Ran csv = RunShell(week.published.Run("report --csv"));
   CHECK(csv.out.starts_with("SECTION,ROW,COLUMN,VALUE\r\n"));
@@ -278,7 +283,7 @@ TEST_CASE("report: CSV is safe in a spreadsheet, and nothing steers a terminal")
 TEST_CASE("report: what makes no sense is 2, what cannot be read 1") {
   const Week week;
   for (const std::string arguments : {"everything", "uses", "denied K1", "unused", "denied --days 3", "gaps --gap soon", "denied --since soon",
-                                      "denied --sample 3", "denied --json --csv", "denied --sample 0 --seed x"}) {
+                                      "denied --sample 3", "denied --json --csv", "unused --days 3 --since 1d", "denied --sample 0 --seed x"}) {
     INFO(arguments);
     CHECK(RunShell(week.published.Run("report " + arguments)).status == 2);
   }
