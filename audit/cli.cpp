@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "audit/cli_export.h"
-#include "audit/cli_report.h"
+#include "audit/cli_questions.h"
 #include "audit/logs.h"
 #include "audit/reader.h"
 #include "base/command_line.h"
