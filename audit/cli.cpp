@@ -5,7 +5,7 @@
 
 #include "audit/cli_export.h"
 #include "audit/cli_logs.h"
-#include "audit/cli_report.h"
+#include "audit/cli_questions.h"
 #include "base/command_line.h"
 #include "base/table.h"
 

@@ -1,4 +1,4 @@
-#include "audit/cli_report.h"
+#include "audit/cli_questions.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
