@@ -115,7 +115,7 @@ Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database) {
 }
 
 Result<const Log*> FindLog(const std::vector<Log>& logs, const std::string& origin) {
-  if (logs.size() == 1) return &logs.front();
+  if (logs.size() == 1 && logs.front().node.empty()) return &logs.front();
   for (const Log& log : logs) {
     TRY_ASSIGN(const auto named, NamedKeysOf(*log.database));
     for (const NamedKey& one : named) {

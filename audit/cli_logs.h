@@ -51,7 +51,7 @@ OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type);
 Result<Bytes> PublicKeyOf(sql::Database& database);
 // NamedKeysOf is the keys that a log's records name, as far as its columns find them: to tell one log from another, not to trust.
 Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database);
-// FindLog is the log whose records name an origin; the only one there is, whatever it names. nullptr where there is none.
+// FindLog is the log whose records name an origin; in a file the only one there is, whatever it names. nullptr where there is none.
 Result<const Log*> FindLog(const std::vector<Log>& logs, const std::string& origin);
 
 int RunVerify(const Arguments& arguments);

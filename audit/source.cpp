@@ -8,8 +8,9 @@
 namespace strongroom::audit {
 namespace {
 
-// By pages, so that no read transaction holds up the write-ahead log of a live vault for long; of whole tiles.
-constexpr std::int64_t kPage = 4 * kTileWidth;
+// By pages, so that no read transaction holds up the write-ahead log of a live vault for long; of whole tiles, and large enough that the
+// two threads seldom wait for each other.
+constexpr std::int64_t kPage = 16 * kTileWidth;
 
 Row ReadRow(const sql::Statement& statement) {
   Row row{statement.Int64(0), statement.Blob(1), std::nullopt};

@@ -116,7 +116,11 @@ TEST_CASE("bundle: each file that was changed, dropped or cut is named") {
     bundle.Put("checkpoint", trail.signer().Sign(other));
     bundle.Bad(0, "fork");
   }
-  SECTION("a forged checkpoint") { bundle.Flip("checkpoint", bundle.Get("checkpoint").size() - 20); bundle.Bad(0, "signature"); }
+  SECTION("a forged checkpoint") {
+    const std::string body = Checkpoint{trail.signer().key().name, trail.HeadAt(kRecords)}.Body();
+    bundle.Put("checkpoint", body + '\n' + trail.signer().Line("another text\n"));
+    bundle.Bad(0, "signature");
+  }
 }
 
 TEST_CASE("bundle: what is none cannot be checked") {

@@ -352,6 +352,14 @@ TEST_CASE("nodes: a database that goes away ends every release, and a node that 
   nodes.b.StartVaultd();
   CHECK_FALSE(Has(nodes.b.vaultd().Err(), "lease_awaited"));
   CHECK(nodes.a.Auditlog({"verify"}).code == 0);
+  // Each home has the anchor of its own log alone.
+  CHECK(nodes.b.Auditlog({"verify", "--node", nodes.b_node}).code == 0);
+  const Ended other = nodes.a.Auditlog({"verify", "--node", nodes.b_node});
+  CHECK(other.code == 3);
+  CHECK(Has(other.out, "another host has this log's anchor"));
+  CHECK(nodes.a.Auditlog({"verify", "--node", nodes.b_node, nodes.b.home() + "/anchor"}).code == 0);
+  CHECK(nodes.b.Auditlog({"prove", "inclusion", "0"}).code == 0);
+  CHECK(Lines(nodes.b.Auditlog({"vkey"}).out).size() == 2);
 }
 
 TEST_CASE("nodes: each home exports its own log to verify, and events and reports are of all") {
