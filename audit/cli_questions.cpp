@@ -73,7 +73,7 @@ OrProblem<std::unique_ptr<sql::Database>> OpenWork(const Asked& asked) {
   return std::move(*work);
 }
 
-Result<Report> MakeReview(const std::vector<Log>& logs, const Asked& asked) {
+Result<Answers> MakeReview(const std::vector<Log>& logs, const Asked& asked) {
   const auto config = base::LoadConfig(base::FindHome(asked.sources->home));
   ReviewOptions options{asked.stretch, asked.rotation_days, base::WallMicros(), config ? &*config : nullptr, ""};
   if (!config) options.config_problem = config.error().text;
@@ -92,10 +92,10 @@ Result<Section> Answer(const std::vector<Log>& logs, const Asked& asked) {
   return RequestStory(logs, work ? work->get() : nullptr, work ? "" : work.error(), asked.subject, asked.customer, asked.stretch);
 }
 
-Result<Report> MakeReport(const std::vector<Log>& logs, const Asked& asked) {
+Result<Answers> MakeReport(const std::vector<Log>& logs, const Asked& asked) {
   if (asked.name.empty()) return MakeReview(logs, asked);
   TRY_ASSIGN(Section section, Answer(logs, asked));
-  Report report{asked.name, {}};
+  Answers report{asked.name, {}};
   report.sections.push_back(std::move(section));
   return report;
 }

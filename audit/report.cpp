@@ -15,7 +15,7 @@ std::string CountOf(const Section& section) {
   return section.population ? std::to_string(section.rows.size()) + " drawn of " + population : population;
 }
 
-std::string Table(const Report& report) {
+std::string Table(const Answers& report) {
   std::string out;
   for (const Section& section : report.sections) {
     if (!out.empty()) out += '\n';
@@ -66,7 +66,7 @@ void AppendSection(std::string& out, const Section& section) {
   out += "]}";
 }
 
-std::string Json(const Report& report) {
+std::string Json(const Answers& report) {
   std::string out = R"({"report":)";
   base::AppendJsonString(out, report.name);
   out += R"(,"sections":[)";
@@ -89,7 +89,7 @@ base::Row SafeRow(base::Row row, std::size_t columns) {
   return row;
 }
 
-std::string Csv(const Report& report) {
+std::string Csv(const Answers& report) {
   const bool one = report.sections.size() == 1;
   std::vector<base::Row> lines;
   for (const Section& section : report.sections) {
@@ -125,7 +125,7 @@ void Draw(Section& section, std::int64_t size, const std::string& seed) {
   section.rows = std::move(drawn);
 }
 
-std::string FormatReport(const Report& report, ReportStyle style) {
+std::string FormatReport(const Answers& report, ReportStyle style) {
   switch (style) {
     case ReportStyle::kTable: return Table(report);
     case ReportStyle::kJson: return Json(report);

@@ -1,4 +1,4 @@
-// Report: answers to an auditor, as tables for people, or as JSON or CSV for programs.
+// Answers: what an auditor is told, as tables for people, or as JSON or CSV for programs.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Section {
   std::optional<std::int64_t> population = {};  // how many rows there were; without it, `rows` are all
 };
 
-struct Report {
+struct Answers {
   std::string name;
   std::vector<Section> sections;
 };
@@ -33,6 +33,6 @@ enum class ReportStyle : std::uint8_t { kTable, kJson, kCsv };
 
 // FormatReport renders it. JSON is one object; CSV is RFC 4180: of one section its heading and rows, of several the lines SECTION, ROW,
 // COLUMN, VALUE. Cells are Printable, and in CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.
-std::string FormatReport(const Report& report, ReportStyle style);
+std::string FormatReport(const Answers& report, ReportStyle style);
 
 }  // namespace strongroom::audit

@@ -170,8 +170,8 @@ Result<Section> Integrity(const std::vector<Log>& logs, const ReviewOptions& opt
 
 }  // namespace
 
-Result<Report> Review(const std::vector<Log>& logs, const ReviewOptions& options) {
-  Report report{"review", {}};
+Result<Answers> Review(const std::vector<Log>& logs, const ReviewOptions& options) {
+  Answers report{"review", {}};
   const auto add = [&report](Result<Section> section) -> Result<void> {
     if (!section) return std::unexpected(section.error());
     report.sections.push_back(std::move(*section));

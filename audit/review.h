@@ -21,6 +21,6 @@ struct ReviewOptions {
 
 // Review is who holds which role, the keys, what is overdue, acts of two people, refusals by day, and what the trail itself is worth.
 // It verifies every log.
-Result<Report> Review(const std::vector<Log>& logs, const ReviewOptions& options);
+Result<Answers> Review(const std::vector<Log>& logs, const ReviewOptions& options);
 
 }  // namespace strongroom::audit

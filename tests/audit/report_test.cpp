@@ -272,7 +272,7 @@ TEST_CASE("report: a sample is drawn by the seed, and others can draw it too") {
 
 TEST_CASE("report: CSV is safe in a spreadsheet, and nothing steers a terminal") {
   Section section{"s", "q", {{"A"}, {"LAST USED"}}, {{"=1+1", "a\x1b\"b"}, {"-2"}}, {}};
-  const Report report{"r", {section}};
+  const Answers report{"r", {section}};
   CHECK(FormatReport(report, ReportStyle::kCsv) == "A,LAST USED\r\n'=1+1,\"a?\"\"b\"\r\n'-2,\r\n");
   CHECK(FormatReport(report, ReportStyle::kJson) ==
         "{\"report\":\"r\",\"sections\":[{\"name\":\"s\",\"query\":\"q\",\"population\":2,\"notes\":[],\"rows\":[{\"a\":\"=1+1\","
