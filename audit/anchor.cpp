@@ -52,6 +52,9 @@ Result<Held> ReadHeld(int fd) {
   if (newest && other && newest->checkpoint.origin != other->checkpoint.origin) {
     return Fail(Code::kCorrupt, "the anchor's halves are of two logs");
   }
+  if (newest && other && newest->checkpoint.head.size == other->checkpoint.head.size && !(newest->checkpoint.head == other->checkpoint.head)) {
+    return Fail(Code::kCorrupt, "the anchor's halves are of one size and two trees");
+  }
   // Of two of one size the signed one was written later.
   const auto is_newer = [](const Held& a, const Held& b) {
     return std::pair(a.checkpoint.head.size, a.note.signatures.size()) > std::pair(b.checkpoint.head.size, b.note.signatures.size());

@@ -27,7 +27,7 @@ class Anchor {
   // Create makes the file (0600) with an unsigned checkpoint. kAlreadyExists where it is there.
   static Result<void> Create(const std::string& path, const Checkpoint& first);
   // Open opens it for writing. kNotFound where there is none, kCorrupt where neither half holds a checkpoint, or they are of
-  // two origins.
+  // two origins, or of one size and two roots.
   static Result<std::unique_ptr<Anchor>> Open(const std::string& path, Sign sign);
   // Read is the newest checkpoint that a file holds, as the note that it is; errors as Open's.
   static Result<Note> Read(const std::string& path);

@@ -245,8 +245,10 @@ bool IsPlace(const Place& place) {
          std::all_of(place.prev.begin(), place.prev.end(), is_hex);
 }
 
+bool IsFitted(const Draft& draft) { return IsFit(draft, kMostTextBytes); }
+
 void Fit(Draft& draft) {
-  if (IsFit(draft, kMostTextBytes)) return;
+  if (IsFitted(draft)) return;
   // Escapes can make a text six times as long. The last step always fits: 8 texts and 64 facts of 20 bytes.
   for (const std::size_t most : {kMostTextBytes, std::size_t{500}, std::size_t{100}, std::size_t{20}}) {
     ForEachText(draft, [most](std::string& text) { FitText(text, most); });
@@ -259,7 +261,7 @@ void Fit(Draft& draft) {
 
 std::string Serialize(const Draft& draft, const Place& place) {
   CHECK(IsPlace(place));
-  if (IsFit(draft, kMostTextBytes)) return SerializeFitted(draft, place);
+  if (IsFitted(draft)) return SerializeFitted(draft, place);
   Draft fitted = draft;
   Fit(fitted);
   return SerializeFitted(fitted, place);

@@ -15,12 +15,6 @@ Bytes Join(const std::vector<Hash>& hashes) {
   return bytes;
 }
 
-std::vector<Hash> Split(ByteView bytes) {
-  std::vector<Hash> hashes(bytes.size() / kHashBytes);
-  for (std::size_t i = 0; i < hashes.size(); ++i) std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(i * kHashBytes), kHashBytes, hashes[i].begin());
-  return hashes;
-}
-
 // Fold is the root over 2^n hashes.
 Hash Fold(std::span<const Hash> hashes) {
   Edge edge;
@@ -33,6 +27,12 @@ std::unexpected<Error> Beyond(std::int64_t index) {
 }
 
 }  // namespace
+
+std::vector<Hash> SplitHashes(ByteView bytes) {
+  std::vector<Hash> hashes(bytes.size() / kHashBytes);
+  for (std::size_t i = 0; i < hashes.size(); ++i) std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(i * kHashBytes), kHashBytes, hashes[i].begin());
+  return hashes;
+}
 
 Result<Hash> StoredTree::Node(int level, std::int64_t index) {
   const int tile_level = level / kTileHeight, inside = level % kTileHeight;
@@ -72,7 +72,7 @@ Result<std::vector<Hash>> StoredTree::ReadTile(int level, std::int64_t index) {
   const Bytes bytes = row->Blob(0);
   row->Reset();
   if (bytes.size() != kTileWidth * kHashBytes) return Fail(Code::kCorrupt, "a tile of the trail is not what was written", index);
-  return Split(bytes);
+  return SplitHashes(bytes);
 }
 
 Result<std::vector<Hash>> StoredTree::LeavesOf(std::int64_t first, std::int64_t count) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace strongroom::audit {
 
 inline constexpr int kTileHeight = 8;
 inline constexpr std::int64_t kTileWidth = 1 << kTileHeight;
+
+// SplitHashes cuts a tile's bytes into its hashes; bytes that are left over are none.
+std::vector<Hash> SplitHashes(ByteView bytes);
 
 // StoredTree reads. It keeps the last tile of each level, so that walks along the tree read each once. What it tells is what the
 // database says: Verify compares the tiles with the records.

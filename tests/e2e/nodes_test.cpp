@@ -352,6 +352,38 @@ TEST_CASE("nodes: a database that goes away ends every release, and a node that 
   nodes.b.StartVaultd();
   CHECK_FALSE(Has(nodes.b.vaultd().Err(), "lease_awaited"));
   CHECK(nodes.a.Auditlog({"verify"}).code == 0);
+  // Each home has the anchor of its own log alone.
+  CHECK(nodes.b.Auditlog({"verify", "--node", nodes.b_node}).code == 0);
+  const Ended other = nodes.a.Auditlog({"verify", "--node", nodes.b_node});
+  CHECK(other.code == 3);
+  CHECK(Has(other.out, "another host has this log's anchor"));
+  CHECK(nodes.a.Auditlog({"verify", "--node", nodes.b_node, nodes.b.home() + "/anchor"}).code == 0);
+  CHECK(nodes.b.Auditlog({"prove", "inclusion", "0"}).code == 0);
+  CHECK(Lines(nodes.b.Auditlog({"vkey"}).out).size() == 2);
+}
+
+TEST_CASE("nodes: each home exports its own log to verify, and events and reports are of all") {
+  OpenArena();
+  TwoNodes nodes;
+  Must(nodes.b.Act({"suspend", kKey}));
+  const auto records_of = [&](const std::string& node) {
+    return Lines(Must(nodes.a.Auditlog({"export", "--format", "jsonl", "--node", node})).out);
+  };
+  const auto of_a = records_of(NodeOf(nodes.a)), of_b = records_of(nodes.b_node);
+  CHECK(Has(nodes.a.Auditlog({"export", "--format", "jsonl"}).err, "name one with --node"));
+  for (House* house : {&nodes.a, &nodes.b}) {
+    Must(house->Auditlog({"export", "--format", "bundle", "--out", house->Path("bundle")}));
+    const auto& records = house == &nodes.a ? of_a : of_b;
+    CHECK(Has(ReadWhole(house->Path("bundle/tile/entries/000.p/" + std::to_string(records.size()))), records.back()));
+    CHECK(Has(records.front(), Lines(ReadWhole(house->Path("bundle/vkey"))).front()));
+  }
+  CHECK(nodes.a.Auditlog({"export", "--format", "bundle", "--node", nodes.b_node, "--out", nodes.a.Path("other")}).code == 1);
+  auto events = Lines(Must(nodes.a.Auditlog({"export", "--format", "rfc5424"})).out);
+  CHECK(events.size() == of_a.size() + of_b.size());
+  const auto time_of = [](const std::string& line) { return line.substr(line.find("Z ") - 26, 26); };
+  CHECK(std::ranges::is_sorted(events, {}, time_of));
+  CHECK(Has(Must(nodes.a.Auditlog({"report", "key", kKey})).out, nodes.b_node + "/"));
+  CHECK(Has(Must(nodes.a.Auditlog({"report"})).out, nodes.b_node + "  verified"));
 }
 
 }  // namespace strongroom::e2e

@@ -1,0 +1,77 @@
+#include "audit/source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audit/tree.h"
+
+namespace strongroom::audit {
+namespace {
+
+// By pages, so that no read transaction holds up the write-ahead log of a live vault for long; of whole tiles, and large enough that the
+// two threads seldom wait for each other.
+constexpr std::int64_t kPage = 16 * kTileWidth;
+
+Row ReadRow(const sql::Statement& statement) {
+  Row row{statement.Int64(0), statement.Blob(1), std::nullopt};
+  row.columns.emplace(Columns{statement.Int64(2), statement.Text(3), statement.Text(4), statement.Text(5), statement.OptionalText(6),
+                              statement.OptionalText(7), statement.OptionalText(8)});
+  return row;
+}
+
+}  // namespace
+
+Result<Page> DatabaseSource::Read(std::int64_t after) {
+  Page page;
+  page.rows.reserve(kPage);
+  TRY_ASSIGN(sql::Statement * row, database_.Query("SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID "
+                                                   "FROM AUDIT_LOG WHERE SEQ > ?1 ORDER BY SEQ LIMIT ?2",
+                                                   {after, kPage}));
+  while (true) {
+    TRY_ASSIGN(const bool more, row->Next());
+    if (!more) break;
+    page.rows.push_back(ReadRow(*row));
+  }
+  page.end = std::ssize(page.rows) < kPage;
+  if (!page.rows.empty()) TRY(ReadTiles(page));
+  return page;
+}
+
+// A tile was committed with the last record in it, so it is there when that record has been read.
+Result<void> DatabaseSource::ReadTiles(Page& page) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.Query("SELECT TILE_INDEX, HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX BETWEEN ?1 AND ?2",
+                             {page.rows.front().seq / kTileWidth, page.rows.back().seq / kTileWidth}));
+  while (true) {
+    TRY_ASSIGN(const bool more, row->Next());
+    if (!more) return {};
+    page.tiles[row->Int64(0)] = SplitHashes(row->Blob(1));
+  }
+}
+
+Result<std::optional<std::vector<Hash>>> DatabaseSource::Tile(int level, std::int64_t index, std::int64_t width) {
+  if (width != kTileWidth) return std::nullopt;
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = ?1 AND TILE_INDEX = ?2",
+                                                      {std::int64_t{level}, index}));
+  if (row == nullptr) return std::nullopt;
+  auto hashes = SplitHashes(row->Blob(0));
+  row->Reset();
+  return hashes;
+}
+
+Result<std::optional<Head>> DatabaseSource::StoredHead() {
+  StoredTree tree(database_);
+  auto head = tree.StoredHead();
+  // What is no head is none.
+  if (!head && head.error().code() == Code::kCorrupt) return std::nullopt;
+  return head;
+}
+
+Result<std::int64_t> DatabaseSource::FullTiles() {
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT MAX(TILE_INDEX) FROM AUDIT_TILE WHERE TILE_LEVEL = 0"));
+  const std::int64_t last = row == nullptr ? -1 : row->OptionalInt64(0).value_or(-1);
+  if (row != nullptr) row->Reset();
+  return last + 1;
+}
+
+}  // namespace strongroom::audit
