@@ -14,10 +14,23 @@ namespace {
 // An entry's length is two bytes.
 constexpr std::size_t kMostFileBytes = kTileWidth * (2 + 65'535);
 
-// SplitEntries makes rows of an entry bundle. What does not fit its lengths becomes part of the last record, which then is none.
-std::vector<Row> SplitEntries(std::string_view bytes, std::int64_t first, std::int64_t count) {
+}  // namespace
+
+std::string TilePath(std::string_view level, std::int64_t index, std::int64_t width) {
+  char digits[8];
+  std::snprintf(digits, sizeof digits, "%03d", static_cast<int>(index % 1000));
+  std::string number = digits;
+  for (std::int64_t rest = index / 1000; rest > 0; rest /= 1000) {
+    std::snprintf(digits, sizeof digits, "x%03d", static_cast<int>(rest % 1000));
+    number = std::string(digits) + '/' + number;
+  }
+  const std::string partial = width == kTileWidth ? "" : ".p/" + std::to_string(width);
+  return "tile/" + std::string(level) + '/' + number + partial;
+}
+
+std::vector<Row> SplitEntries(std::string_view bytes, std::int64_t first, std::int64_t most) {
   std::vector<Row> rows;
-  while (std::ssize(rows) < count && !bytes.empty()) {
+  while (std::ssize(rows) < most && !bytes.empty()) {
     const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])); };
     const std::size_t length = bytes.size() < 2 ? bytes.size() : byte(0) << 8 | byte(1);
     const bool whole = bytes.size() >= 2 && bytes.size() - 2 >= length;
@@ -31,20 +44,6 @@ std::vector<Row> SplitEntries(std::string_view bytes, std::int64_t first, std::i
     rows.back().record.insert(rows.back().record.end(), rest.begin(), rest.end());
   }
   return rows;
-}
-
-}  // namespace
-
-std::string TilePath(std::string_view level, std::int64_t index, std::int64_t width) {
-  char digits[8];
-  std::snprintf(digits, sizeof digits, "%03d", static_cast<int>(index % 1000));
-  std::string number = digits;
-  for (std::int64_t rest = index / 1000; rest > 0; rest /= 1000) {
-    std::snprintf(digits, sizeof digits, "x%03d", static_cast<int>(rest % 1000));
-    number = std::string(digits) + '/' + number;
-  }
-  const std::string partial = width == kTileWidth ? "" : ".p/" + std::to_string(width);
-  return "tile/" + std::string(level) + '/' + number + partial;
 }
 
 std::int64_t BundleSource::WidthOf(std::int64_t index) const { return std::min(kTileWidth, size_ - index * kTileWidth); }

@@ -12,6 +12,10 @@ namespace strongroom::audit {
 // TilePath is "tile/<level>/<index>[.p/<width>]": the index in groups of three digits, all but the last behind an x.
 std::string TilePath(std::string_view level, std::int64_t index, std::int64_t width);
 
+// SplitEntries makes rows of an entry bundle, from seq `first` on, at most `most`. What does not fit its lengths stays part of the last
+// record, which then is none.
+std::vector<Row> SplitEntries(std::string_view bytes, std::int64_t first, std::int64_t most);
+
 class BundleSource : public TrailSource {
  public:
   // `size` is how many records the bundle's checkpoint says there are. What files there are beyond it is not looked at.

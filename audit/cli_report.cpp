@@ -28,7 +28,8 @@ Advice AdviceOn(const Report& report) {
               "vaultd releases nothing without it; put it back from a copy, or verify with a checkpoint that was kept elsewhere"};
     case Weakness::kSealed:
       return {"the home's newest checkpoint is not signed: the vault is sealed, or was not opened yet",
-              "keytool unseal, then verify again; until then name a checkpoint that was kept elsewhere"};
+              "keytool unseal, then verify again. Where it is open already, somebody has changed the anchor: name a checkpoint that was kept "
+              "elsewhere"};
     case Weakness::kFewWitnesses:
       return {"too few witnesses have signed the newest checkpoint", "name a checkpoint file with their cosignatures, or ask for fewer: --quorum"};
     case Weakness::kTail:

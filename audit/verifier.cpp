@@ -32,7 +32,7 @@ class Verification {
   Result<std::optional<Fault>> SharpenFault();
   std::optional<Fault> FaultOfTile(const std::vector<Finding>& findings) const;
   std::optional<Fault> FaultOfHead(const std::vector<Finding>& findings) const;
-  bool HeadFits() const { return head_ && head_->size == read_at_head_ && tree_.RootAt(head_->size) == head_->root; }
+  bool HeadFits() const { return head_ && *head_ == at_head_; }
   void Weigh(Verdict& verdict) const;
 
   TrailSource& source_;
@@ -47,7 +47,7 @@ class Verification {
   std::int64_t after_ = INT64_MIN;   // the last seq that was asked for
   std::future<Result<Page>> coming_;  // is read while the page at hand is checked
   std::optional<Head> head_;
-  std::int64_t read_at_head_ = 0;  // how many records had been read when the stored head was held against them
+  Head at_head_;  // of the records that had been read when the stored one was read
   std::int64_t full_tiles_ = 0;
 };
 
@@ -84,7 +84,7 @@ Result<void> Verification::ReadToHead() {
   TRY_ASSIGN(full_tiles_, source_.FullTiles());
   TRY_ASSIGN(head_, source_.StoredHead());
   if (head_) TRY(Read(head_->size));
-  read_at_head_ = walk_.records();
+  at_head_ = tree_.head();
   return {};
 }
 
@@ -185,7 +185,7 @@ std::optional<Fault> Verification::FaultOfTile(const std::vector<Finding>& findi
 
 std::optional<Fault> Verification::FaultOfHead(const std::vector<Finding>& findings) const {
   if (!source_.keeps_head()) return std::nullopt;
-  const std::int64_t read = read_at_head_, last = std::max<std::int64_t>(read - 1, 0);
+  const std::int64_t read = at_head_.size, last = std::max<std::int64_t>(read - 1, 0);
   if (!head_) return Fault{last, "index_mismatch", "the stored head is missing, or is none"};
   if (head_->size > read) return Fault{read, "truncated", "the trail ends here; its stored head is of " + std::to_string(head_->size) + " records"};
   if (full_tiles_ > read / kTileWidth) {

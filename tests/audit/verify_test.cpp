@@ -1,7 +1,8 @@
 // `auditlog verify` of trails that nothing is wrong with: how far they are vouched for, and by whom.
+#include <sys/mount.h>
+
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "tests/audit/signed_trail.h"
@@ -158,6 +159,20 @@ TEST_CASE("verify: a home that was put back signs under another name, and is one
   // A name that no record tells, and a name that is told with another key.
   Expect(1, copy + trail.vkey() + " " + checkpoint(stranger, "strange"), "of another log");
   Expect(1, copy + trail.vkey() + " " + checkpoint(Signer(next.key().name, 2), "wrong"), "not signed by the key");
+}
+
+TEST_CASE("verify: a copy on a medium that cannot be written to") {
+  const SignedTrail trail(kRecords);
+  const std::string medium = trail.home() + "/medium?#%";
+  std::filesystem::create_directory(medium);
+  if (mount("none", medium.c_str(), "tmpfs", 0, "size=16m") != 0) {
+    WARN("not allowed to mount: the medium stays writable");
+  }
+  const std::string checkpoint = trail.Checkpoint(kRecords);
+  std::filesystem::copy_file(trail.Copy("copy.db"), medium + "/copy.db");
+  const bool mounted = mount("none", medium.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+  Expect(0, "--db " + Quoted(medium + "/copy.db") + " --vkey " + trail.vkey() + " " + checkpoint, "verified    300 records");
+  if (mounted) umount(medium.c_str());
 }
 
 TEST_CASE("verify: what cannot be checked exits 2") {
