@@ -7,6 +7,7 @@
 #include "audit/cli_logs.h"
 #include "audit/cli_questions.h"
 #include "base/command_line.h"
+#include "base/printable.h"
 #include "base/table.h"
 
 namespace strongroom::audit {
@@ -93,9 +94,25 @@ void DescribeSearch(CLI::App& search, Arguments& arguments) {
   search.add_option("--db", arguments.database, kDatabaseHelp);
 }
 
+// WordsOf is the command line as it goes on record: without the path of the home, which says nothing of what was asked.
+std::string WordsOf(int argc, const char* const* argv) {
+  constexpr std::size_t kMost = 1000;
+  std::string words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--home" && ++i < argc) continue;
+    if (word.starts_with("--home=")) continue;
+    words += (words.empty() ? "" : " ") + base::Printable(word);
+  }
+  if (words.size() <= kMost) return words;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0U) == 0x80U) --end;  // not within a character
+  return words.substr(0, end);
+}
+
 }  // namespace
 
-int RunAuditlog(int argc, const char* const* argv) {
+int RunAuditlog(int argc, const char* const* argv, Live* live) {
   Arguments arguments;
   CLI::App app("Reads and verifies the trail of a Strongroom vault.", "auditlog");
   app.set_version_flag("--version", "auditlog " STRONGROOM_VERSION);
@@ -105,15 +122,16 @@ int RunAuditlog(int argc, const char* const* argv) {
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
   auto* prove = app.add_subcommand("prove", "prove a record, or that the trail has only grown, to whoever has a checkpoint");
   auto* vkey = app.add_subcommand("vkey", "print the log's verifier key, to be noted elsewhere");
+  auto* checkpoint = app.add_subcommand("checkpoint", "have vaultd sign the trail's newest head, and print it: keep it off this host");
   const Command exporting = AddExport(app, arguments), reporting = AddReport(app, arguments);
   DescribeVerify(*verify, arguments);
   DescribeSearch(*search, arguments);
   DescribeProve(*prove, arguments);
   vkey->add_option("--db", arguments.database, kDatabaseHelp);
-  for (auto* place : {&app, verify, search, prove, vkey}) {  // before the subcommand and after it
+  for (auto* place : {&app, verify, search, prove, vkey, checkpoint}) {  // before the subcommand and after it
     place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     place->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
-    place->add_flag("--json", arguments.json, "verify: one JSON object a log; search: each record's exact bytes, one a line");
+    place->add_flag("--json", arguments.json, "verify, checkpoint: one JSON object; search: each record's exact bytes, one a line");
   }
   try {
     app.parse(argc, argv);
@@ -124,10 +142,13 @@ int RunAuditlog(int argc, const char* const* argv) {
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
     return base::RefuseUsage(base::CommandOf(app), kWhenTakes);
   }
+  const bool reads = search->parsed() || exporting.app->parsed() || reporting.app->parsed() || prove->parsed();
+  if (reads && !Recorded(arguments, live, WordsOf(argc, argv))) return kExitBad;
   for (const Command& command : {exporting, reporting}) {
     if (command.app->parsed()) return command.run();
   }
   if (verify->parsed()) return RunVerify(arguments);
+  if (checkpoint->parsed()) return RunCheckpoint(arguments, live);
   if (vkey->parsed()) return RunVkey(arguments);
   if (prove->parsed()) return prove->got_subcommand("inclusion") ? RunProveInclusion(arguments) : RunProveConsistency(arguments);
   return RunSearch(arguments);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/live.h"
 #include "audit/logs.h"
 #include "audit/note.h"
 #include "audit/reader.h"
@@ -58,5 +59,9 @@ int RunVerify(const Arguments& arguments);
 int RunProveInclusion(const Arguments& arguments);
 int RunProveConsistency(const Arguments& arguments);
 int RunVkey(const Arguments& arguments);
+// RunCheckpoint prints what `live` signs; where it does not answer, the home's anchor.
+int RunCheckpoint(const Arguments& arguments, Live* live);
+// Recorded has a read of the home's trail recorded; false where vaultd refuses. One that is away is said, and not waited for.
+bool Recorded(const Arguments& arguments, Live* live, const std::string& question);
 
 }  // namespace strongroom::audit

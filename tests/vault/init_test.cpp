@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "audit/reader.h"
+#include "audit/verifier.h"
 #include "tests/vault/service_house.h"
 #include "vault/exposure.h"
 #include "vault/kek_file.h"
