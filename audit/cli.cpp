@@ -142,7 +142,7 @@ int RunAuditlog(int argc, const char* const* argv, Live* live) {
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
     return base::RefuseUsage(base::CommandOf(app), kWhenTakes);
   }
-  const bool reads = search->parsed() || exporting.app->parsed() || reporting.app->parsed() || prove->parsed();
+  const bool reads = search->parsed() || exporting.app->parsed() || reporting.app->parsed();
   if (reads && !Recorded(arguments, live, WordsOf(argc, argv))) return kExitBad;
   for (const Command& command : {exporting, reporting}) {
     if (command.app->parsed()) return command.run();

@@ -120,6 +120,7 @@ struct NodeRow {
   std::string boot;
   std::int64_t renewals = 0, acknowledged_epoch = 0;
   base::Micros seen_at = 0;
+  std::string verifier_key;  // as it says of its own log; empty where it never served
 };
 // NodeKeyRow is NODE_KEY as stored, and KekForNodeRow KEK_FOR_NODE: their MACs say whether they may be believed
 // (vault/node_keks.h).
@@ -236,6 +237,8 @@ class Store {
   // EraseKeksFor takes away all that is sealed to one node, EraseKekForNodes what of one version is sealed to any.
   Result<void> EraseKeksFor(std::string_view node);
   Result<void> EraseKekForNodes(std::int64_t version);
+  // PutVerifierKey has the other nodes know what this node's log is signed with.
+  Result<void> PutVerifierKey(std::string_view node, std::string_view verifier_key);
   // Leases (PostgreSQL: vault/lease.h). Each is false where the row is no longer as stated, or the vault's epoch is another
   // one than `epoch`; an act of another node that is under way is waited for. TakeLease is for a new `boot`.
   Result<bool> TakeLease(const NodeRow& before, std::string_view boot, std::int64_t epoch, base::Micros now);

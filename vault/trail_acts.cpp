@@ -60,6 +60,7 @@ class NewOrigin final : public Act {
     TRY_ASSIGN(name_, vault_.trail->Successor());
     record.before = audit::Facts{{"checkpoint", AnchoredText(vault_.config.home)}};
     record.after = audit::Facts{{"verifier_key", name_.Print()}};
+    TRY(store.PutVerifierKey(vault_.node_id, name_.Print()));
     // Above all that was acknowledged: who kept something asks anew, and the file of stops takes the database for the newest.
     TRY_ASSIGN(new_epoch, store.MoveEpoch(vault_.stops->epoch()));
     return {};

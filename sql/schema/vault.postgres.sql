@@ -56,7 +56,8 @@ CREATE TABLE NODE (
   BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
   RENEWALS BIGINT NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH BIGINT NOT NULL,
-  SEEN_AT BIGINT NOT NULL                      -- the node's clock at its last renewal, for people
+  SEEN_AT BIGINT NOT NULL,                     -- the node's clock at its last renewal, for people
+  VERIFIER_KEY TEXT NOT NULL DEFAULT ''         -- what its log's checkpoints are signed with, under which name; empty: not yet known
 );
 
 -- Which KEK versions a node holds, in its file and in memory.

@@ -1,6 +1,8 @@
 // An auditor's day at a vault that serves: what is handed out, and what is asked.
 #include "tests/e2e/house.h"
 
+#include <fstream>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +22,12 @@ Json Report(House& house, std::vector<std::string> arguments) {
   return Json::parse(ended.out);
 }
 
+Ended Must(Ended ended) {
+  INFO(ended.out << ended.err);
+  REQUIRE(ended.code == 0);
+  return ended;
+}
+
 Json Rows(const Json& report) { return report.at("sections").at(0).at("rows"); }
 
 }  // namespace
@@ -35,24 +43,57 @@ TEST_CASE("auditor: records, tiles, bundle and events of a vault that serves") {
     REQUIRE(ended.code == 0);
     return ReadWhole(house.Path(name));
   };
-  const auto records = Lines(export_as("jsonl", "trail.jsonl"));
+  auto records = Lines(export_as("jsonl", "trail.jsonl"));
+  // That it is read is on record, as what is read last.
+  CHECK(Json::parse(records.back()).at("action") == "read_trail");
+  CHECK(Json::parse(records.back()).at("purpose").get<std::string>().starts_with("export --format jsonl --out "));
+  records.pop_back();
   REQUIRE(records == house.Trail({}));
-  for (const std::string format : {"ocsf", "rfc5424"}) REQUIRE(Lines(export_as(format, format)).size() == records.size());
-  const Json event = Json::parse(Lines(ReadWhole(house.Path("ocsf"))).back());
+  for (const std::string format : {"ocsf", "rfc5424"}) REQUIRE(Lines(export_as(format, format)).size() > records.size());
+  const Json event = Json::parse(Lines(ReadWhole(house.Path("ocsf"))).at(records.size() - 1));
   CHECK(event.at("type_uid") == 300403);
   CHECK(event.at("raw_data") == records.back());
   REQUIRE(house.Auditlog({"export", "--format", "bundle", "--out", house.Path("bundle")}).code == 0);
   // What the first record says signs is what the bundle holds.
   const std::string vkey = Json::parse(records.front()).at("after").at("verifier_key");
   CHECK(ReadWhole(house.Path("bundle/vkey")) == vkey + "\n");
-  CHECK(Lines(ReadWhole(house.Path("bundle/checkpoint"))).at(1) == std::to_string(records.size()));
-  const std::string width = ".p/" + std::to_string(records.size());
-  CHECK(ReadWhole(house.Path("bundle/tile/0/000" + width)).size() == 32 * records.size());
-  CHECK(ReadWhole(house.Path("bundle/tile/entries/000" + width)).find(records.back()) != std::string::npos);
+  const std::string size = Lines(ReadWhole(house.Path("bundle/checkpoint"))).at(1);
+  CHECK(std::stoull(size) > records.size());
+  CHECK(ReadWhole(house.Path("bundle/tile/0/000.p/" + size)).size() == 32 * std::stoull(size));
+  CHECK(ReadWhole(house.Path("bundle/tile/entries/000.p/" + size)).find(records.back()) != std::string::npos);
   const Ended verified = house.Auditlog({"verify", "--bundle", house.Path("bundle"), "--vkey", vkey});
   INFO(verified.out << verified.err);
   CHECK(verified.code == 0);
   CHECK(house.Auditlog({"export", "--format", "tiles", "--out", house.Path("bundle")}).code == 1);
+}
+
+TEST_CASE("auditor: a checkpoint on demand, also of a vault that is away, and none of one that is sealed") {
+  House house;
+  house.Ready();
+  const std::string vkey = Lines(Must(house.Auditlog({"vkey"})).out).front();
+  const auto asked = Must(house.Auditlog({"checkpoint"}));
+  CHECK(asked.err.empty());
+  const std::string file = house.Path("noted");
+  std::ofstream(file) << asked.out;
+  const Json json = Json::parse(Must(house.Auditlog({"checkpoint", "--json"})).out);
+  CHECK(json.at("note").get<std::string>().starts_with(json.at("origin").get<std::string>() + "\n"));
+  CHECK(json.at("size") == std::stoll(Lines(asked.out).at(1)) + 1);
+  Must(house.Auditlog({"verify", "--vkey", vkey, file}));
+  Must(house.Act({"seal"}));
+  const Ended sealed = house.Auditlog({"checkpoint"});
+  CHECK(sealed.code == 1);
+  CHECK(sealed.out.empty());
+  CHECK(sealed.err.find("unseal") != std::string::npos);
+  CHECK(house.Auditlog({"verify"}).code == 3);
+  Must(house.Act({"unseal"}));
+  CHECK(house.vaultd().Stop().code == 0);
+  const Ended away = Must(house.Auditlog({"checkpoint"}));
+  CHECK(away.err.find("newest checkpoint that it kept") != std::string::npos);
+  std::ofstream(house.Path("kept")) << away.out;
+  Must(house.Auditlog({"verify", "--vkey", vkey, file, house.Path("kept"), house.home() + "/checkpoints/checkpoint"}));
+  // What is read of a vault that is away goes without a record, and says so.
+  CHECK(Must(house.Auditlog({"search"})).err.find("not recorded") != std::string::npos);
+  CHECK(Must(house.Auditlog({"search", "--db", house.home() + "/vault.db"})).err.empty());
 }
 
 TEST_CASE("auditor: who used a key, one request end to end, and the review") {
