@@ -25,6 +25,7 @@ void SignedTrail::Grow(int records, bool sealed) const {
   REQUIRE(anchor_file);
   LogWriter::Options options;
   options.keep_head = [&](const Head& head) { return (*anchor_file)->Keep(head); };
+  options.most_waiting = 100'000;
   const auto writer = StartWriter(options);
   for (int i = 0; i < records; ++i) {
     Draft draft = SampleDraft();
