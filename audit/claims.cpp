@@ -35,17 +35,6 @@ ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<Nam
   return ClaimState::kNotSigned;
 }
 
-// A witness's signature does not hold its name: one key under two names is one witness.
-std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& witnesses) {
-  std::vector<Bytes> seen;
-  for (const VerifierKey& witness : witnesses) {
-    if (CosignedAt(note, witness) && std::find(seen.begin(), seen.end(), witness.public_key) == seen.end()) {
-      seen.push_back(witness.public_key);
-    }
-  }
-  return seen.size();
-}
-
 std::optional<std::int64_t> EndOf(const std::string& origin, const std::vector<NamedKey>& named) {
   const auto names_it = [&](const NamedKey& one) { return one.key.name == origin; };
   const auto found = std::find_if(named.begin(), named.end(), names_it);
@@ -129,6 +118,16 @@ std::optional<Fault> FindBadSignature(const std::vector<Finding>& findings) {
 }
 
 }  // namespace
+
+std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& witnesses) {
+  std::vector<Bytes> seen;
+  for (const VerifierKey& witness : witnesses) {
+    if (CosignedAt(note, witness) && std::find(seen.begin(), seen.end(), witness.public_key) == seen.end()) {
+      seen.push_back(witness.public_key);
+    }
+  }
+  return seen.size();
+}
 
 bool IsEvidence(const Finding& finding) { return finding.state == ClaimState::kValid || finding.state == ClaimState::kUnsigned; }
 
