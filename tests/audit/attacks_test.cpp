@@ -179,6 +179,10 @@ TEST_CASE("attack: the tree edited, the records as they were") {
     trail.Execute("DELETE FROM AUDIT_TILE WHERE TILE_INDEX = 1");
     Bad(trail, 256, "index_mismatch");
   }
+  SECTION("a tile of records that nobody has") {
+    trail.Execute("INSERT INTO AUDIT_TILE VALUES (0, 9223372036854775807, x'00')");
+    Bad(trail, 600, "truncated");
+  }
   SECTION("a tile of another length") {
     trail.Execute("UPDATE AUDIT_TILE SET HASHES = ZEROBLOB(32) WHERE TILE_INDEX = 0");
     Bad(trail, 0, "index_mismatch");
@@ -202,6 +206,8 @@ TEST_CASE("attack: the stored head edited") {
   }
   SECTION("its size, larger") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = 301"); Bad(trail, 300, "truncated"); }
   SECTION("its size, smaller") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = 299"); Bad(trail, 299, "index_mismatch"); }
+  SECTION("its size, absurd") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = 9223372036854775807"); Bad(trail, 300, "truncated"); }
+  SECTION("its size, below nothing") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = -5"); Bad(trail, 0, "index_mismatch"); }
   SECTION("dropped") { trail.Execute("DELETE FROM AUDIT_HEAD"); Bad(trail, 299, "index_mismatch"); }
   SECTION("no head at all") { trail.Execute("UPDATE AUDIT_HEAD SET ROOT = x'00'"); Bad(trail, 299, "index_mismatch"); }
 }
