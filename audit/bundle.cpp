@@ -48,10 +48,10 @@ std::vector<Row> SplitEntries(std::string_view bytes, std::int64_t first, std::i
 
 std::int64_t BundleSource::WidthOf(std::int64_t index) const { return std::min(kTileWidth, size_ - index * kTileWidth); }
 
-Result<std::optional<std::string>> BundleSource::File(std::string_view level, std::int64_t index, std::int64_t width) const {
+Result<std::optional<BundleSource::Stored>> BundleSource::File(std::string_view level, std::int64_t index, std::int64_t width) const {
   for (const std::int64_t stored : {width, kTileWidth}) {
     auto file = base::ReadFile(directory_ + '/' + TilePath(level, index, stored), kMostFileBytes);
-    if (file) return std::move(*file);
+    if (file) return Stored{std::move(*file), stored};
     if (file.error().code() != Code::kNotFound) return std::unexpected(file.error());
   }
   return std::nullopt;
@@ -64,7 +64,7 @@ Result<Page> BundleSource::Read(std::int64_t after) {
     const std::int64_t index = seq / kTileWidth, width = WidthOf(index);
     TRY_ASSIGN(const auto entries, File("entries", index, width));
     if (entries) {
-      page.rows = SplitEntries(*entries, index * kTileWidth, kTileWidth);
+      page.rows = SplitEntries(entries->bytes, index * kTileWidth, entries->width);
       std::erase_if(page.rows, [&](const Row& row) { return row.seq < seq || row.seq >= size_; });
     }
     if (width == kTileWidth) {
@@ -78,11 +78,11 @@ Result<Page> BundleSource::Read(std::int64_t after) {
 }
 
 Result<std::optional<std::vector<Hash>>> BundleSource::Tile(int level, std::int64_t index, std::int64_t width) {
-  TRY_ASSIGN(const auto bytes, File(std::to_string(level), index, width));
-  if (!bytes) return std::nullopt;
-  std::vector<Hash> hashes = SplitHashes(base::AsBytes(*bytes));
+  TRY_ASSIGN(const auto stored, File(std::to_string(level), index, width));
+  if (!stored) return std::nullopt;
+  std::vector<Hash> hashes = SplitHashes(base::AsBytes(stored->bytes));
   // The full tile in a partial one's place holds more.
-  if (std::ssize(hashes) > width && bytes->size() == kTileWidth * hashes.front().size()) hashes.resize(static_cast<std::size_t>(width));
+  if (stored->width > width && std::ssize(hashes) > width) hashes.resize(static_cast<std::size_t>(width));
   return hashes;
 }
 

@@ -28,8 +28,12 @@ class BundleSource : public TrailSource {
   Result<std::int64_t> FullTiles() override { return 0; }
 
  private:
-  // File is a tile's bytes, from the full tile where the partial one is gone; nullopt where there is neither.
-  Result<std::optional<std::string>> File(std::string_view level, std::int64_t index, std::int64_t width) const;
+  struct Stored {
+    std::string bytes;
+    std::int64_t width = 0;  // that its name tells
+  };
+  // File is a tile, the full one where the partial one is gone; nullopt where there is neither.
+  Result<std::optional<Stored>> File(std::string_view level, std::int64_t index, std::int64_t width) const;
   std::int64_t WidthOf(std::int64_t index) const;
 
   const std::string directory_;

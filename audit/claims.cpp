@@ -35,15 +35,11 @@ ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<Nam
   return ClaimState::kNotSigned;
 }
 
-// A witness's signature does not hold its name: one key under two names is one witness.
-std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& witnesses) {
-  std::vector<Bytes> seen;
-  for (const VerifierKey& witness : witnesses) {
-    if (CosignedAt(note, witness) && std::find(seen.begin(), seen.end(), witness.public_key) == seen.end()) {
-      seen.push_back(witness.public_key);
-    }
-  }
-  return seen.size();
+std::optional<std::int64_t> EndOf(const std::string& origin, const std::vector<NamedKey>& named) {
+  const auto names_it = [&](const NamedKey& one) { return one.key.name == origin; };
+  const auto found = std::find_if(named.begin(), named.end(), names_it);
+  if (found == named.end() || found + 1 == named.end()) return std::nullopt;
+  return (found + 1)->seq;
 }
 
 std::string Called(const Finding& finding) {
@@ -58,6 +54,16 @@ std::optional<Fault> FindContradiction(const std::vector<Finding>& findings) {
       return Fault{0, "fork", "two checkpoints of " + std::to_string(one.size) + " records are of different trails: " + a.claim.from +
                                   " and " + b.claim.from};
     }
+  }
+  return std::nullopt;
+}
+
+// A log that was put back from a backup goes on under another name; what the one before wrote since is not in it.
+std::optional<Fault> FindLost(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (!IsEvidence(finding) || !finding.ended_at || finding.claim.checkpoint.head.size <= *finding.ended_at) continue;
+    return Fault{*finding.ended_at, "fork",
+                 "here the log was put back from a backup (new_origin), and " + Called(finding) + " vouches for records of before that are not in it"};
   }
   return std::nullopt;
 }
@@ -113,6 +119,16 @@ std::optional<Fault> FindBadSignature(const std::vector<Finding>& findings) {
 
 }  // namespace
 
+std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& witnesses) {
+  std::vector<Bytes> seen;
+  for (const VerifierKey& witness : witnesses) {
+    if (CosignedAt(note, witness) && std::find(seen.begin(), seen.end(), witness.public_key) == seen.end()) {
+      seen.push_back(witness.public_key);
+    }
+  }
+  return seen.size();
+}
+
 bool IsEvidence(const Finding& finding) { return finding.state == ClaimState::kValid || finding.state == ClaimState::kUnsigned; }
 
 Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Question& question, const std::vector<NamedKey>& named,
@@ -121,6 +137,7 @@ Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Que
   for (const Claim& claim : claims) {
     Finding finding{claim, StateOf(claim, question.trust, named), CountWitnesses(claim.note, question.witnesses)};
     const Head& head = claim.checkpoint.head;
+    finding.ended_at = EndOf(claim.checkpoint.origin, named);
     finding.beyond = head.size > tree.head().size;
     if (!finding.beyond) {
       const auto root = tree.RootAt(head.size);
@@ -133,6 +150,7 @@ Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Que
 }
 
 std::optional<Fault> FaultOfClaims(const std::vector<Finding>& findings, std::int64_t records) {
+  if (auto lost = FindLost(findings)) return lost;
   if (auto fork = FindFork(findings)) return fork;
   if (auto cut = FindShort(findings, records)) return cut;
   return FindBadSignature(findings);

@@ -9,6 +9,9 @@
 
 namespace strongroom::audit {
 
+// CountWitnesses is how many of them have cosigned a note. A cosignature does not hold its witness's name: one key under two names is one.
+std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& witnesses);
+
 // Examine looks at each claim: whose it is, and whether it fits the records that were read. kUnavailable where the root at its
 // size is not known any more.
 Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Question& question, const std::vector<NamedKey>& named,

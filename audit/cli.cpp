@@ -61,6 +61,10 @@ void DescribeVerify(CLI::App& verify, Arguments& arguments) {
   auto* witness = verify.add_option("--witness", arguments.witnesses, "verifier key of a witness (cosignature/v1), or a file with it; repeat")
                       ->allow_extra_args(false);
   verify.add_option("--quorum", arguments.quorum, "so many of the witnesses must have signed a checkpoint (all)")->needs(witness);
+  auto* proof = verify.add_option("--proof", arguments.proof, "a proof that `prove inclusion` printed, instead of a trail; with --record and --vkey");
+  auto* record = verify.add_option("--record", arguments.record, "the record that it is of, as `search --json` prints it");
+  proof->needs(record)->excludes(database);
+  record->needs(proof);
   verify.add_option("checkpoints", arguments.checkpoints, "checkpoint files that were kept elsewhere; - is standard input");
 }
 

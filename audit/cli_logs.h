@@ -55,7 +55,20 @@ Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database);
 // FindLog is the log whose records name an origin; in a file the only one there is, whatever it names. nullptr where there is none.
 Result<const Log*> FindLog(const std::vector<Log>& logs, const std::string& origin);
 
+// Given is what the command line brings along to verify with.
+struct Given {
+  std::optional<VerifierKey> key;
+  std::vector<Claim> claims;
+  std::vector<VerifierKey> witnesses;
+  std::size_t quorum = 0;
+};
+OrProblem<Given> ReadGiven(const Arguments& arguments);
+// CouldNotCheck says why, and returns kExitUnchecked.
+int CouldNotCheck(const Arguments& arguments, const std::string& problem);
+
 int RunVerify(const Arguments& arguments);
+// RunVerifyProof checks a proof that `prove inclusion` printed: with the record and the key alone.
+int RunVerifyProof(const Arguments& arguments, const Given& given);
 int RunProveInclusion(const Arguments& arguments);
 int RunProveConsistency(const Arguments& arguments);
 int RunVkey(const Arguments& arguments);

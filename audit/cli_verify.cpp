@@ -12,49 +12,9 @@
 namespace strongroom::audit {
 namespace {
 
-int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
-  if (arguments.json) {
-    std::string out = R"({"verdict":"unchecked","detail":)";
-    base::AppendJsonString(out, problem);
-    Print(out + "}\n");
-  }
-  Complain(problem);
-  return kExitUnchecked;
-}
-
 int ExitOf(const Report& report) {
   if (report.verdict.fault) return kExitBad;
   return report.verdict.weakness == Weakness::kNone || report.beside ? kExitDone : kExitUnsigned;
-}
-
-// Given is what the command line brings along.
-struct Given {
-  std::optional<VerifierKey> key;
-  std::vector<Claim> claims;
-  std::vector<VerifierKey> witnesses;
-  std::size_t quorum = 0;
-};
-
-OrProblem<Given> ReadGiven(const Arguments& arguments) {
-  Given given;
-  if (!arguments.vkey.empty()) {
-    auto key = ReadKey(arguments.vkey, SignatureType::kEd25519);
-    if (!key) return std::unexpected(key.error());
-    given.key = std::move(*key);
-  }
-  for (const std::string& text : arguments.witnesses) {
-    auto witness = ReadKey(text, SignatureType::kCosignature);
-    if (!witness) return std::unexpected(witness.error());
-    given.witnesses.push_back(std::move(*witness));
-  }
-  given.quorum = arguments.quorum.value_or(given.witnesses.size());
-  if (given.quorum > given.witnesses.size()) return std::unexpected("--quorum asks for more witnesses than --witness names");
-  for (const std::string& file : arguments.checkpoints) {
-    auto claim = ReadClaim(file);
-    if (!claim) return std::unexpected(claim.error());
-    given.claims.push_back(std::move(*claim));
-  }
-  return given;
 }
 
 std::function<void(std::int64_t)> Progress() {
@@ -156,10 +116,43 @@ OrProblem<std::vector<Question>> AskAll(const std::vector<Log>& logs, const Argu
 
 }  // namespace
 
+int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
+  if (arguments.json) {
+    std::string out = R"({"verdict":"unchecked","detail":)";
+    base::AppendJsonString(out, problem);
+    Print(out + "}\n");
+  }
+  Complain(problem);
+  return kExitUnchecked;
+}
+
+OrProblem<Given> ReadGiven(const Arguments& arguments) {
+  Given given;
+  if (!arguments.vkey.empty()) {
+    auto key = ReadKey(arguments.vkey, SignatureType::kEd25519);
+    if (!key) return std::unexpected(key.error());
+    given.key = std::move(*key);
+  }
+  for (const std::string& text : arguments.witnesses) {
+    auto witness = ReadKey(text, SignatureType::kCosignature);
+    if (!witness) return std::unexpected(witness.error());
+    given.witnesses.push_back(std::move(*witness));
+  }
+  given.quorum = arguments.quorum.value_or(given.witnesses.size());
+  if (given.quorum > given.witnesses.size()) return std::unexpected("--quorum asks for more witnesses than --witness names");
+  for (const std::string& file : arguments.checkpoints) {
+    auto claim = ReadClaim(file);
+    if (!claim) return std::unexpected(claim.error());
+    given.claims.push_back(std::move(*claim));
+  }
+  return given;
+}
+
 // One document, or one a line for each of several logs.
 int RunVerify(const Arguments& arguments) {
   auto given = ReadGiven(arguments);
   if (!given) return CouldNotCheck(arguments, given.error());
+  if (!arguments.proof.empty()) return RunVerifyProof(arguments, *given);
   if (!arguments.bundle.empty()) return RunBundle(arguments, std::move(*given));
   const auto logs = OpenLogs(arguments);
   if (!logs) return CouldNotCheck(arguments, logs.error());

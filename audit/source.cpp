@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/record.h"
 #include "audit/tree.h"
 
 namespace strongroom::audit {
@@ -71,7 +72,7 @@ Result<std::int64_t> DatabaseSource::FullTiles() {
   TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT MAX(TILE_INDEX) FROM AUDIT_TILE WHERE TILE_LEVEL = 0"));
   const std::int64_t last = row == nullptr ? -1 : row->OptionalInt64(0).value_or(-1);
   if (row != nullptr) row->Reset();
-  return last + 1;
+  return std::clamp<std::int64_t>(last, -1, kMostInteger / kTileWidth) + 1;  // somebody else may have written it
 }
 
 }  // namespace strongroom::audit

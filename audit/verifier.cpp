@@ -191,7 +191,7 @@ std::optional<Fault> Verification::FaultOfHead(const std::vector<Finding>& findi
   if (full_tiles_ > read / kTileWidth) {
     return Fault{read, "truncated", "the trail ends here; its stored tree has the hashes of " + std::to_string(full_tiles_ * kTileWidth) + " records"};
   }
-  if (head_->size < read) return Fault{head_->size, "index_mismatch", "the stored head ends before this record"};
+  if (head_->size < read) return Fault{std::max<std::int64_t>(head_->size, 0), "index_mismatch", "the stored head ends before this record"};
   if (HeadFits()) return std::nullopt;
   for (const Finding& finding : findings) {
     if (finding.state != ClaimState::kValid || finding.claim.checkpoint.head.size != read) continue;

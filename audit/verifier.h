@@ -59,6 +59,8 @@ struct Finding {
   std::size_t witnesses = 0;
   bool fits = false;    // it is the trail's head at its size
   bool beyond = false;  // the trail is shorter
+  // ended_at is the seq of the record by which its log got another name; nullopt where that is its name still.
+  std::optional<std::int64_t> ended_at = {};
 };
 
 // Weakness is why the end of a trail in which nothing is wrong is not vouched for.

@@ -34,6 +34,18 @@ std::string Edited(const SignedTrail& trail, std::int64_t seq) {
   return Serialize(entry->draft, entry->place);
 }
 
+// EditTile changes one hash of a stored tile.
+void EditTile(const SignedTrail& trail, std::int64_t level, std::int64_t index, std::size_t at) {
+  const auto database = trail.Open();
+  const auto row = database->QueryOne("SELECT HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = ?1 AND TILE_INDEX = ?2", {level, index});
+  REQUIRE(row);
+  REQUIRE(*row != nullptr);
+  Bytes hashes = (*row)->Blob(0);
+  (*row)->Reset();
+  hashes.at(32 * at) ^= 1;
+  REQUIRE(database->Execute("UPDATE AUDIT_TILE SET HASHES = ?3 WHERE TILE_LEVEL = ?1 AND TILE_INDEX = ?2", {level, index, ByteView(hashes)}));
+}
+
 }  // namespace
 
 TEST_CASE("attack: a byte changed") {
@@ -161,27 +173,28 @@ TEST_CASE("attack: index columns edited") {
 TEST_CASE("attack: the tree edited, the records as they were") {
   const SignedTrail trail(600);
   const std::string database = "--db " + trail.file().string();
-  const auto edit_tile = [&](int index, int at) {
-    auto row = trail.Open()->QueryOne("SELECT HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX = ?1", {std::int64_t{index}});
-    REQUIRE(row);
-    const auto connection = trail.Open();
-    row = connection->QueryOne("SELECT HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX = ?1", {std::int64_t{index}});
-    REQUIRE(*row != nullptr);
-    Bytes hashes = (*row)->Blob(0);
-    (*row)->Reset();
-    hashes[static_cast<std::size_t>(32 * at)] ^= 1;
-    REQUIRE(connection->Execute("UPDATE AUDIT_TILE SET HASHES = ?2 WHERE TILE_LEVEL = 0 AND TILE_INDEX = ?1", {std::int64_t{index}, ByteView(hashes)}));
-  };
-  SECTION("a hash") { edit_tile(1, 44); Bad(trail, 300, "index_mismatch"); Bad(trail, 300, "index_mismatch", database); }
-  SECTION("the last hash of a tile") { edit_tile(0, 255); Bad(trail, 255, "index_mismatch"); Bad(trail, 255, "index_mismatch", database); }
+  SECTION("a hash") { EditTile(trail, 0, 1, 44); Bad(trail, 300, "index_mismatch"); Bad(trail, 300, "index_mismatch", database); }
+  SECTION("the last hash of a tile") { EditTile(trail, 0, 0, 255); Bad(trail, 255, "index_mismatch"); Bad(trail, 255, "index_mismatch", database); }
   SECTION("a tile dropped") {
     trail.Execute("DELETE FROM AUDIT_TILE WHERE TILE_INDEX = 1");
     Bad(trail, 256, "index_mismatch");
+  }
+  SECTION("a tile of records that nobody has") {
+    trail.Execute("INSERT INTO AUDIT_TILE VALUES (0, 9223372036854775807, x'00')");
+    Bad(trail, 600, "truncated");
   }
   SECTION("a tile of another length") {
     trail.Execute("UPDATE AUDIT_TILE SET HASHES = ZEROBLOB(32) WHERE TILE_INDEX = 0");
     Bad(trail, 0, "index_mismatch");
   }
+}
+
+TEST_CASE("attack: the tree edited above its leaves") {
+  const SignedTrail trail(256 * 256 + 10);
+  CHECK(Auditlog("verify --home " + trail.home()).status == 0);
+  SECTION("a hash") { EditTile(trail, 1, 0, 10); Bad(trail, 10 * 256, "index_mismatch"); }
+  SECTION("a tile dropped") { trail.Execute("DELETE FROM AUDIT_TILE WHERE TILE_LEVEL = 1"); Bad(trail, 0, "index_mismatch"); }
+  SECTION("a record below") { trail.Store(70, Edited(trail, 70)); Bad(trail, 70, "changed"); }
 }
 
 TEST_CASE("attack: the stored head edited") {
@@ -193,6 +206,8 @@ TEST_CASE("attack: the stored head edited") {
   }
   SECTION("its size, larger") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = 301"); Bad(trail, 300, "truncated"); }
   SECTION("its size, smaller") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = 299"); Bad(trail, 299, "index_mismatch"); }
+  SECTION("its size, absurd") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = 9223372036854775807"); Bad(trail, 300, "truncated"); }
+  SECTION("its size, below nothing") { trail.Execute("UPDATE AUDIT_HEAD SET TREE_SIZE = -5"); Bad(trail, 0, "index_mismatch"); }
   SECTION("dropped") { trail.Execute("DELETE FROM AUDIT_HEAD"); Bad(trail, 299, "index_mismatch"); }
   SECTION("no head at all") { trail.Execute("UPDATE AUDIT_HEAD SET ROOT = x'00'"); Bad(trail, 299, "index_mismatch"); }
 }

@@ -90,6 +90,8 @@ TEST_CASE("bundle: what was exported is verified without a database") {
   // A full tile may stand in a partial one's place, as the document has it.
   bundle.Put("tile/1/000", bundle.Get("tile/1/000.p/2") + std::string(254 * 32, 'x'));
   fs::remove(bundle.directory + "/tile/1/000.p/2");
+  bundle.Put("tile/entries/002", bundle.Get("tile/entries/002.p/88") + std::string("\0\3abc", 5));
+  fs::remove(bundle.directory + "/tile/entries/002.p/88");
   bundle.Expect(0, "\"verdict\":\"verified\"");
 }
 
@@ -105,6 +107,14 @@ TEST_CASE("bundle: each file that was changed, dropped or cut is named") {
   SECTION("an entry bundle that ends early") { bundle.Put("tile/entries/002.p/88", entries.substr(0, entries.size() - 1)); bundle.Bad(599, "changed"); }
   SECTION("an empty entry bundle") { bundle.Put("tile/entries/002.p/88", ""); bundle.Bad(512, "truncated"); }
   SECTION("bytes behind the entries of a full bundle") { bundle.Put("tile/entries/000", bundle.Get("tile/entries/000") + "xyz"); bundle.Bad(255, "changed"); }
+  SECTION("one entry more than the file's name tells") {
+    bundle.Put("tile/entries/002.p/88", entries + std::string("\0\3abc", 5));
+    bundle.Bad(599, "changed");
+  }
+  SECTION("a hash more than the file's name tells") {
+    bundle.Put("tile/0/002.p/88", bundle.Get("tile/0/002.p/88") + std::string(32, 'x'));
+    bundle.Bad(599, "index_mismatch");
+  }
   SECTION("a hash") { bundle.Flip("tile/0/001", 64); bundle.Bad(258, "index_mismatch"); }
   SECTION("a hash of a tile that is not full") { bundle.Flip("tile/0/002.p/88", 32 * 87); bundle.Bad(599, "index_mismatch"); }
   SECTION("a hash above") { bundle.Flip("tile/1/000.p/2", 33); bundle.Bad(256, "index_mismatch"); }

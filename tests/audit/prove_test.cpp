@@ -89,6 +89,27 @@ TEST_CASE("prove: what cannot be proved is refused, and says why") {
   Refused("prove inclusion 7" + home, "is missing");
 }
 
+TEST_CASE("prove: a proof is verified with the record and the key alone") {
+  const SignedTrail trail(kRecords);
+  const std::string proof = trail.Write("proof", Auditlog("prove inclusion 7 --home " + trail.home()).out);
+  const std::string record = trail.Write("record", trail.Record(7) + "\n"), other = trail.Write("other", trail.Record(8));
+  const std::string by_key = " --vkey " + trail.vkey();
+  Refused("verify --proof " + proof + " --record " + record + by_key, "the record stands at that seq", 0);
+  Refused("verify --json --proof " + proof + " --record " + record + by_key, "{\"verdict\":\"verified\",\"seq\":7,\"size\":600", 0);
+  Refused("verify --proof " + proof + " --record " + other + by_key, "changed");
+  Refused("verify --json --proof " + proof + " --record " + other + by_key, "\"kind\":\"changed\"");
+  Refused("verify --proof " + proof + " --record " + record + " --vkey " + Signer(trail.signer().key().name, 2).key().Print(), "signature");
+  Refused("verify --proof " + proof + " --record " + record + " --vkey " + Signer("other/log", 1).key().Print(), "of another log");
+  const Signer witness("w.example/one", 11, SignatureType::kCosignature);
+  Refused("verify --proof " + proof + " --record " + record + by_key + " --witness " + witness.key().Print(), "too few witnesses", 3);
+  const std::string body = Checkpoint{trail.signer().key().name, trail.HeadAt(kRecords)}.Body();
+  const std::string cosigned = trail.Write("cosigned", trail.Read(proof) + witness.CosignLine(body, 1));
+  Refused("verify --proof " + cosigned + " --record " + record + by_key + " --witness " + witness.key().Print(), "the record stands", 0);
+  Refused("verify --proof " + proof + " --record " + record, "--vkey", 2);
+  Refused("verify --proof " + proof + by_key, "auditlog", 2);
+  Refused("verify --proof " + record + " --record " + record + by_key, "this is no proof", 2);
+}
+
 TEST_CASE("vkey: the key to note elsewhere, from a home and from a copy") {
   const SignedTrail trail(3);
   for (const std::string& arguments : {"vkey --home " + trail.home(), "vkey --db " + trail.file().string()}) {

@@ -48,6 +48,7 @@ struct Run {
   std::string out;  // what it printed, complaints included
   bool Has(std::string_view part) const { return out.find(part) != std::string::npos; }
 };
+// Auditlog may be called on any thread.
 Run Auditlog(const std::string& arguments);
 
 }  // namespace strongroom::audit

@@ -44,17 +44,18 @@ TEST_CASE("verify: a home that was stopped is verified to its end") {
 
 TEST_CASE("verify: a home that is written to meanwhile is verified to its end") {
   const SignedTrail trail(kRecords);
-  std::atomic<bool> stop = false;
-  std::thread busy([&] {
-    while (!stop) trail.Grow(200);
+  std::atomic<bool> done = false;
+  std::vector<Run> runs;
+  std::thread reader([&] {
+    for (int i = 0; i < 20; ++i) runs.push_back(Auditlog("verify --home " + trail.home()));
+    done = true;
   });
-  for (int i = 0; i < 20; ++i) {
-    const Run run = Auditlog("verify --home " + trail.home());
+  while (!done) trail.Grow(200);
+  reader.join();
+  for (const Run& run : runs) {
     INFO(run.out);
     CHECK(run.status == 0);
   }
-  stop = true;
-  busy.join();
   Expect(0, "--home " + trail.home(), "verified");
 }
 
@@ -156,6 +157,11 @@ TEST_CASE("verify: a home that was put back signs under another name, and is one
   Expect(0, copy + trail.vkey() + " " + old_checkpoint + " " + new_checkpoint, "valid, 301 records");
   Expect(0, copy + next.key().Print() + " " + old_checkpoint + " " + new_checkpoint, "valid, 300 records");
   Expect(3, copy + next.key().Print() + " " + old_checkpoint, "1 records, the newest");
+  // The log before went on for a while: what it signed since is of records that are not here.
+  const std::string went_on = trail.Write("went-on", trail.signer().Sign({310, HashLeaf("another trail")}));
+  Expect(1, copy + trail.vkey() + " " + went_on + " " + new_checkpoint, "put back from a backup");
+  const Run lost = Auditlog("verify --json " + copy + trail.vkey() + " " + went_on);
+  CHECK(lost.Has("\"first_bad_seq\":300,\"kind\":\"fork\""));
   // A name that no record tells, and a name that is told with another key.
   Expect(1, copy + trail.vkey() + " " + checkpoint(stranger, "strange"), "of another log");
   Expect(1, copy + trail.vkey() + " " + checkpoint(Signer(next.key().name, 2), "wrong"), "not signed by the key");
