@@ -239,6 +239,10 @@ Result<std::vector<Receipt>> LogWriter::Write(std::vector<Job>& group) {
     // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
     static_cast<void>(database_->Rollback());
     Failed(receipts.error());
+    if (options_.on_full && sql::IsDiskFull(receipts.error())) {
+      options_.on_full();
+      retry_at_ = 0;  // there is room now
+    }
   }
   return receipts;
 }

@@ -37,6 +37,7 @@ class LogWriter {
     bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
     base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
     base::Micros most_wait = 10 * base::kMicrosPerSecond;  // for the disk, until acts are refused rather than queued
+    std::function<void()> on_full = {};  // where a group failed because the disk is full, on the writer's thread: makes room for the next
     Tick tick = {};
     Anchoring::Keep keep_head = {};  // none: heads are not kept
   };

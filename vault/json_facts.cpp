@@ -185,6 +185,8 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["trail"] = {{"healthy", vault.log->healthy()},
                    {"last_seq", vault.log->last_seq()},
                    {"last_time", base::FormatTime(vault.log->last_time())},
+                   {"disk_has_room", vault.reserve->held()},
+                   {"anchor", StandingName(vault.trail->standing())},
                    {"origin", vault.trail->verifier().name},
                    {"checkpoint_size", vault.trail->size()}};
   if (vault.publisher != nullptr) {

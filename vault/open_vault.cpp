@@ -222,6 +222,9 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   if (const auto entered = EnterNode(**vault, **writer, boot, keeping); !entered) {
     return Problem("node " + *node + " cannot serve " + DatabaseName(config) + ": " + entered.error().Message());
   }
+  (*vault)->reserve = std::make_unique<Reserve>(IsInFile(config) ? DatabaseName(config) + "-reserve" : std::string());
+  (*vault)->reserve->Take();
+  keeping.on_full = [raw = vault->get()] { raw->reserve->Give(); };
   keeping.keep_head = [raw = vault->get()](const audit::Head& head) { return raw->trail->Keep(head); };
   auto log = audit::LogWriter::Start(std::move(*writer), std::move(checkpointer), name, boot, std::move(keeping));
   if (!log) return Problem("the trail in " + DatabaseName(config) + " cannot be continued: " + log.error().Message());

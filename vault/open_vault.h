@@ -19,6 +19,7 @@
 #include "vault/publisher.h"
 #include "vault/quarantine.h"
 #include "vault/releases.h"
+#include "vault/reserve.h"
 #include "vault/rewrap.h"
 #include "vault/service.h"
 #include "vault/stops.h"
@@ -77,6 +78,7 @@ struct OpenVault {
   std::unique_ptr<Stops> stops;            // there from LoadVault on
   std::unique_ptr<Quarantine> quarantine;  // as well
   std::unique_ptr<Trail> trail;            // as well
+  std::unique_ptr<Reserve> reserve;        // as well
   Lease lease;
   Rewrapper rewrapper;
   RewrapAhead ahead{*this};

@@ -51,6 +51,7 @@ void Publisher::Run() {
       last = stopping_;
     }
     log_.Watch();
+    if (options_.look) options_.look();
     if (!last) Beat();
     // What was kept while nobody could sign.
     if (const auto kept = trail_.KeepSigned(); !kept) base::LogError("checkpoint_not_signed", kept.error());

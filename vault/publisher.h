@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -20,6 +21,7 @@ class Publisher {
     std::string directory;  // made where it is missing, 0755; empty: lines of the log alone
     base::Micros every = 10 * base::kMicrosPerSecond;       // at most so often
     base::Micros heartbeat = 300 * base::kMicrosPerSecond;  // without any other record
+    std::function<void()> look = {};                        // called every now and then, as often as it looks itself
   };
   // Published is the newest checkpoint that is in the directory; size 0 for none.
   struct Published {

@@ -64,6 +64,12 @@ std::function<Result<SecretValue>()> Release(OpenVault& vault, Decided decided, 
   };
 }
 
+// CheckRoom: on a full disk the room there is keeps the record of what was refused, and acts that stop a key.
+Result<void> CheckRoom(const OpenVault& vault) {
+  if (!vault.reserve->held()) return Refuse(Refusal::kTrailUnavailable);
+  return {};
+}
+
 void NoteKey(const KeyRow& row, audit::Draft& record) {
   record.key_ref = row.key_ref;
   record.key_version = row.key_version;
@@ -139,6 +145,7 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
   if (key->row().customer != profile->row().customer && !key->context().hosted) return Refuse(Refusal::kKeyNotYours);
   if (key->row().provider != profile->row().provider) return Refuse(Refusal::kKeyProviderMismatch);
   TRY(key->CheckState(now));
+  TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (!(profile->origin() == key->context().origin)) return Refuse(Refusal::kOriginMismatch);
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
@@ -194,6 +201,7 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   NoteKey(key.row(), record);
   record.customer = key.row().customer;
   record.purpose = "probe of a key that is " + key.row().status;
+  TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (key.state() == KeyState::kPending) {
     // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.

@@ -16,7 +16,7 @@ namespace {
 // `reason` is the refusal's name ("KEY_REVOKED") where the outcome is not ok.
 void MarkRefused(audit::Draft& record, Refusal refusal) {
   using enum Refusal;
-  const bool our_fault = refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
+  const bool our_fault = refusal == kTrailUnavailable || refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
                          refusal == kSealed || refusal == kBusy ||
                          refusal == kDatabaseOlder || refusal == kQuarantined;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;

@@ -78,6 +78,18 @@ std::expected<Compared, VaultProblem> CompareOrProblem(const std::string& path, 
 
 }  // namespace
 
+std::string_view StandingName(Standing standing) {
+  switch (standing) {
+    case Standing::kSound: return "sound";
+    case Standing::kMissing: return "missing";
+    case Standing::kBehind: return "behind";
+    case Standing::kForked: return "forked";
+    case Standing::kForged: return "forged";
+  }
+  CHECK(false && "a standing without a name");
+  return {};
+}
+
 std::string OriginOf(std::string_view organization, std::string_view vault_id, std::string_view joined_node) {
   std::string origin(organization);
   origin += '/';

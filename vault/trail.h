@@ -35,6 +35,8 @@ enum class Standing : std::uint8_t {
   kForked,   // it is long enough, and another
   kForged,   // the anchor is signed, and not by this vault
 };
+// StandingName is "sound", "missing", "behind", "forked" or "forged".
+std::string_view StandingName(Standing standing);
 
 // Trail is what vaultd holds of it. Thread-safe.
 class Trail {

@@ -30,6 +30,7 @@ void StartPublishing(OpenVault& vault) {
   options.directory = audit.checkpoints;
   options.every = audit.publish_seconds * base::kMicrosPerSecond;
   options.heartbeat = audit.heartbeat_seconds * base::kMicrosPerSecond;
+  options.look = [&vault] { vault.reserve->Take(); };
   const auto beat = [&vault] {
     audit::Job job;
     job.decide = [&vault](sql::Database&, base::Micros) {
