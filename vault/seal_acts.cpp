@@ -65,6 +65,7 @@ class UnsealVault final : public Act {
   }
   Reply Answer(audit::Receipt&) override {
     vault_.held.Put(std::move(keys_));
+    if (vault_.trail) vault_.trail->SignNewest();  // its record was kept when nobody could sign
     // What the file of stops lacks could not be proved without keys: the next act looks again.
     vault_.epoch.Doubt();
     return Reply(Bytes{});

@@ -132,4 +132,9 @@ Result<void> Trail::Keep(const audit::Head& head) {
   return anchor_->Keep(head);
 }
 
+void Trail::SignNewest() {
+  if (standing_ != Standing::kSound) return;
+  if (const auto kept = anchor_->Keep(anchor_->newest().head); !kept) base::LogError("checkpoint_not_signed", kept.error());
+}
+
 }  // namespace strongroom::vault

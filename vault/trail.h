@@ -53,6 +53,8 @@ class Trail {
   const audit::VerifierKey& verifier() const { return verifier_; }
   // Keep is for the log's writer. Where the trail is not sound nothing is kept: nothing is released either.
   Result<void> Keep(const audit::Head& head);
+  // SignNewest signs what is kept where that could not be done before; what fails is logged.
+  void SignNewest();
   // NewestNote is the checkpoint that is kept, with its signature where there is one; "" where there is no anchor.
   std::string NewestNote() const { return anchor_ == nullptr ? std::string() : anchor_->newest_note(); }
 
