@@ -65,6 +65,8 @@ class UnsealVault final : public Act {
   }
   Reply Answer(audit::Receipt&) override {
     vault_.held.Put(std::move(keys_));
+    // Its record was kept when nobody could sign.
+    if (const auto kept = vault_.trail->KeepSigned(); !kept) base::LogError("checkpoint_not_signed", kept.error());
     // What the file of stops lacks could not be proved without keys: the next act looks again.
     vault_.epoch.Doubt();
     return Reply(Bytes{});
