@@ -65,6 +65,15 @@ TEST_CASE("auditlog search prints a table, or each record's exact bytes") {
   CHECK(Auditlog("search --until 2020-01-01 --json --home " + home).out.empty());
 }
 
+TEST_CASE("auditlog exits 0 for no answer that could not be written") {
+  const Trail trail;
+  trail.Fill(300);  // a table larger than stdout's buffer
+  const std::string home = Home(trail);
+  CHECK(Auditlog("search --home " + home + " >/dev/full").status == 1);
+  CHECK(Auditlog("search --json --home " + home + " >/dev/full").status == 1);
+  CHECK(Auditlog("verify --home " + home + " >/dev/full").status == 2);
+}
+
 TEST_CASE("auditlog search: 1 where it failed, 2 where the question makes no sense") {
   const Trail trail;
   trail.Fill(1);
