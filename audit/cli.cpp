@@ -49,7 +49,7 @@ int RunSearch(const Arguments& arguments) {
   }
   if (!found) Complain("the search stopped: " + found.error().Message());
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
-  return std::fflush(stdout) == 0 && found ? kExitDone : kExitBad;
+  return Flushed() && found ? kExitDone : kExitBad;
 }
 
 constexpr const char* kDatabaseHelp = "this database, or a copy of one, instead of the home's";

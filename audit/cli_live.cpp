@@ -20,7 +20,7 @@ int PrintClaim(const Arguments& arguments, const Claim& claim) {
     base::AppendJsonString(out, note);
     Print(out + "}\n");
   }
-  return std::fflush(stdout) == 0 ? kExitDone : kExitBad;
+  return Flushed() ? kExitDone : kExitBad;
 }
 
 OrProblem<Claim> Kept(const Arguments& arguments) {

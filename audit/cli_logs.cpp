@@ -34,6 +34,12 @@ OrProblem<std::string> ReadInput() {
 
 void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
+bool Flushed() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  Complain("the answer could not be written");
+  return false;
+}
+
 void Complain(std::string_view problem) { std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str()); }
 
 bool ReadsHome(const Arguments& arguments) { return arguments.database.empty() && arguments.bundle.empty(); }

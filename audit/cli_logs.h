@@ -35,6 +35,8 @@ struct Arguments : Sources {
 };
 
 void Print(std::string_view text);
+// Flushed says whether all that was printed got out, and complains where it did not: what a failed fwrite lost, fflush does not know of.
+bool Flushed();
 void Complain(std::string_view problem);
 
 // ReadsHome is true where it is a home that is looked at, with the anchor that belongs to it.

@@ -66,7 +66,7 @@ int RunProveInclusion(const Arguments& arguments) {
   if (!path || !leaf) return Refused("cannot prove it: " + (path ? leaf.error() : path.error()).Message());
   if (!VerifyInclusion(arguments.seq, head, *leaf, *path)) return Refused(kNotOfThis);
   Print(RecordProof{arguments.seq, std::move(*path), proving->claim.note}.Print());
-  return std::fflush(stdout) == 0 ? kExitDone : kExitBad;
+  return Flushed() ? kExitDone : kExitBad;
 }
 
 int RunProveConsistency(const Arguments& arguments) {
@@ -85,7 +85,7 @@ int RunProveConsistency(const Arguments& arguments) {
   if (!proof || !old) return Refused("cannot prove it: " + (proof ? old.error() : proof.error()).Message());
   if (!VerifyConsistency(old->head(), head, *proof)) return Refused(kNotOfThis);
   Print(ConsistencyRequest(arguments.old_size, *proof, proving->claim.note));
-  return std::fflush(stdout) == 0 ? kExitDone : kExitBad;
+  return Flushed() ? kExitDone : kExitBad;
 }
 
 // The key under the newest name: the home's anchor has it, and in a copy the records.
@@ -113,7 +113,7 @@ int RunVkey(const Arguments& arguments) {
     if (vkey.empty()) return Refused("no record of this log names its key");
     Print(vkey + '\n');
   }
-  return std::fflush(stdout) == 0 ? kExitDone : kExitBad;
+  return Flushed() ? kExitDone : kExitBad;
 }
 
 }  // namespace strongroom::audit

@@ -48,7 +48,7 @@ OrProblem<Report> VerifyOne(TrailSource& source, const Question& question) {
 
 int Show(const Arguments& arguments, const Report& report) {
   Print(arguments.json ? VerdictJson(report) : VerdictText(report));
-  return std::fflush(stdout) == 0 ? ExitOf(report) : kExitUnchecked;
+  return Flushed() ? ExitOf(report) : kExitUnchecked;
 }
 
 int RunBundle(const Arguments& arguments, Given given) {

@@ -1,6 +1,7 @@
 #include "audit/reader.h"
 
 #include <limits>
+#include <utility>
 
 namespace strongroom::audit {
 namespace {
@@ -118,7 +119,12 @@ Result<std::int64_t> Search(sql::Database& database, const Filter& filter,
       TRY_ASSIGN(const bool more, row->Next());
       if (!more) break;
       ++rows;
-      cursor = {row->Int64(1), row->Int64(0)};
+      const Cursor at{row->Int64(1), row->Int64(0)};
+      // Columns that were edited (an AT that is no integer) must not lead in circles.
+      if (way != Way::kTime && std::pair(at.at, at.seq) <= std::pair(cursor.at, cursor.seq)) {
+        return Fail(Code::kCorrupt, "a record's columns are not what was written: run auditlog verify", at.seq);
+      }
+      cursor = at;
       const Bytes bytes = row->Blob(2);
       auto entry = Parse(base::AsText(bytes));
       if (!entry) return Fail(Code::kCorrupt, "a record is not what was written: run auditlog verify", cursor.seq);

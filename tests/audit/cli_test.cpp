@@ -67,6 +67,24 @@ TEST_CASE("auditlog search prints a table, or each record's exact bytes") {
   CHECK(Auditlog("search --until 2020-01-01 --json --db " + copy).out.empty());
 }
 
+TEST_CASE("auditlog search ends where a record's time was edited into none") {
+  const Trail trail;
+  trail.Fill(3'000);
+  const std::string home = Home(trail);
+  REQUIRE(trail.Open()->Execute("UPDATE AUDIT_LOG SET AT = AT + 0.25"));
+  CHECK(Auditlog("search --customer ACME --limit 1000000 --json --home " + home).status == 1);
+  CHECK(Auditlog("report uses ACME/anthropic/default/1 --home " + home).status == 1);
+}
+
+TEST_CASE("auditlog exits 0 for no answer that could not be written") {
+  const Trail trail;
+  trail.Fill(300);  // a table larger than stdout's buffer
+  const std::string home = Home(trail);
+  CHECK(Auditlog("search --home " + home + " >/dev/full").status == 1);
+  CHECK(Auditlog("search --json --home " + home + " >/dev/full").status == 1);
+  CHECK(Auditlog("verify --home " + home + " >/dev/full").status == 2);
+}
+
 TEST_CASE("auditlog search: 1 where it failed, 2 where the question makes no sense") {
   const Trail trail;
   trail.Fill(1);
