@@ -42,7 +42,17 @@ std::optional<Held> ParseHalf(std::string_view bytes, int half) {
   return Held{std::move(*checkpoint), std::move(*note), half};
 }
 
-Result<Held> ReadHeld(int fd) {
+// Halves is the newest checkpoint, and the one before it where that is there.
+struct Halves {
+  Held newest;
+  std::optional<Held> before;
+  int signed_half() const {
+    if (!newest.note.signatures.empty()) return newest.half;
+    return before && !before->note.signatures.empty() ? before->half : -1;
+  }
+};
+
+Result<Halves> ReadHalves(int fd) {
   std::array<char, 2 * Anchor::kHalfBytes> bytes{};
   const ssize_t got = pread(fd, bytes.data(), bytes.size(), 0);
   if (got < 0) return Fail(Code::kUnavailable, "the anchor cannot be read: errno", errno);
@@ -61,7 +71,7 @@ Result<Held> ReadHeld(int fd) {
   };
   if (other && (!newest || is_newer(*other, *newest))) newest.swap(other);
   if (!newest) return Fail(Code::kCorrupt, "the anchor holds no checkpoint");
-  return std::move(*newest);
+  return Halves{std::move(*newest), std::move(other)};
 }
 
 Result<base::UniqueFd> OpenFile(const std::string& path, int flags) {
@@ -85,15 +95,25 @@ Result<void> Anchor::Create(const std::string& path, const Checkpoint& first) {
 
 Result<std::unique_ptr<Anchor>> Anchor::Open(const std::string& path, Sign sign) {
   TRY_ASSIGN(base::UniqueFd fd, OpenFile(path, O_RDWR));
-  TRY_ASSIGN(Held held, ReadHeld(fd.get()));
+  TRY_ASSIGN(Halves halves, ReadHalves(fd.get()));
+  const int signed_half = halves.signed_half();
+  Held& held = halves.newest;
   return std::unique_ptr<Anchor>(
-      new Anchor(std::move(fd), std::move(sign), std::move(held.checkpoint), std::move(held.note), held.half));
+      new Anchor(std::move(fd), std::move(sign), std::move(held.checkpoint), std::move(held.note), held.half, signed_half));
 }
 
 Result<Note> Anchor::Read(const std::string& path) {
   TRY_ASSIGN(const base::UniqueFd fd, OpenFile(path, O_RDONLY));
-  TRY_ASSIGN(Held held, ReadHeld(fd.get()));
-  return std::move(held.note);
+  TRY_ASSIGN(Halves halves, ReadHalves(fd.get()));
+  return std::move(halves.newest.note);
+}
+
+Result<std::vector<Note>> Anchor::ReadAll(const std::string& path) {
+  TRY_ASSIGN(const base::UniqueFd fd, OpenFile(path, O_RDONLY));
+  TRY_ASSIGN(Halves halves, ReadHalves(fd.get()));
+  std::vector<Note> notes{std::move(halves.newest.note)};
+  if (halves.before) notes.push_back(std::move(halves.before->note));
+  return notes;
 }
 
 Result<void> Anchor::Keep(const Head& head) {
@@ -105,12 +125,15 @@ Result<void> Anchor::Keep(const Head& head) {
   const std::string lines = sign_ ? sign_(body) : std::string();
   if (!newer && lines.empty()) return {};
   const std::string text = body + '\n' + lines;
-  const int half = 1 - half_;
+  const bool is_signed = !lines.empty();
+  // The newest that is signed stays: one that is not takes the place of another such.
+  const int half = !is_signed && signed_half_ == 1 - half_ ? half_ : 1 - half_;
   TRY(WriteAt(fd_.get(), Padded(text), half * static_cast<off_t>(kHalfBytes)));
   if (fdatasync(fd_.get()) != 0) return Fail(Code::kUnavailable, "the anchor cannot be made durable: errno", errno);
   half_ = half;
+  if (is_signed) signed_half_ = half;
   newest_ = next;
-  signed_ = !lines.empty();
+  signed_ = is_signed;
   note_ = text;
   return {};
 }

@@ -2,7 +2,8 @@
 // not believed (audit/FORMAT.md, The anchor).
 //
 // The file is 8,192 bytes. Heads are written into its two halves in turn, so that a write that was torn leaves the head before it. A
-// half is a checkpoint and zeros behind it; it has no signature line while nobody can sign.
+// half is a checkpoint and zeros behind it; it has no signature line while nobody can sign. The newest that is signed stays in its half
+// meanwhile: what has no signature is worth no more than the file's mode.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "audit/checkpoint.h"
 #include "base/files.h"
@@ -31,6 +33,8 @@ class Anchor {
   static Result<std::unique_ptr<Anchor>> Open(const std::string& path, Sign sign);
   // Read is the newest checkpoint that a file holds, as the note that it is; errors as Open's.
   static Result<Note> Read(const std::string& path);
+  // ReadAll is that and, where the other half holds one too, the checkpoint before it.
+  static Result<std::vector<Note>> ReadAll(const std::string& path);
 
   // Keep makes a head durable. One that is no larger than the one kept is nothing to do, unless that is not signed and could be.
   // Heads must grow out of each other. Thread-safe.
@@ -41,9 +45,9 @@ class Anchor {
   std::string newest_note() const;
 
  private:
-  Anchor(base::UniqueFd fd, Sign sign, Checkpoint newest, Note note, int half)
+  Anchor(base::UniqueFd fd, Sign sign, Checkpoint newest, Note note, int half, int signed_half)
       : fd_(std::move(fd)), sign_(std::move(sign)), newest_(std::move(newest)), signed_(!note.signatures.empty()),
-        note_(note.Print()), half_(half) {}
+        note_(note.Print()), half_(half), signed_half_(signed_half) {}
 
   const base::UniqueFd fd_;
   const Sign sign_;
@@ -52,6 +56,7 @@ class Anchor {
   bool signed_;
   std::string note_;
   int half_;  // the one that holds it
+  int signed_half_;  // the one with the newest signed checkpoint, -1 where none is
 };
 
 }  // namespace strongroom::audit

@@ -13,12 +13,11 @@ namespace strongroom::vault {
 namespace {
 
 constexpr std::chrono::milliseconds kLook{250};
-constexpr std::string_view kNewest = "checkpoint";
 constexpr std::size_t kHourCharacters = 13;  // of "2026-11-20T08:00:00.123456Z"
 
 // The first checkpoint of each hour stays, under the hour's name.
 std::string HourlyName(base::Micros now) {
-  return std::string(kNewest) + "-" + base::FormatTime(now).substr(0, kHourCharacters) + "Z";
+  return std::string(kNewestCheckpoint) + "-" + base::FormatTime(now).substr(0, kHourCharacters) + "Z";
 }
 
 }  // namespace
@@ -105,7 +104,7 @@ Result<void> Publisher::Put(const std::string& note) {
   const std::string hourly = options_.directory + "/" + HourlyName(base::WallMicros());
   std::error_code ignored;
   if (!std::filesystem::exists(hourly, ignored)) TRY(base::WriteFileAtomic(hourly, note, kFileMode));
-  return base::WriteFileAtomic(options_.directory + "/" + std::string(kNewest), note, kFileMode);
+  return base::WriteFileAtomic(options_.directory + "/" + std::string(kNewestCheckpoint), note, kFileMode);
 }
 
 }  // namespace strongroom::vault

@@ -2,9 +2,12 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "audit/tree.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "vault/cipher.h"
 
@@ -76,6 +79,47 @@ std::expected<Compared, VaultProblem> CompareOrProblem(const std::string& path, 
   return compared;
 }
 
+// Published is what stands in the directory of published checkpoints under this log's name, signed by its key: the newest, and the first
+// of the newest hour.
+std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Config& config, const audit::VerifierKey& verifier) {
+  std::vector<std::string> files;
+  std::string newest_hour;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(config.audit.checkpoints, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name == kNewestCheckpoint) files.push_back(entry.path().string());
+    if (name.starts_with(std::string(kNewestCheckpoint) + "-") && name > newest_hour) newest_hour = name;
+  }
+  if (!newest_hour.empty()) files.push_back((std::filesystem::path(config.audit.checkpoints) / newest_hour).string());
+  std::vector<std::pair<std::string, audit::Checkpoint>> published;
+  for (const std::string& file : files) {
+    const auto text = base::ReadFile(file, audit::kMostNoteBytes);
+    const auto note = text ? audit::Note::Parse(*text) : Fail(text.error());
+    if (!note || audit::CheckSignature(*note, verifier) != audit::Signed::kYes) continue;
+    auto checkpoint = audit::Checkpoint::Parse(note->text);
+    if (checkpoint && checkpoint->origin == verifier.name) published.emplace_back(file, std::move(*checkpoint));
+  }
+  return published;
+}
+
+// CompareAll holds the trail against the anchor, its newest head last, and before that against whatever else this vault has signed and is still here: an
+// anchor can be put back together with the database.
+std::expected<Compared, VaultProblem> CompareAll(const base::Config& config, const std::string& path, const std::vector<audit::Note>& anchored,
+                                                 const audit::VerifierKey& verifier, sql::Database& database) {
+  auto known = Published(config, verifier);
+  for (auto note = anchored.rbegin(); note != anchored.rend(); ++note) {
+    auto checkpoint = audit::Checkpoint::Parse(note->text);
+    if (checkpoint) known.emplace_back(path, std::move(*checkpoint));
+  }
+  Compared compared;
+  for (const auto& [file, checkpoint] : known) {
+    auto held = CompareOrProblem(file, checkpoint, database);
+    if (!held || held->standing != Standing::kSound) return held;
+    compared = *held;
+  }
+  return compared;
+}
+
 }  // namespace
 
 std::string_view StandingName(Standing standing) {
@@ -117,20 +161,31 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
     note = audit::Anchor::Read(path);
   }
   const bool missing = !note && note.error().code() == Code::kNotFound;
-  if (!note && !missing) return Problem(path + " was refused: " + note.error().Message());
-  const auto checkpoint = missing ? audit::Checkpoint{OriginOf(config.audit.organization, vault_id), {}} : audit::Checkpoint::Parse(note->text);
+  const bool unreadable = !note && note.error().code() == Code::kCorrupt;
+  if (!note && !missing && !unreadable) return Problem(path + " cannot be read: " + note.error().Message());
+  const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : audit::Checkpoint{OriginOf(config.audit.organization, vault_id), {}};
   if (!checkpoint) return Problem(path + " was refused: " + checkpoint.error().Message());
   auto verifier = audit::VerifierKey::Of(checkpoint->origin, audit::SignatureType::kEd25519, public_key);
   if (!verifier) return Problem(path + " was refused: " + verifier.error().Message());
+  const auto unsound = [&](Standing standing) {
+    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), standing));
+  };
   if (missing) {
     base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
-    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), Standing::kMissing));
+    return unsound(Standing::kMissing);
   }
-  if (!note->signatures.empty() && audit::CheckSignature(*note, *verifier) != audit::Signed::kYes) {
+  if (unreadable) {
+    base::LogError("anchor_tells_nothing", note.error(), {{"anchor", path}});
+    return unsound(Standing::kForged);
+  }
+  const auto anchored = audit::Anchor::ReadAll(path);
+  if (!anchored) return Problem(path + " cannot be read: " + anchored.error().Message());
+  for (const audit::Note& each : *anchored) {
+    if (each.signatures.empty() || audit::CheckSignature(each, *verifier) == audit::Signed::kYes) continue;
     base::Log(base::Level::kError, "anchor_not_this_vaults", {{"anchor", path}});
-    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), Standing::kForged));
+    return unsound(Standing::kForged);
   }
-  const auto compared = CompareOrProblem(path, *checkpoint, database);
+  const auto compared = CompareAll(config, path, *anchored, *verifier, database);
   if (!compared) return std::unexpected(compared.error());
   auto anchor = audit::Anchor::Open(path, Signer(keys, *verifier));
   if (!anchor) return Problem(path + " was refused: " + anchor.error().Message());

@@ -18,6 +18,8 @@
 
 namespace strongroom::vault {
 
+// The newest checkpoint in the directory of published ones; others are this and a suffix.
+inline constexpr std::string_view kNewestCheckpoint = "checkpoint";
 // The files of a home that hold its anchor, and that of the home it was put back from.
 inline constexpr std::string_view kAnchorFile = "anchor", kOldAnchorFile = "anchor.before";
 

@@ -230,6 +230,46 @@ TEST_CASE("trail: without its anchor, or with another's, it serves nothing", "[t
   house.MustNotServe();
 }
 
+TEST_CASE("trail: the database put back together with its anchor is still not what was published", "[trail][sqlite]") {
+  Watched house;
+  house.Stop();
+  for (const char* part : {"/vault.db", "/anchor"}) fs::copy_file(house.home() + part, house.home() + part + ".yesterday");
+  house.Start();
+  REQUIRE(house.Resolve("ACME", "ACME_DEFAULT").has_value());
+  house.Stop();
+  const audit::Note published = house.Published();
+  for (const char* part : {"/vault.db", "/anchor"}) fs::rename(house.home() + part + ".yesterday", house.home() + part);
+  house.Start();
+  house.MustNotServe();
+  house.Stop();
+  CHECK(house.Published().Print() == published.Print());
+}
+
+TEST_CASE("trail: while sealed the newest signed head stays in the anchor, and is held against the trail", "[trail][sqlite]") {
+  Watched house;
+  const audit::Note before = house.Anchored();
+  REQUIRE(house.Ask(Operation::kSeal, EncodeText("a test")).has_value());
+  for (int i = 0; i < 5; ++i) REQUIRE(house.Ask(Operation::kNoteRead, EncodeText("a question"), 4).has_value());
+  const auto halves = audit::Anchor::ReadAll(house.anchor()).value();
+  REQUIRE(halves.size() == 2);
+  CHECK(halves[0].signatures.empty());
+  CHECK(house.SizeOf(halves[0]) == house.Records());
+  CHECK(house.Vouches(halves[1]));
+  CHECK(house.SizeOf(halves[1]) >= house.SizeOf(before));
+}
+
+TEST_CASE("trail: an anchor that tells nothing serves nothing, and is made anew like a lost one", "[trail]") {
+  Watched house;
+  house.Stop();
+  const std::string rubbish = GENERATE(std::string(), std::string(8192, 'x'));
+  REQUIRE(base::WriteFileAtomic(house.anchor(), rubbish, 0600).has_value());
+  house.Start();
+  house.MustNotServe();
+  CHECK(house.Status()["trail"]["anchor"] == "forged");
+  REQUIRE(house.Ask(Operation::kNewOrigin, EncodeText("the file was damaged")).has_value());
+  CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
+}
+
 TEST_CASE("trail: a database that was lost in part is taken as it is, under a new name", "[trail][sqlite]") {
   Watched house;
   const std::string other = house.Onboard("BARCO", "anthropic", "BARCO_DEFAULT", kBarcoKey);
