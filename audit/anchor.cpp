@@ -1,6 +1,7 @@
 #include "audit/anchor.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -75,7 +76,9 @@ Result<Halves> ReadHalves(int fd) {
 }
 
 Result<base::UniqueFd> OpenFile(const std::string& path, int flags) {
-  base::UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+  base::UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  struct stat facts {};
+  if (fd.valid() && (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode))) return Fail(Code::kCorrupt, "the anchor is no plain file");
   if (fd.valid()) return fd;
   if (errno == ENOENT) return Fail(Code::kNotFound, "there is no anchor");
   if (errno == EEXIST) return Fail(Code::kAlreadyExists, "there is an anchor already");

@@ -13,6 +13,8 @@ namespace {
 
 // An entry's length is two bytes.
 constexpr std::size_t kMostFileBytes = kTileWidth * (2 + 65'535);
+// So many tiles missing one after another are the end: a checkpoint may claim any size.
+constexpr int kMostMissing = 1000;
 
 }  // namespace
 
@@ -50,7 +52,7 @@ std::int64_t BundleSource::WidthOf(std::int64_t index) const { return std::min(k
 
 Result<std::optional<BundleSource::Stored>> BundleSource::File(std::string_view level, std::int64_t index, std::int64_t width) const {
   for (const std::int64_t stored : {width, kTileWidth}) {
-    auto file = base::ReadFile(directory_ + '/' + TilePath(level, index, stored), kMostFileBytes);
+    auto file = base::ReadRegular(directory_ + '/' + TilePath(level, index, stored), kMostFileBytes);
     if (file) return Stored{std::move(*file), stored};
     if (file.error().code() != Code::kNotFound) return std::unexpected(file.error());
   }
@@ -60,7 +62,8 @@ Result<std::optional<BundleSource::Stored>> BundleSource::File(std::string_view 
 Result<Page> BundleSource::Read(std::int64_t after) {
   Page page;
   // A tile that is missing is passed over: the rows behind it show the gap.
-  for (std::int64_t seq = std::max<std::int64_t>(after + 1, 0); seq < size_ && page.rows.empty();) {
+  int missing = 0;
+  for (std::int64_t seq = std::max<std::int64_t>(after + 1, 0); seq < size_ && page.rows.empty() && missing < kMostMissing; ++missing) {
     const std::int64_t index = seq / kTileWidth, width = WidthOf(index);
     TRY_ASSIGN(const auto entries, File("entries", index, width));
     if (entries) {

@@ -71,10 +71,10 @@ void DescribeVerify(CLI::App& verify, Arguments& arguments) {
 void DescribeProve(CLI::App& prove, Arguments& arguments) {
   prove.require_subcommand(1);
   auto* inclusion = prove.add_subcommand("inclusion", "print a proof that a record is in the trail (c2sp.org/tlog-proof@v1)");
-  inclusion->add_option("SEQ", arguments.seq, "the record's number")->required()->check(CLI::NonNegativeNumber);
+  AddCount(*inclusion, "SEQ", "the record's number", [&](std::int64_t count) { arguments.seq = count; })->required();
   auto* consistency = prove.add_subcommand("consistency", "print what a witness is sent (c2sp.org/tlog-witness, add-checkpoint)");
-  consistency->add_option("OLD", arguments.old_size, "how many records the witness has seen")->required()->check(CLI::NonNegativeNumber);
-  consistency->add_option("NEW", arguments.new_size, "how many it is to see: the checkpoint's")->check(CLI::NonNegativeNumber);
+  AddCount(*consistency, "OLD", "how many records the witness has seen", [&](std::int64_t count) { arguments.old_size = count; })->required();
+  AddCount(*consistency, "NEW", "how many it is to see: the checkpoint's", [&](std::int64_t count) { arguments.new_size = count; });
   for (auto* command : {inclusion, consistency}) {
     command->add_option("--checkpoint", arguments.checkpoint, "against this one instead of the home's newest");
     command->add_option("--db", arguments.database, kDatabaseHelp);

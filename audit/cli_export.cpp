@@ -1,6 +1,7 @@
 #include "audit/cli_export.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -99,6 +100,7 @@ std::string Misuse(Wanted& wanted) {
   const bool records = wanted.format == "jsonl";
   if (directory && wanted.out.empty()) return "--format " + wanted.format + " needs --out DIR";
   if (!directory && !wanted.checkpoint.empty()) return "--checkpoint is for tiles and bundle";
+  if (wanted.from && wanted.to && *wanted.from > *wanted.to) return "--from is behind --to";
   if (!records && (wanted.from || wanted.to)) return "--from and --to are for jsonl";
   if ((directory || records) && (wanted.since_text || wanted.until_text)) return "--since and --until are for ocsf and rfc5424";
   const bool times = ReadWhen(wanted.since_text, wanted.since) && ReadWhen(wanted.until_text, wanted.until);
@@ -119,6 +121,19 @@ int Run(CLI::App& app, Wanted& wanted) {
 
 }  // namespace
 
+CLI::Option* AddCount(CLI::App& app, const std::string& name, const std::string& help, const std::function<void(std::int64_t)>& take) {
+  return app.add_option_function<std::string>(
+      name,
+      [name, take](const std::string& text) {
+        std::int64_t count = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+        const bool whole = error == std::errc() && end == text.data() + text.size() && count >= 0 && count <= kMostInteger;
+        if (!whole) throw CLI::ValidationError(name, "takes a decimal number from 0 to " + std::to_string(kMostInteger));
+        take(count);
+      },
+      help);
+}
+
 Command AddExport(CLI::App& app, Sources& sources) {
   const auto wanted = std::make_shared<Wanted>();
   wanted->sources = &sources;
@@ -131,8 +146,8 @@ Command AddExport(CLI::App& app, Sources& sources) {
       ->required()
       ->check(CLI::IsMember({"jsonl", "tiles", "bundle", "ocsf", "rfc5424"}));
   add->add_option("--out", wanted->out, "this file, or for tiles and bundle this directory, new or empty (standard output)");
-  add->add_option("--from", wanted->from, "jsonl: from this seq on (0)")->check(CLI::NonNegativeNumber);
-  add->add_option("--to", wanted->to, "jsonl: up to this seq, included (the newest)")->check(CLI::NonNegativeNumber);
+  AddCount(*add, "--from", "jsonl: from this seq on (0)", [wanted](std::int64_t seq) { wanted->from = seq; });
+  AddCount(*add, "--to", "jsonl: up to this seq, included (the newest)", [wanted](std::int64_t seq) { wanted->to = seq; });
   add->add_option("--since", wanted->since_text, "ocsf, rfc5424: from this time on: a time, a date (UTC), or how long ago (2h, 30d)");
   add->add_option("--until", wanted->until_text, "ocsf, rfc5424: up to this time");
   add->add_option("--checkpoint", wanted->checkpoint, "tiles, bundle: the checkpoint in this file instead of the home's anchor");

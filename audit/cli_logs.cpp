@@ -62,7 +62,7 @@ OrProblem<Claim> ReadClaim(const std::string& file) {
     text = ReadInput();
     if (!text) return std::unexpected(text.error());
   } else {
-    auto read = base::ReadFile(file, kMostNoteBytes);
+    auto read = base::ReadRegular(file, kMostNoteBytes);
     if (!read) return std::unexpected(file + " cannot be read: " + read.error().Message());
     text = std::move(*read);
   }

@@ -2,9 +2,12 @@
 // are the document's.
 #include "audit/bundle.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 
+#include "base/files.h"
 #include "tests/audit/signed_trail.h"
 
 namespace strongroom::audit {
@@ -141,6 +144,23 @@ TEST_CASE("bundle: what is none cannot be checked") {
   SECTION("no key") { fs::remove(bundle.directory + "/vkey"); }
   SECTION("a key that is none") { bundle.Put("vkey", "rubbish"); }
   bundle.Expect(2, "\"verdict\":\"unchecked\"");
+}
+
+TEST_CASE("bundle: a claim of any size, and a pipe in a file's place, keep nobody") {
+  const SignedTrail trail(kRecords);
+  const Exported bundle(trail);
+  SECTION("a size beyond all that is there") {
+    std::string text = base::ReadFile(bundle.directory + "/checkpoint", 4096).value();
+    const std::size_t begin = text.find('\n') + 1;
+    text.replace(begin, text.find('\n', begin) - begin, "9007199254740991");
+    bundle.Put("checkpoint", text);
+    bundle.Expect(1, "\"verdict\":\"tampered\"");
+  }
+  SECTION("a pipe") {
+    fs::remove(bundle.directory + "/checkpoint");
+    REQUIRE(mkfifo((bundle.directory + "/checkpoint").c_str(), 0600) == 0);
+    bundle.Expect(2, "\"verdict\":\"unchecked\"");
+  }
 }
 
 }  // namespace strongroom::audit

@@ -110,6 +110,19 @@ TEST_CASE("prove: a proof is verified with the record and the key alone") {
   Refused("verify --proof " + record + " --record " + record + by_key, "this is no proof", 2);
 }
 
+TEST_CASE("prove: numbers are decimal, and within what a trail can have") {
+  const SignedTrail trail(12);
+  const std::string place = " --home " + trail.directory().string();
+  CHECK(Auditlog("prove inclusion 010" + place).out == Auditlog("prove inclusion 10" + place).out);
+  for (const char* number : {"0x10", "-1", "abc", "1.5", "99999999999999999999", "9007199254740992", "''"}) {
+    const Run run = Auditlog(std::string("prove inclusion ") + number + place);
+    INFO(number << ": " << run.out);
+    CHECK(run.status == 2);
+    CHECK(run.out.size() < 200);
+  }
+  CHECK(Auditlog("export --format jsonl --from 5 --to 4" + place).status == 2);
+}
+
 TEST_CASE("vkey: the key to note elsewhere, from a home and from a copy") {
   const SignedTrail trail(3);
   for (const std::string& arguments : {"vkey --home " + trail.home(), "vkey --db " + trail.file().string()}) {
