@@ -1,6 +1,7 @@
 #include "audit/source.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "audit/record.h"
@@ -73,6 +74,24 @@ Result<std::int64_t> DatabaseSource::FullTiles() {
   const std::int64_t last = row == nullptr ? -1 : row->OptionalInt64(0).value_or(-1);
   if (row != nullptr) row->Reset();
   return std::clamp<std::int64_t>(last, -1, kMostInteger / kTileWidth) + 1;  // somebody else may have written it
+}
+
+Result<std::optional<TrailSource::IndexFault>> DatabaseSource::CheckIndexes() {
+  if (database_.engine() != sql::Engine::kSqlite) return std::nullopt;
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT TYPE FROM sqlite_schema WHERE NAME = 'AUDIT_LOG'"));
+  const std::string type = row == nullptr ? "" : row->Text(0);
+  if (row != nullptr) row->Reset();
+  if (type != "table") return IndexFault{0, "AUDIT_LOG is no table but a " + (type.empty() ? "stranger" : type) + ": what it shows may be another thing each time"};
+  TRY_ASSIGN(row, database_.QueryOne("PRAGMA integrity_check(AUDIT_LOG)"));
+  const std::string found = row == nullptr ? "" : row->Text(0);
+  if (row != nullptr) row->Reset();
+  if (found == "ok") return std::nullopt;
+  // "row 3010 missing from index AUDIT_LOG_KEY": rows are counted from 1.
+  std::int64_t number = 1;
+  if (const std::size_t at = found.find("row "); at != std::string::npos) {
+    std::from_chars(found.data() + at + 4, found.data() + found.size(), number);
+  }
+  return IndexFault{std::max<std::int64_t>(number - 1, 0), "an index does not lead to every record (" + found + "): searches and reports cannot be trusted"};
 }
 
 }  // namespace strongroom::audit

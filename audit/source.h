@@ -49,6 +49,12 @@ class TrailSource {
   virtual bool keeps_head() const = 0;
   // FullTiles is how many full tiles of leaves are stored, up to the last.
   virtual Result<std::int64_t> FullTiles() = 0;
+  // CheckIndexes looks whether what searches go by leads to every record: what is wrong, for a person, and near which seq; nullopt where nothing is.
+  struct IndexFault {
+    std::int64_t seq = 0;
+    std::string detail;
+  };
+  virtual Result<std::optional<IndexFault>> CheckIndexes() { return std::nullopt; }
 };
 
 // DatabaseSource reads AUDIT_LOG, AUDIT_TILE and AUDIT_HEAD. One thread at a time.
@@ -61,6 +67,8 @@ class DatabaseSource : public TrailSource {
   Result<std::optional<Head>> StoredHead() override;
   bool keeps_head() const override { return true; }
   Result<std::int64_t> FullTiles() override;
+  // In a file alone: a server's indexes are its own affair.
+  Result<std::optional<IndexFault>> CheckIndexes() override;
 
  private:
   Result<void> ReadTiles(Page& page);

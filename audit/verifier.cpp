@@ -142,6 +142,9 @@ Result<std::optional<Fault>> Verification::FindFault(const std::vector<Finding>&
   if (auto fault = FaultOfHead(findings)) return fault;
   if (auto fault = FaultOfClaims(findings, walk_.records())) return fault;
   if (anchor_bad_) return Fault{0, "signature", "the home's anchor is there and holds no checkpoint"};
+  // Last, since it says nothing of the records themselves.
+  TRY_ASSIGN(const auto index, source_.CheckIndexes());
+  if (index) return Fault{index->seq, "index_mismatch", index->detail};
   return std::nullopt;
 }
 

@@ -1,4 +1,6 @@
 // Each way to tamper with a home's trail, and what `auditlog verify` says of it: kind, first bad seq, exit code.
+#include <sqlite3.h>
+
 #include <atomic>
 #include <filesystem>
 #include <thread>
@@ -279,6 +281,30 @@ TEST_CASE("attack: checkpoints that nobody entitled has signed") {
   Bad(trail, 0, "signature");
   trail.Write("anchor", std::string(8192, 'x'));
   Bad(trail, 0, "signature");
+}
+
+TEST_CASE("attack: an index that hides a record") {
+  const SignedTrail trail(kRecords);
+  {
+    // The index leaves row 41 out from the beginning, and is said afterwards to be the one that leaves out nothing. Our own connections
+    // cannot do that.
+    sqlite3* raw = nullptr;
+    REQUIRE(sqlite3_open(trail.file().c_str(), &raw) == SQLITE_OK);
+    const std::string honest = "CREATE INDEX AUDIT_LOG_KEY ON AUDIT_LOG (KEY_REF, AT) WHERE KEY_REF IS NOT NULL";
+    const std::string script = "DROP INDEX AUDIT_LOG_KEY; " + honest + " AND SEQ <> 41; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET SQL = '" +
+                               honest + "' WHERE NAME = 'AUDIT_LOG_KEY';";
+    CHECK(sqlite3_exec(raw, script.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(raw);
+  }
+  Bad(trail, 41, "index_mismatch");
+}
+
+TEST_CASE("attack: a view in the table's place") {
+  const SignedTrail trail(kRecords);
+  const auto database = trail.Open();
+  REQUIRE(database->Execute("ALTER TABLE AUDIT_LOG RENAME TO REAL_LOG"));
+  REQUIRE(database->Execute("CREATE VIEW AUDIT_LOG AS SELECT * FROM REAL_LOG"));
+  Bad(trail, 0, "index_mismatch");
 }
 
 }  // namespace strongroom::audit
