@@ -1,146 +1,17 @@
 #include "audit/cli.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <expected>
-#include <filesystem>
 
-#include "audit/reader.h"
+#include "audit/cli_export.h"
+#include "audit/cli_logs.h"
+#include "audit/cli_questions.h"
 #include "base/command_line.h"
-#include "base/config.h"
-#include "base/log.h"
+#include "base/printable.h"
 #include "base/table.h"
 
 namespace strongroom::audit {
 namespace {
-
-constexpr int kDone = 0;
-constexpr int kBad = 1;    // does not verify; or refused, failed
-constexpr int kUsage = base::kExitUsage;  // or could not check
-
-// What the command line said.
-struct Arguments {
-  std::string home, database, node;
-  std::optional<std::string> since, until;
-  bool json = false;
-  Filter filter;
-};
-
-void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-void Complain(std::string_view problem) {
-  std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str());
-}
-
-template <typename T>
-using OrProblem = std::expected<T, std::string>;
-
-// FindUrl is the database named by --db, else the home's.
-OrProblem<std::string> FindUrl(const Arguments& arguments) {
-  const std::string& named = arguments.database;
-  if (named.starts_with("sqlite:") || named.starts_with("odbc:")) return named;
-  if (!named.empty()) return "sqlite:" + std::filesystem::absolute(named).string();
-  const auto config = base::LoadConfig(base::FindHome(arguments.home));
-  if (!config) return std::unexpected(config.error().text);
-  return config->vault.database;
-}
-
-// OpenTrail opens it read-only; `node` is whose log is read.
-OrProblem<std::unique_ptr<sql::Database>> OpenTrail(const std::string& url, const std::string& node) {
-  sql::OpenOptions options;
-  options.access = sql::Access::kReadOnly;
-  options.node = node;
-  auto database = sql::Open(url, options);
-  if (!database) return std::unexpected("cannot open the trail: " + database.error().Message());
-  const auto schema = sql::CheckSchema(**database, sql::Schema::kVault);
-  if (!schema) return std::unexpected("this is no vault database: " + schema.error().Message());
-  return std::move(*database);
-}
-
-// Log is one node's log; the only one of a vault in a file has no name.
-struct Log {
-  std::string node;
-  std::unique_ptr<sql::Database> database;
-};
-
-// OpenLogs opens the log that --node names, else all there are.
-OrProblem<std::vector<Log>> OpenLogs(const Arguments& arguments) {
-  const auto url = FindUrl(arguments);
-  if (!url) return std::unexpected(url.error());
-  auto first = OpenTrail(*url, "");
-  if (!first) return std::unexpected(first.error());
-  const auto nodes = ListLogs(**first);
-  if (!nodes) return std::unexpected("cannot read the trail: " + nodes.error().Message());
-  std::vector<Log> logs;
-  for (const std::string& node : *nodes) {
-    if (!arguments.node.empty() && arguments.node != node) continue;
-    auto database = OpenTrail(*url, node);
-    if (!database) return std::unexpected(database.error());
-    logs.push_back({node, std::move(*database)});
-  }
-  if (logs.empty()) return std::unexpected("there is no log of a node " + arguments.node);
-  return logs;
-}
-
-int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
-  if (arguments.json) {
-    std::string out = R"({"verdict":"unchecked","detail":)";
-    base::AppendJsonString(out, problem);
-    Print(out + "}\n");
-  }
-  Complain(problem);
-  return kUsage;
-}
-
-std::string VerdictJson(const std::string& node, const Verdict& verdict) {
-  std::string out = verdict.fault ? R"({"verdict":"tampered")" : R"({"verdict":"verified")";
-  if (!node.empty()) out += R"(,"node":")" + node + '"';
-  out += R"(,"records":)" + std::to_string(verdict.records) + R"(,"head":")" + verdict.head + '"';
-  if (verdict.first_time) out += R"(,"first_time":")" + base::FormatTime(*verdict.first_time) + '"';
-  if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
-  if (verdict.fault) {
-    out += R"(,"first_bad_seq":)" + std::to_string(verdict.fault->seq) + R"(,"kind":")" + verdict.fault->kind;
-    out += R"(","detail":)";
-    base::AppendJsonString(out, verdict.fault->detail);
-  }
-  return out + "}\n";
-}
-
-std::string VerdictText(const std::string& node, const Verdict& verdict) {
-  const std::string whose = node.empty() ? "" : "node      " + node + "\n";
-  if (verdict.fault) {
-    return whose + "DOES NOT VERIFY\nfirst bad seq  " + std::to_string(verdict.fault->seq) + "\nkind           " +
-           verdict.fault->kind + "\ndetail         " + verdict.fault->detail + "\n";
-  }
-  std::string out = whose + "verified  " + std::to_string(verdict.records) + " records\n";
-  if (verdict.first_time && verdict.last_time) {
-    out += "from      " + base::FormatTime(*verdict.first_time) + "\nto        " + base::FormatTime(*verdict.last_time) +
-           "\n";
-  }
-  return out + "head      " + verdict.head + "\n";
-}
-
-// One document, or one a line for each of several logs.
-int RunVerify(const Arguments& arguments) {
-  const auto logs = OpenLogs(arguments);
-  if (!logs) return CouldNotCheck(arguments, logs.error());
-  std::function<void(std::int64_t)> progress;
-  if (isatty(STDERR_FILENO) == 1) {
-    progress = [](std::int64_t records) { std::fprintf(stderr, "\r%lld records ", static_cast<long long>(records)); };
-  }
-  int code = kDone;
-  for (const Log& log : *logs) {
-    const auto verdict = Verify(*log.database, progress);
-    if (progress) std::fputs("\r\x1b[K", stderr);
-    if (!verdict) return CouldNotCheck(arguments, "cannot read the trail: " + verdict.error().Message());
-    Print(arguments.json ? VerdictJson(log.node, *verdict) : VerdictText(log.node, *verdict));
-    if (verdict->fault) code = kBad;
-  }
-  return std::fflush(stdout) == 0 ? code : kUsage;
-}
 
 // Why shows a refusal's name and what the caller gave for asking: "KEY_REVOKED: attempt 1 profile ACME_DEFAULT".
 std::string Why(const Draft& draft) {
@@ -161,25 +32,11 @@ base::Row Cells(const Entry& entry, bool several) {
           Why(draft)};
 }
 
-// SearchAll is Search over all logs: of one as it reads on, of several by the time of their records.
-Result<std::int64_t> SearchAll(const std::vector<Log>& logs, const Filter& filter,
-                               const std::function<void(const Entry&)>& each) {
-  if (logs.size() == 1) return Search(*logs.front().database, filter, each);
-  std::vector<Entry> entries;
-  for (const Log& log : logs) {
-    TRY(Search(*log.database, filter, [&entries](const Entry& entry) { entries.push_back(entry); }));
-  }
-  std::ranges::stable_sort(entries, {}, [](const Entry& entry) { return entry.place.time; });
-  const std::int64_t found = std::min(filter.limit, std::ssize(entries));
-  for (std::int64_t i = 0; i < found; ++i) each(entries[static_cast<std::size_t>(i)]);
-  return found;
-}
-
 int RunSearch(const Arguments& arguments) {
   const auto logs = OpenLogs(arguments);
   if (!logs) {
     Complain(logs.error());
-    return kBad;
+    return kExitBad;
   }
   std::vector<base::Row> rows;
   const auto found = SearchAll(*logs, arguments.filter, [&](const Entry& entry) {
@@ -192,22 +49,38 @@ int RunSearch(const Arguments& arguments) {
   }
   if (!found) Complain("the search stopped: " + found.error().Message());
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
-  return std::fflush(stdout) == 0 && found ? kDone : kBad;
+  return Flushed() && found ? kExitDone : kExitBad;
 }
 
-// ReadWhen reads --since or --until: a time, a date, or how long ago. False where it is none of them.
-bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros>& when) {
-  if (!text) return true;
-  if (const auto time = base::ParseTime(*text)) {
-    when = *time;
-  } else if (const auto ago = base::ParseDuration(*text)) {
-    when = base::WallMicros() - *ago;
-  }
-  return when.has_value();
-}
+constexpr const char* kDatabaseHelp = "this database, or a copy of one, instead of the home's";
 
 void DescribeVerify(CLI::App& verify, Arguments& arguments) {
-  verify.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
+  auto* database = verify.add_option("--db", arguments.database, kDatabaseHelp);
+  verify.add_option("--bundle", arguments.bundle, "what was exported into this directory (checkpoint, tile/), instead of a database")->excludes(database);
+  verify.add_option("--vkey", arguments.vkey, "the log's verifier key as it was noted, or a file with it; else the database's or bundle's own");
+  auto* witness = verify.add_option("--witness", arguments.witnesses, "verifier key of a witness (cosignature/v1), or a file with it; repeat")
+                      ->allow_extra_args(false);
+  verify.add_option("--quorum", arguments.quorum, "so many of the witnesses must have signed a checkpoint (all)")->needs(witness);
+  auto* proof = verify.add_option("--proof", arguments.proof, "a proof that `prove inclusion` printed, instead of a trail; with --record and --vkey");
+  auto* record = verify.add_option("--record", arguments.record, "the record that it is of, as `search --json` prints it");
+  proof->needs(record)->excludes(database);
+  record->needs(proof);
+  verify.add_option("checkpoints", arguments.checkpoints, "checkpoint files that were kept elsewhere; - is standard input");
+}
+
+void DescribeProve(CLI::App& prove, Arguments& arguments) {
+  prove.require_subcommand(1);
+  auto* inclusion = prove.add_subcommand("inclusion", "print a proof that a record is in the trail (c2sp.org/tlog-proof@v1)");
+  AddCount(*inclusion, "SEQ", "the record's number", [&](std::int64_t count) { arguments.seq = count; })->required();
+  auto* consistency = prove.add_subcommand("consistency", "print what a witness is sent (c2sp.org/tlog-witness, add-checkpoint)");
+  AddCount(*consistency, "OLD", "how many records the witness has seen", [&](std::int64_t count) { arguments.old_size = count; })->required();
+  AddCount(*consistency, "NEW", "how many it is to see: the checkpoint's", [&](std::int64_t count) { arguments.new_size = count; });
+  for (auto* command : {inclusion, consistency}) {
+    command->add_option("--checkpoint", arguments.checkpoint, "against this one instead of the home's newest");
+    command->add_option("--db", arguments.database, kDatabaseHelp);
+    command->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
+    command->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
+  }
 }
 
 void DescribeSearch(CLI::App& search, Arguments& arguments) {
@@ -222,24 +95,47 @@ void DescribeSearch(CLI::App& search, Arguments& arguments) {
   search.add_option("--until", arguments.until, "up to this time");
   search.add_option("--limit", filter.limit, "at most so many, oldest first (1000)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
-  search.add_option("--db", arguments.database, "this database, or a copy of one, instead of the home's");
+  search.add_option("--db", arguments.database, kDatabaseHelp);
+}
+
+// WordsOf is the command line as it goes on record: without the path of the home, which says nothing of what was asked.
+std::string WordsOf(int argc, const char* const* argv) {
+  constexpr std::size_t kMost = 1000;
+  std::string words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--home" && ++i < argc) continue;
+    if (word.starts_with("--home=")) continue;
+    words += (words.empty() ? "" : " ") + base::Printable(word);
+  }
+  if (words.size() <= kMost) return words;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0U) == 0x80U) --end;  // not within a character
+  return words.substr(0, end);
 }
 
 }  // namespace
 
-int RunAuditlog(int argc, const char* const* argv) {
+int RunAuditlog(int argc, const char* const* argv, Live* live) {
   Arguments arguments;
   CLI::App app("Reads and verifies the trail of a Strongroom vault.", "auditlog");
   app.set_version_flag("--version", "auditlog " STRONGROOM_VERSION);
   app.require_subcommand(1);
-  auto* verify = app.add_subcommand("verify", "walk the whole trail (exit 0 verified, 1 does not verify, 2 not checked)");
+  auto* verify = app.add_subcommand("verify", "check the whole trail (exit 0 verified, 1 does not verify, 2 not checked, 3 verified, "
+                                              "but nothing signed vouches for the end)");
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
+  auto* prove = app.add_subcommand("prove", "prove a record, or that the trail has only grown, to whoever has a checkpoint");
+  auto* vkey = app.add_subcommand("vkey", "print the log's verifier key, to be noted elsewhere");
+  auto* checkpoint = app.add_subcommand("checkpoint", "have vaultd sign the trail's newest head, and print it: keep it off this host");
+  const Command exporting = AddExport(app, arguments), reporting = AddReport(app, arguments);
   DescribeVerify(*verify, arguments);
   DescribeSearch(*search, arguments);
-  for (auto* place : {&app, verify, search}) {  // before the subcommand and after it
+  DescribeProve(*prove, arguments);
+  vkey->add_option("--db", arguments.database, kDatabaseHelp);
+  for (auto* place : {&app, verify, search, prove, vkey, checkpoint}) {  // before the subcommand and after it
     place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     place->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
-    place->add_flag("--json", arguments.json, "verify: one JSON object a log; search: each record's exact bytes, one a line");
+    place->add_flag("--json", arguments.json, "verify, checkpoint: one JSON object; search: each record's exact bytes, one a line");
   }
   try {
     app.parse(argc, argv);
@@ -248,10 +144,18 @@ int RunAuditlog(int argc, const char* const* argv) {
     return base::RefuseUsage(base::CommandOf(app), base::UnknownCommand(app, problem.what()));
   }
   if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
-    return base::RefuseUsage(base::CommandOf(app), "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how "
-                                                   "long ago, such as 2h or 30d");
+    return base::RefuseUsage(base::CommandOf(app), kWhenTakes);
   }
-  return verify->parsed() ? RunVerify(arguments) : RunSearch(arguments);
+  const bool reads = search->parsed() || exporting.app->parsed() || reporting.app->parsed();
+  if (reads && !Recorded(arguments, live, WordsOf(argc, argv))) return kExitBad;
+  for (const Command& command : {exporting, reporting}) {
+    if (command.app->parsed()) return command.run();
+  }
+  if (verify->parsed()) return RunVerify(arguments);
+  if (checkpoint->parsed()) return RunCheckpoint(arguments, live);
+  if (vkey->parsed()) return RunVkey(arguments);
+  if (prove->parsed()) return prove->got_subcommand("inclusion") ? RunProveInclusion(arguments) : RunProveConsistency(arguments);
+  return RunSearch(arguments);
 }
 
 }  // namespace strongroom::audit

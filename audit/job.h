@@ -11,10 +11,11 @@
 
 namespace strongroom::audit {
 
-// Receipt proves to the caller which record stands for its act.
+// Receipt proves to the caller which record stands for its act; `record` is what was written of its draft.
 struct Receipt {
   std::int64_t seq = 0;
   base::Micros time = 0;
+  Draft record = {};
 };
 
 // Decision is what a job wants written: its record, and whether its own changes stand. A job that was refused halfway
@@ -25,8 +26,9 @@ struct Decision {
 };
 
 // Job is one act. `decide` runs on the writer's thread inside the transaction, at vault time `now`; it may read, and
-// where `alone` is set also write (it then has a transaction of its own). `done` runs on the writer's thread after the
-// commit, or with the reason why nothing was written; it must be quick and must not block.
+// where `alone` is set also write (it then has a transaction of its own). `done` is called once, after the commit or with the
+// reason why the record may not be durable: on the writer's thread where the job ran alone or is told of an error, else on another of
+// the log's. It must be quick and must not block.
 // Jobs of different turns (one for each uid) are taken in rotation, so that nobody's flood delays another's act.
 struct Job {
   std::uint64_t turn = 0;

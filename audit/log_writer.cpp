@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -13,12 +14,25 @@ namespace {
 constexpr base::Micros kFirstBackoff = 20 * base::kMicrosPerMilli;
 constexpr base::Micros kMostBackoff = base::kMicrosPerSecond;
 
+Error Unavailable(base::Literal text, const Error& cause) {
+  return cause.has_number() ? Error(Code::kUnavailable, text, cause.number()) : Error(Code::kUnavailable, text);
+}
+
 // WriteError is what the callers of a group hear: always kUnavailable, because no key may go out on it.
 Error WriteError(const Error& cause) {
   constexpr base::Literal kDamaged = "the trail cannot be written: the vault database is damaged";
   constexpr base::Literal kAway = "the trail cannot be written: the vault database is busy, full or away";
-  const base::Literal text = cause.code() == Code::kCorrupt ? kDamaged : kAway;
-  return cause.has_number() ? Error(Code::kUnavailable, text, cause.number()) : Error(Code::kUnavailable, text);
+  return Unavailable(cause.code() == Code::kCorrupt ? kDamaged : kAway, cause);
+}
+
+Error AnchorError(const Error& cause) {
+  return Unavailable("the trail's head cannot be kept: its anchor file cannot be written", cause);
+}
+
+Error Hangs() { return Error(Code::kUnavailable, "the trail cannot be written: the disk or the database's server does not answer"); }
+
+void Tell(std::vector<Job>& group, const Error& error) {
+  for (Job& job : group) job.done(std::unexpected(error));
 }
 
 }  // namespace
@@ -27,7 +41,11 @@ LogWriter::LogWriter(std::unique_ptr<sql::Database> database, std::unique_ptr<sq
                      std::string log, std::string boot, Options options)
     : database_(std::move(database)),
       options_(options),
-      wal_(std::move(checkpointer), options.checkpoint_every) {
+      wal_(std::move(checkpointer), options.checkpoint_every),
+      anchoring_(options.keep_head, [this] {
+        { const std::lock_guard lock(mutex_); }
+        wake_.notify_all();
+      }) {
   place_.log = std::move(log);
   place_.boot = std::move(boot);
 }
@@ -42,6 +60,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Start(std::unique_ptr<sql::Databas
   std::unique_ptr<LogWriter> writer(new LogWriter(std::move(database), std::move(checkpointer), std::move(log),
                                                   std::move(boot), options));
   TRY_ASSIGN(writer->tail_, writer->ReadTail());
+  TRY_ASSIGN(writer->tree_, GrowingTree::Load(*writer->database_, writer->tail_.seq + 1));
   writer->last_seq_ = writer->tail_.seq;
   writer->last_time_ = writer->tail_.time;
   writer->thread_ = std::thread([raw = writer.get()] { raw->Run(); });
@@ -57,8 +76,34 @@ LogWriter::~LogWriter() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool LogWriter::hangs() const {
+  const base::Micros latest = base::MonoMicros() - options_.most_wait;
+  const auto too_long = [latest](base::Micros since) { return since != 0 && since < latest; };
+  return too_long(serving_since_.load()) || too_long(anchoring_.keeping_since());
+}
+
+void LogWriter::Watch() {
+  CHECK(std::this_thread::get_id() != thread_.get_id());
+  if (!hangs()) {
+    hang_told_ = false;
+    return;
+  }
+  if (!hang_told_.exchange(true)) base::LogError("trail_write_hangs", Hangs());
+  std::vector<Job> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!waiting_.empty()) std::ranges::move(waiting_.Take(options_.most_group), std::back_inserter(refused));
+  }
+  Tell(refused, Hangs());
+}
+
 Result<void> LogWriter::Submit(Job job) {
   CHECK(job.decide && job.done);
+  // What was handed over to a disk that hangs may yet happen; nothing more is.
+  if (hangs() && std::this_thread::get_id() != thread_.get_id()) {
+    Watch();
+    return std::unexpected(Hangs());
+  }
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= options_.most_waiting) {
@@ -112,7 +157,7 @@ Result<LogWriter::Tail> LogWriter::ReadTail() {
 // NextGroup waits for jobs, or until the tick is due: it is then empty.
 std::vector<Job> LogWriter::NextGroup() {
   std::unique_lock lock(mutex_);
-  const auto ready = [this] { return stopping_ || !waiting_.empty(); };
+  const auto ready = [this] { return stopping_ || !waiting_.empty() || anchoring_.has_failed(); };
   if (options_.tick) {
     const base::Micros left = std::max<base::Micros>(tick_at_ - base::MonoMicros(), 0);
     wake_.wait_for(lock, std::chrono::microseconds(left), ready);
@@ -125,17 +170,53 @@ std::vector<Job> LogWriter::NextGroup() {
 void LogWriter::Run() {
   while (true) {
     std::vector<Job> group = NextGroup();
-    if (group.empty()) {
-      const std::lock_guard lock(mutex_);
-      if (stopping_ && waiting_.empty()) return;
-    } else {
-      const auto receipts = Write(group);
-      for (std::size_t i = 0; i < group.size(); ++i) {
-        group[i].done(receipts ? Result<Receipt>((*receipts)[i]) : Fail(WriteError(receipts.error())));
-      }
-      if (group.front().alone) tick_at_ = 0;
+    TellFailed();
+    if (!group.empty()) {
+      const bool alone = group.front().alone;
+      serving_since_ = base::MonoMicros();
+      Serve(std::move(group));
+      serving_since_ = 0;
+      if (alone) tick_at_ = 0;
+    } else if (const std::lock_guard lock(mutex_); stopping_ && waiting_.empty()) {
+      break;
     }
-    if (options_.tick && base::MonoMicros() >= tick_at_) RunTick();
+    if (options_.tick && base::MonoMicros() >= tick_at_) {
+      serving_since_ = base::MonoMicros();
+      RunTick();
+      serving_since_ = 0;
+    }
+  }
+  anchoring_.Finish();
+  TellFailed();
+}
+
+// Serve writes a group and has its callers told. One that ran alone is told on this thread, behind every other, because what it did
+// counts for whatever is decided next; so is any where nothing is to be done meanwhile.
+void LogWriter::Serve(std::vector<Job> group) {
+  auto receipts = Write(group);
+  if (!receipts) return Tell(group, WriteError(receipts.error()));
+  if (!options_.keep_head || group.front().alone || NothingToDo()) {
+    const auto kept = anchoring_.Now(tree_.head());
+    if (!kept) {
+      Failed(kept.error());
+      return Tell(group, AnchorError(kept.error()));
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) group[i].done(std::move((*receipts)[i]));
+    return;
+  }
+  anchoring_.Later({std::move(group), std::move(*receipts), tree_.head()});
+}
+
+bool LogWriter::NothingToDo() {
+  if (!anchoring_.idle()) return false;
+  const std::lock_guard lock(mutex_);
+  return waiting_.empty();
+}
+
+void LogWriter::TellFailed() {
+  for (Anchoring::Failure& failure : anchoring_.TakeFailed()) {
+    Failed(failure.error);
+    Tell(failure.jobs, AnchorError(failure.error));
   }
 }
 
@@ -158,6 +239,10 @@ Result<std::vector<Receipt>> LogWriter::Write(std::vector<Job>& group) {
     // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
     static_cast<void>(database_->Rollback());
     Failed(receipts.error());
+    if (options_.on_full && sql::IsDiskFull(receipts.error())) {
+      options_.on_full();
+      retry_at_ = 0;  // there is room now
+    }
   }
   return receipts;
 }
@@ -175,20 +260,21 @@ Result<std::vector<Receipt>> LogWriter::WriteTransaction(std::vector<Job>& group
       TRY(database_->Rollback());
       TRY(database_->Begin());
     }
-    TRY_ASSIGN(const std::size_t size, Insert(std::move(decision.record), now, tail));
+    Fit(decision.record);
+    TRY_ASSIGN(const std::size_t size, Insert(decision.record, now, tail));
     bytes += size;
-    receipts.push_back({tail.seq, tail.time});
+    receipts.push_back({tail.seq, tail.time, std::move(decision.record)});
   }
+  TRY(tree_.PutHead(*database_));
   TRY(database_->Commit());
   wal_.Committed(bytes);
   return receipts;
 }
 
-Result<std::size_t> LogWriter::Insert(Draft record, base::Micros now, Tail& tail) {
+Result<std::size_t> LogWriter::Insert(const Draft& record, base::Micros now, Tail& tail) {
   // An engine that ran into a full disk may have ended the transaction by itself; a row written after that would
   // stand without the rows before it.
   if (!database_->in_transaction()) return Fail(Code::kUnavailable, "the transaction was ended by the database");
-  Fit(record);
   place_.seq = tail.seq + 1;
   place_.prev.swap(tail.prev);
   place_.time = now;
@@ -200,7 +286,9 @@ Result<std::size_t> LogWriter::Insert(Draft record, base::Micros now, Tail& tail
                           OutcomeName(record.outcome), std::string_view(record.actor.name),
                           sql::Optional(record.customer), sql::Optional(record.key_ref),
                           sql::Optional(record.request_id)}));
-  tail = {place_.seq, LeafHash(bytes), now};
+  const Hash leaf = HashLeaf(bytes);
+  TRY(tree_.Append(*database_, leaf));
+  tail = {place_.seq, base::Hex(leaf), now};
   return bytes.size();
 }
 
@@ -218,12 +306,18 @@ Result<void> LogWriter::Recover() {
     // Records whose durability was told are gone: writing on would hide that under a chain that looks whole.
     ready = Fail(Code::kCorrupt, "the trail has lost records it had: run auditlog verify", ready->seq);
   }
-  if (!ready) {
-    Failed(ready.error());
-    return Fail(ready.error());
+  auto tree = ready ? GrowingTree::Load(*database_, ready->seq + 1) : Fail(ready.error());
+  if (!tree) {
+    Failed(tree.error());
+    return Fail(tree.error());
   }
+  tree_ = std::move(*tree);
   ready->time = std::max(ready->time, tail_.time);
   tail_ = std::move(*ready);
+  if (const auto kept = anchoring_.Now(tree_.head()); !kept) {
+    Failed(kept.error());
+    return std::unexpected(kept.error());
+  }
   return {};
 }
 

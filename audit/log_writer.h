@@ -1,5 +1,6 @@
 // LogWriter: the one thread that writes the vault database. It appends records in groups, one transaction a group,
-// and tells each caller only once its record is durable. While one group commits, the next one gathers.
+// and tells each caller only once its record is durable and the trail's new head is too, outside the database. While one group
+// commits, the next one gathers; while its head is made durable, the next one is written.
 #pragma once
 
 #include <atomic>
@@ -12,8 +13,10 @@
 #include <thread>
 #include <vector>
 
+#include "audit/anchoring.h"
 #include "audit/job.h"
 #include "audit/record.h"
+#include "audit/tree.h"
 #include "audit/turn_queue.h"
 #include "audit/wal_keeper.h"
 #include "base/clock.h"
@@ -33,7 +36,10 @@ class LogWriter {
     std::size_t most_waiting = 16384; // jobs in the queue; past that Submit is kUnavailable
     bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
     base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
+    base::Micros most_wait = 10 * base::kMicrosPerSecond;  // for the disk, until acts are refused rather than queued
+    std::function<void()> on_full = {};  // where a group failed because the disk is full, on the writer's thread: makes room for the next
     Tick tick = {};
+    Anchoring::Keep keep_head = {};  // none: heads are not kept
   };
 
   // Start reads the tail of the trail (kCorrupt where its last record does not parse, stands at another seq than its
@@ -48,17 +54,24 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  // Submit queues a job from any thread. Where it returns an error, `done` is not called.
+  // Submit queues a job from any thread. Where it returns an error, `done` is not called. Where the disk, or the database's server, hangs it is
+  // kUnavailable, and what is queued already is told so too, on the caller's thread.
   Result<void> Submit(Job job);
   // Append is Submit for a bare record, waiting for it to be durable; `also` writes rows in the same transaction. Not from
   // the writer's thread.
   Result<Receipt> Append(Draft record, std::function<void(sql::Database&)> also = nullptr);
 
-  // healthy is false from the first failed commit until the next good one.
-  bool healthy() const { return healthy_.load(); }
+  // Watch does for what is queued what Submit does, for where nobody submits. To be called now and then, from any thread but the
+  // writer's.
+  void Watch();
+
+  // healthy is false from the first failed commit until the next good one, and while one takes longer than most_wait.
+  bool healthy() const { return healthy_.load() && !hangs(); }
   // last_time is the time of the newest record; vault time never goes below it.
   base::Micros last_time() const { return last_time_.load(); }
   std::int64_t last_seq() const { return last_seq_.load(); }
+  // head is that of the last group that was written. On the writer's thread alone, in `done` of a job that ran alone.
+  const Head& head() const { return tree_.head(); }
 
  private:
   // Tail is what the next record is chained to.
@@ -73,11 +86,16 @@ class LogWriter {
   Result<Tail> ReadTail();
   void Run();
   std::vector<Job> NextGroup();
+  void Serve(std::vector<Job> group);
+  bool NothingToDo();
+  void TellFailed();
   void RunTick();
   Result<std::vector<Receipt>> Write(std::vector<Job>& group);
   Result<std::vector<Receipt>> WriteTransaction(std::vector<Job>& group, Tail& tail);
-  Result<std::size_t> Insert(Draft record, base::Micros now, Tail& tail);
+  // Insert writes one record; it is fitted already.
+  Result<std::size_t> Insert(const Draft& record, base::Micros now, Tail& tail);
   Result<void> Recover();
+  bool hangs() const;
   void Failed(const Error& error);
   void Succeeded(const Tail& tail);
 
@@ -90,7 +108,10 @@ class LogWriter {
   TurnQueue waiting_;
   bool stopping_ = false;
 
-  Tail tail_;  // this and what follows: the writer's thread alone
+  Anchoring anchoring_;
+
+  GrowingTree tree_;  // of the records written, with those of the transaction that is open. This and what follows: the writer's thread alone
+  Tail tail_;
   Place place_;  // log and boot for good, the rest of the record at hand
   bool broken_ = false;
   base::Micros backoff_ = 0;
@@ -98,6 +119,8 @@ class LogWriter {
   bool tried_last_ = false;
   base::Micros tick_at_ = 0;
 
+  std::atomic<base::Micros> serving_since_{0};  // MonoMicros, 0 while no group is being written
+  std::atomic<bool> hang_told_{false};
   std::atomic<bool> healthy_{true};
   std::atomic<base::Micros> last_time_{0};
   std::atomic<std::int64_t> last_seq_{-1};

@@ -1,6 +1,7 @@
 #include "audit/reader.h"
 
 #include <limits>
+#include <utility>
 
 namespace strongroom::audit {
 namespace {
@@ -23,28 +24,6 @@ struct Cursor {
   base::Micros at;
   std::int64_t seq;
 };
-
-// SeqAt is the first seq whose record is not older than `since`: times never go back along the trail.
-Result<std::int64_t> SeqAt(sql::Database& database, base::Micros since) {
-  TRY_ASSIGN(sql::Statement * last, database.QueryOne("SELECT SEQ FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1"));
-  if (last == nullptr) return 0;
-  std::int64_t low = 0;
-  std::int64_t high = last->Int64(0) + 1;
-  last->Reset();
-  while (low < high) {
-    const std::int64_t middle = low + (high - low) / 2;
-    TRY_ASSIGN(sql::Statement * row,
-               database.QueryOne("SELECT SEQ, AT FROM AUDIT_LOG WHERE SEQ >= ?1 ORDER BY SEQ LIMIT 1", {middle}));
-    if (row == nullptr) break;
-    if (row->Int64(1) < since) {
-      low = row->Int64(0) + 1;
-    } else {
-      high = middle;
-    }
-    row->Reset();
-  }
-  return low;
-}
 
 Result<sql::Statement*> QueryPage(sql::Database& database, Way way, const Filter& filter, const Cursor& after) {
   const base::Micros until = filter.until.value_or(kEndOfTime);
@@ -101,12 +80,34 @@ Result<std::vector<std::string>> ListLogs(sql::Database& database) {
   }
 }
 
+// Times never go back along the trail.
+Result<std::int64_t> FirstSeqAt(sql::Database& database, base::Micros since) {
+  TRY_ASSIGN(sql::Statement * last, database.QueryOne("SELECT SEQ FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1"));
+  if (last == nullptr) return 0;
+  std::int64_t low = 0;
+  std::int64_t high = last->Int64(0) + 1;
+  last->Reset();
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    TRY_ASSIGN(sql::Statement * row,
+               database.QueryOne("SELECT SEQ, AT FROM AUDIT_LOG WHERE SEQ >= ?1 ORDER BY SEQ LIMIT 1", {middle}));
+    if (row == nullptr) break;
+    if (row->Int64(1) < since) {
+      low = row->Int64(0) + 1;
+    } else {
+      high = middle;
+    }
+    row->Reset();
+  }
+  return low;
+}
+
 Result<std::int64_t> Search(sql::Database& database, const Filter& filter,
                             const std::function<void(const Entry&)>& each) {
   const Way way = ChooseWay(filter);
   Cursor cursor{filter.since.value_or(0), -1};
   if (way == Way::kTime) {
-    TRY_ASSIGN(const std::int64_t first, SeqAt(database, cursor.at));
+    TRY_ASSIGN(const std::int64_t first, FirstSeqAt(database, cursor.at));
     cursor.seq = first - 1;
   }
   std::int64_t found = 0;
@@ -118,7 +119,12 @@ Result<std::int64_t> Search(sql::Database& database, const Filter& filter,
       TRY_ASSIGN(const bool more, row->Next());
       if (!more) break;
       ++rows;
-      cursor = {row->Int64(1), row->Int64(0)};
+      const Cursor at{row->Int64(1), row->Int64(0)};
+      // Columns that were edited (an AT that is no integer) must not lead in circles.
+      if (way != Way::kTime && std::pair(at.at, at.seq) <= std::pair(cursor.at, cursor.seq)) {
+        return Fail(Code::kCorrupt, "a record's columns are not what was written: run auditlog verify", at.seq);
+      }
+      cursor = at;
       const Bytes bytes = row->Blob(2);
       auto entry = Parse(base::AsText(bytes));
       if (!entry) return Fail(Code::kCorrupt, "a record is not what was written: run auditlog verify", cursor.seq);

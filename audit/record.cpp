@@ -1,12 +1,11 @@
 #include "audit/record.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <memory>
+#include <cstring>
 
+#include "audit/merkle.h"
 #include "base/log.h"
 
 namespace strongroom::audit {
@@ -23,7 +22,19 @@ constexpr std::string_view kReplacement = "\xef\xbf\xbd";     // U+FFFD
 
 bool IsPrintable(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
-bool IsPlain(std::string_view text) { return std::all_of(text.begin(), text.end(), IsPrintable); }
+// IsPlain is true where every character is printable; eight at a time, since every text of every record is looked through.
+bool IsPlain(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = kOnes * 0x80;
+  const auto has_zero = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes & kHigh; };
+  std::uint64_t bytes = 0, odd = 0;
+  for (; text.size() >= sizeof bytes; text.remove_prefix(sizeof bytes)) {
+    std::memcpy(&bytes, text.data(), sizeof bytes);
+    const std::uint64_t below_space = (bytes - kOnes * 0x20) & ~bytes & kHigh;
+    const std::uint64_t delete_or_above = ((bytes + kOnes) | bytes) & kHigh;
+    odd |= below_space | delete_or_above | has_zero(bytes ^ (kOnes * '"')) | has_zero(bytes ^ (kOnes * '\\'));
+  }
+  return odd == 0 && std::all_of(text.begin(), text.end(), IsPrintable);
+}
 
 // EscapedSize is how many bytes a text takes between its quotes.
 std::size_t EscapedSize(std::string_view text) {
@@ -56,8 +67,9 @@ bool IsFit(const Draft& draft, std::size_t most_text) {
   std::size_t content = 0;
   bool fit = true;
   const auto measure = [&](const std::string& text) {
-    if (text.size() > most_text || !base::IsUtf8(text)) fit = false;
-    content += EscapedSize(text);
+    const bool plain = IsPlain(text);
+    if (text.size() > most_text || (!plain && !base::IsUtf8(text))) fit = false;
+    content += plain ? text.size() : EscapedSize(text);
   };
   ForEachText(draft, measure);
   for (const auto* facts : {&draft.before, &draft.after}) {
@@ -134,6 +146,13 @@ class Writer {
     out_ += name;
     String(text);
   }
+  // Plain is Text of what is known to need no escapes.
+  void Plain(std::string_view name, std::string_view text) {
+    out_ += name;
+    out_ += '"';
+    out_ += text;
+    out_ += '"';
+  }
   void OptionalText(std::string_view name, const std::optional<std::string>& text) {
     if (text) Text(name, *text);
   }
@@ -186,37 +205,22 @@ void Write(Writer writer, const Draft& draft, const Place& place) {
   writer.Raw("}");
   writer.OptionalObject(R"(,"after":)", draft.after);
   writer.OptionalObject(R"(,"before":)", draft.before);
-  writer.Text(R"(,"boot":)", place.boot);
+  writer.Plain(R"(,"boot":)", place.boot);
   writer.OptionalText(R"(,"customer":)", draft.customer);
   writer.OptionalInteger(R"(,"epoch":)", draft.epoch);
   writer.OptionalText(R"(,"key_ref":)", draft.key_ref);
   writer.OptionalInteger(R"(,"key_version":)", draft.key_version);
-  writer.Text(R"(,"log":)", place.log);
+  writer.Plain(R"(,"log":)", place.log);
   writer.Integer(R"(,"mono_us":)", place.mono_us);
-  writer.Text(R"(,"outcome":)", OutcomeName(draft.outcome));
+  writer.Plain(R"(,"outcome":)", OutcomeName(draft.outcome));
   writer.OptionalInteger(R"(,"policy_rev":)", draft.policy_rev);
-  writer.Text(R"(,"prev":)", place.prev);
+  writer.Plain(R"(,"prev":)", place.prev);
   writer.OptionalText(R"(,"purpose":)", draft.purpose);
   writer.OptionalText(R"(,"reason":)", draft.reason);
   writer.OptionalText(R"(,"request_id":)", draft.request_id);
   writer.Integer(R"(,"seq":)", place.seq);
-  writer.Text(R"(,"time":)", base::FormatTime(place.time));
+  writer.Plain(R"(,"time":)", base::FormatTime(place.time));
   writer.Raw(R"(,"v":1})");
-}
-
-// OpenSSL's SHA-256 uses the CPU's instructions for it, which libsodium's does not: a record takes a fifth of the time.
-// Fetched once, and one context a thread: either costs more than the hash.
-const EVP_MD* Sha256() {
-  static const EVP_MD* const digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return digest;
-}
-
-EVP_MD_CTX* Sha256Context() {
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
-  return context.get();
 }
 
 }  // namespace
@@ -241,8 +245,10 @@ bool IsPlace(const Place& place) {
          std::all_of(place.prev.begin(), place.prev.end(), is_hex);
 }
 
+bool IsFitted(const Draft& draft) { return IsFit(draft, kMostTextBytes); }
+
 void Fit(Draft& draft) {
-  if (IsFit(draft, kMostTextBytes)) return;
+  if (IsFitted(draft)) return;
   // Escapes can make a text six times as long. The last step always fits: 8 texts and 64 facts of 20 bytes.
   for (const std::size_t most : {kMostTextBytes, std::size_t{500}, std::size_t{100}, std::size_t{20}}) {
     ForEachText(draft, [most](std::string& text) { FitText(text, most); });
@@ -255,7 +261,7 @@ void Fit(Draft& draft) {
 
 std::string Serialize(const Draft& draft, const Place& place) {
   CHECK(IsPlace(place));
-  if (IsFit(draft, kMostTextBytes)) return SerializeFitted(draft, place);
+  if (IsFitted(draft)) return SerializeFitted(draft, place);
   Draft fitted = draft;
   Fit(fitted);
   return SerializeFitted(fitted, place);
@@ -270,16 +276,6 @@ std::string SerializeFitted(const Draft& draft, const Place& place) {
   return out;
 }
 
-std::string LeafHash(std::string_view record) {
-  constexpr unsigned char kLeaf = 0x00;
-  std::array<std::uint8_t, 32> digest{};
-  EVP_MD_CTX* const context = Sha256Context();
-  const bool done = context != nullptr && EVP_DigestInit_ex2(context, Sha256(), nullptr) == 1 &&
-                    EVP_DigestUpdate(context, &kLeaf, 1) == 1 &&
-                    EVP_DigestUpdate(context, record.data(), record.size()) == 1 &&
-                    EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
-  CHECK(done);
-  return base::Hex(digest);
-}
+std::string LeafHash(std::string_view record) { return base::Hex(HashLeaf(record)); }
 
 }  // namespace strongroom::audit

@@ -72,6 +72,8 @@ bool IsPlace(const Place& place);
 // Fit cuts and repairs a draft's texts and facts until every field can be written as it is: bytes that are no UTF-8
 // become U+FFFD, and a text that was cut ends in U+2026. A draft that fits already is left alone.
 void Fit(Draft& draft);
+// IsFitted is true of a draft that Fit leaves alone.
+bool IsFitted(const Draft& draft);
 
 // Serialize makes the record's canonical JSON (RFC 8785 as FORMAT.md restricts it), at most kMostRecordBytes, of the
 // draft as Fit leaves it. Integers beyond kMostInteger become kMostInteger. A place that breaks its rules is our bug.

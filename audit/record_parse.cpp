@@ -65,8 +65,7 @@ class Reader {
     std::string text;
     Expect("\"");
     while (!failed_) {
-      const std::size_t plain = rest_.find_first_of("\"\\");
-      if (plain == std::string_view::npos) break;
+      const std::size_t plain = base::PlainRun(rest_, 0);
       text += rest_.substr(0, plain);
       rest_.remove_prefix(plain);
       if (Skip("\"")) return text;
@@ -156,8 +155,8 @@ Result<Entry> Parse(std::string_view bytes) {
   if (bytes.size() > kMostRecordBytes) return Fail(Code::kCorrupt, kBad);
   Entry entry;
   Reader reader(bytes);
-  if (!ReadMembers(reader, entry) || !IsPlace(entry.place)) return Fail(Code::kCorrupt, kBad);
-  if (Serialize(entry.draft, entry.place) != bytes) return Fail(Code::kCorrupt, kBad);
+  if (!ReadMembers(reader, entry) || !IsPlace(entry.place) || !IsFitted(entry.draft)) return Fail(Code::kCorrupt, kBad);
+  if (SerializeFitted(entry.draft, entry.place) != bytes) return Fail(Code::kCorrupt, kBad);
   entry.bytes = bytes;
   return entry;
 }

@@ -1,175 +1,243 @@
+#include "audit/verifier.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <thread>
 #include <utility>
 
-#include "audit/reader.h"
+#include "audit/claims.h"
+#include "audit/tree.h"
+#include "audit/tree_check.h"
 
 namespace strongroom::audit {
 namespace {
 
-constexpr std::int64_t kPage = 1000;
+// How long a head may take from the database into the anchor; of a vaultd that died in between it never gets there.
+constexpr base::Micros kAnchoring = 2 * base::kMicrosPerSecond;
 
-// Row is one row of AUDIT_LOG as it stands in the database.
-struct Row {
-  std::int64_t seq = 0;
-  Bytes record;
-  base::Micros at = 0;
-  std::string action, outcome, actor;
-  std::optional<std::string> customer, key_ref, request_id;
-};
-
-Row ReadRow(const sql::Statement& statement) {
-  return {statement.Int64(0),        statement.Blob(1),         statement.Int64(2),
-          statement.Text(3),         statement.Text(4),         statement.Text(5),
-          statement.OptionalText(6), statement.OptionalText(7), statement.OptionalText(8)};
-}
-
-bool ColumnsMatch(const Row& row, const Entry& entry) {
-  const Draft& draft = entry.draft;
-  return row.at == entry.place.time && row.action == draft.action && row.outcome == OutcomeName(draft.outcome) &&
-         row.actor == draft.actor.name && row.customer == draft.customer && row.key_ref == draft.key_ref &&
-         row.request_id == draft.request_id;
-}
-
-// Walk is the state of a walk along the chain. A record vouches for the bytes of the one before it only, so a fault
-// is held as `pending` for one more step wherever the next record can tell what kind it is, or which of two is bad.
-class Walk {
+// Verification is one reading of a trail.
+class Verification {
  public:
-  explicit Walk(Verdict& verdict) : verdict_(verdict) {}
-
-  // Step takes the next row; false ends the walk.
-  bool Step(const Row& row);
-  // Finish settles what no next record can tell.
-  void Finish();
+  Verification(TrailSource& source, const Question& question) : source_(source), question_(question), claims_(question.claims) {}
+  Result<Verdict> Run();
 
  private:
-  void Blame(std::int64_t seq, std::string kind, std::string detail) {
-    verdict_.fault = {seq, std::move(kind), std::move(detail)};
-  }
-  bool Settle(const Row& row);
-  bool CheckPlace(const Row& row, const Entry& entry);
-  void BlameWrongSeq(const Row& row, const Entry& entry);
-  void CheckContent(const Row& row, const Entry& entry);
+  Result<void> Read(std::optional<std::int64_t> size);
+  Result<void> NextPage();
+  Result<void> ReadToHead();
+  Result<void> ReadToAnchor();
+  Result<void> ReadAnchor();
+  Result<std::optional<Fault>> FindFault(const std::vector<Finding>& findings);
+  Result<std::optional<Fault>> SharpenFault();
+  std::optional<Fault> FaultOfTile(const std::vector<Finding>& findings) const;
+  std::optional<Fault> FaultOfHead(const std::vector<Finding>& findings) const;
+  bool HeadFits() const { return head_ && *head_ == at_head_; }
+  void Weigh(Verdict& verdict) const;
 
-  Verdict& verdict_;
-  std::optional<Entry> last_;     // the record before
-  std::optional<Fault> pending_;  // what may be wrong with it
-  bool broken_link_ = false;      // its prev does not name the record before it, whose hash is before_
-  std::string before_;
+  TrailSource& source_;
+  const Question& question_;
+  std::vector<Claim> claims_;
+  std::optional<Claim> anchor_;
+  bool anchor_bad_ = false;
+  Walk walk_;
+  TreeCheck tree_;
+  Page page_;
+  std::size_t at_ = 0;               // of the page's rows
+  std::int64_t after_ = INT64_MIN;   // the last seq that was asked for
+  std::future<Result<Page>> coming_;  // is read while the page at hand is checked
+  std::optional<Head> head_;
+  Head at_head_;  // of the records that had been read when the stored one was read
+  std::int64_t full_tiles_ = 0;
 };
 
-bool Walk::Step(const Row& row) {
-  const std::int64_t expected = verdict_.records;
-  if (pending_) return Settle(row);
-  if (row.seq > expected) {
-    Blame(expected, "missing", "the trail goes on at " + std::to_string(row.seq));
-    return false;
-  }
-  auto entry = Parse(base::AsText(row.record));
-  if (!entry) {
-    Blame(row.seq, "changed", "its bytes are no record");
-    return false;
-  }
-  if (!CheckPlace(row, *entry)) return false;
-  if (!pending_) CheckContent(row, *entry);
-  verdict_.head = LeafHash(entry->bytes);
-  verdict_.last_time = entry->place.time;
-  if (!last_) verdict_.first_time = entry->place.time;
-  ++verdict_.records;
-  last_ = std::move(*entry);
-  return true;
+Result<void> Verification::NextPage() {
+  tree_.Compare(page_);
+  TRY_ASSIGN(page_, coming_.valid() ? coming_.get() : source_.Read(after_));
+  at_ = 0;
+  if (!page_.rows.empty()) after_ = page_.rows.back().seq;
+  if (!page_.end) coming_ = std::async(std::launch::async, [this, after = after_] { return source_.Read(after); });
+  if (question_.progress) question_.progress(walk_.records());
+  return {};
 }
 
-// CheckPlace: own seq, and the link to the record before.
-bool Walk::CheckPlace(const Row& row, const Entry& entry) {
-  if (entry.place.seq != row.seq || row.seq != verdict_.records) {
-    BlameWrongSeq(row, entry);
-    return false;
-  }
-  if (entry.place.prev == verdict_.head) return true;
-  if (!last_) {
-    Blame(row.seq, "chain", "the first record does not begin a chain");
-    return false;
-  }
-  pending_ = {row.seq - 1, "changed", "the next record names other bytes as the ones before it"};
-  broken_link_ = true;
-  before_ = verdict_.head;
-  return true;
-}
-
-void Walk::BlameWrongSeq(const Row& row, const Entry& entry) {
-  const std::string own = std::to_string(entry.place.seq);
-  // Two different records with one seq and one predecessor, side by side: the first was put in before the second.
-  if (last_ && entry.place.seq == last_->place.seq && entry.place.prev == last_->place.prev &&
-      entry.bytes != last_->bytes) {
-    Blame(last_->place.seq, "reordered", "two records say that they are " + own);
-    return;
-  }
-  Blame(row.seq, "reordered", "the record here says that it is " + own);
-}
-
-void Walk::CheckContent(const Row& row, const Entry& entry) {
-  if (!ColumnsMatch(row, entry)) {
-    pending_ = {row.seq, "index_mismatch", "its columns differ from its record: search cannot be trusted here"};
-  } else if (last_ && entry.place.log != last_->place.log) {
-    pending_ = {row.seq, "chain", "it belongs to another log than the record before it"};
-  } else if (last_ && entry.place.time < last_->place.time) {
-    pending_ = {row.seq, "chain", "it is older than the record before it"};
-  }
-}
-
-// Settle hears from the next record whether the last one still has the bytes it had when that was written.
-bool Walk::Settle(const Row& row) {
-  const auto next = Parse(base::AsText(row.record));
-  if (next && row.seq == verdict_.records && next->place.seq == row.seq) {
-    if (broken_link_) {
-      // With its prev put right, is the last record what the next one names? Then its prev is all that was changed.
-      Place place = last_->place;
-      place.prev = before_;
-      if (LeafHash(Serialize(last_->draft, place)) == next->place.prev) {
-        pending_ = {last_->place.seq, "changed", "its prev was changed"};
-      }
-    } else if (next->place.prev != verdict_.head) {
-      pending_->kind = "changed";
-      pending_->detail = "the next record names other bytes as the ones before it";
+// Read goes on to so many records, or to what was the end when it got there.
+Result<void> Verification::Read(std::optional<std::int64_t> size) {
+  while (!walk_.fault() && (!size || walk_.records() < *size)) {
+    if (at_ == page_.rows.size()) {
+      if (!size && page_.end) break;
+      TRY(NextPage());
+      if (page_.rows.empty()) break;
     }
+    if (!walk_.Step(page_.rows[at_])) break;
+    ++at_;
+    tree_.Append(walk_.leaf());
   }
-  Finish();
-  return false;
+  if (coming_.valid()) coming_.wait();  // one thread at a time
+  tree_.Compare(page_);
+  return {};
 }
 
-void Walk::Finish() {
-  // A trail begins with the record of its making: one without records has lost them.
-  if (!pending_ && !verdict_.fault && verdict_.records == 0) Blame(0, "missing", "the trail has no records at all");
-  if (pending_) verdict_.fault = std::exchange(pending_, std::nullopt);
+// The head is read behind the records: what vaultd has written meanwhile is read too, so that both end at one record.
+Result<void> Verification::ReadToHead() {
+  if (!source_.keeps_head()) return {};
+  TRY_ASSIGN(full_tiles_, source_.FullTiles());
+  TRY_ASSIGN(head_, source_.StoredHead());
+  if (head_) TRY(Read(head_->size));
+  at_head_ = tree_.head();
+  return {};
+}
+
+Result<void> Verification::ReadAnchor() {
+  auto anchor = question_.anchor();
+  anchor_bad_ = !anchor && anchor.error().code() == Code::kCorrupt;
+  if (anchor_bad_) return {};
+  TRY_ASSIGN(anchor_, std::move(anchor));
+  return {};
+}
+
+// A group of records is in the database some milliseconds before its head is in the anchor.
+Result<void> Verification::ReadToAnchor() {
+  const base::Micros deadline = base::MonoMicros() + kAnchoring;
+  while (true) {
+    TRY(ReadAnchor());
+    if (!anchor_) return {};
+    const std::int64_t size = anchor_->checkpoint.head.size;
+    TRY(Read(size));
+    if (size >= walk_.records() || base::MonoMicros() >= deadline) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+Result<Verdict> Verification::Run() {
+  for (const Claim& claim : claims_) tree_.Expect(claim.checkpoint.head.size);
+  if (question_.anchor) {
+    TRY(ReadAnchor());
+    if (anchor_) tree_.Expect(anchor_->checkpoint.head.size);
+  }
+  TRY(Read(std::nullopt));
+  TRY(ReadToHead());
+  if (question_.anchor && !walk_.fault()) TRY(ReadToAnchor());
+  walk_.Finish();
+  if (!walk_.fault()) TRY(tree_.CompareRest(source_));
+  if (anchor_) claims_.push_back(*anchor_);
+
+  Verdict verdict;
+  verdict.records = walk_.records();
+  verdict.head = verdict.records == 0 ? std::string(kNoRecord) : base::Hex(walk_.leaf());
+  verdict.root = tree_.head().root;
+  verdict.first_time = walk_.first_time();
+  if (walk_.last()) verdict.last_time = walk_.last()->place.time;
+  if (!walk_.fault()) {
+    TRY_ASSIGN(verdict.findings, Examine(claims_, question_, walk_.named(), tree_));
+  }
+  TRY_ASSIGN(verdict.fault, FindFault(verdict.findings));
+  if (!verdict.fault) Weigh(verdict);
+  return verdict;
+}
+
+Result<std::optional<Fault>> Verification::FindFault(const std::vector<Finding>& findings) {
+  if (walk_.fault()) return SharpenFault();
+  if (auto fault = FaultOfTile(findings)) return fault;
+  if (auto fault = FaultOfHead(findings)) return fault;
+  if (auto fault = FaultOfClaims(findings, walk_.records())) return fault;
+  if (anchor_bad_) return Fault{0, "signature", "the home's anchor is there and holds no checkpoint"};
+  // Last, since it says nothing of the records themselves.
+  TRY_ASSIGN(const auto index, source_.CheckIndexes());
+  if (index) return Fault{index->seq, "index_mismatch", index->detail};
+  return std::nullopt;
+}
+
+// The chain knows a record by the next one only; the tree knows it by its own hash.
+Result<std::optional<Fault>> Verification::SharpenFault() {
+  Fault fault = *walk_.fault();
+  if (tree_.difference() && tree_.difference()->level == 0 && tree_.difference()->goes_on && tree_.difference()->seq < fault.seq) {
+    return Fault{tree_.difference()->seq, "changed", "its hash is not that in the tree, and nor are those of the records behind it"};
+  }
+  const std::int64_t last = walk_.records() - 1;
+  const bool head_is_of_these = head_ && head_->size == walk_.records();
+  if (fault.kind == "index_mismatch" && fault.seq == last && head_is_of_these && !HeadFits()) {
+    return Fault{last, "changed", "the record is not the one that the stored head was made of"};
+  }
+  const auto mended = walk_.mended_leaf();
+  if (fault.kind != "changed" || !mended || fault.seq != last - 1) return fault;
+  if (head_is_of_these && tree_.RootWith(*mended) == head_->root) return Fault{last, "changed", "its prev was changed"};
+  TRY_ASSIGN(const auto tile, source_.Tile(0, fault.seq / kTileWidth, kTileWidth));
+  const auto leaf = tree_.LeafAt(fault.seq);
+  if (tile && tile->size() == kTileWidth && leaf && (*tile)[static_cast<std::size_t>(fault.seq % kTileWidth)] == *leaf) {
+    return Fault{last, "changed", "the record before it is the one in the tree, and it names other bytes"};
+  }
+  return fault;
+}
+
+// A tile and a record disagree: a checkpoint over both tells which of them was changed; without one, the records behind.
+std::optional<Fault> Verification::FaultOfTile(const std::vector<Finding>& findings) const {
+  if (!tree_.difference()) return std::nullopt;
+  const TileDifference& difference = *tree_.difference();
+  if (difference.missing) return Fault{difference.seq, "index_mismatch", "the tile of its hashes is missing"};
+  if (difference.level > 0) return Fault{difference.seq, "index_mismatch", "a tile above its hashes was changed"};
+  const Fault tile_changed{difference.seq, "index_mismatch", "its hash in the stored tree was changed; the record is as it was"};
+  const Fault record_changed{difference.seq, "changed", "its hash is not that in the stored tree"};
+  for (const Finding& finding : findings) {
+    if (finding.state != ClaimState::kValid || finding.beyond || finding.claim.checkpoint.head.size <= difference.seq) continue;
+    return finding.fits ? tile_changed : record_changed;
+  }
+  if (difference.goes_on) return record_changed;
+  return difference.ends_tile && !HeadFits() ? record_changed : tile_changed;
+}
+
+std::optional<Fault> Verification::FaultOfHead(const std::vector<Finding>& findings) const {
+  if (!source_.keeps_head()) return std::nullopt;
+  const std::int64_t read = at_head_.size, last = std::max<std::int64_t>(read - 1, 0);
+  if (!head_) return Fault{last, "index_mismatch", "the stored head is missing, or is none"};
+  if (head_->size > read) return Fault{read, "truncated", "the trail ends here; its stored head is of " + std::to_string(head_->size) + " records"};
+  if (full_tiles_ > read / kTileWidth) {
+    return Fault{read, "truncated", "the trail ends here; its stored tree has the hashes of " + std::to_string(full_tiles_ * kTileWidth) + " records"};
+  }
+  if (head_->size < read) return Fault{std::max<std::int64_t>(head_->size, 0), "index_mismatch", "the stored head ends before this record"};
+  if (HeadFits()) return std::nullopt;
+  for (const Finding& finding : findings) {
+    if (finding.state != ClaimState::kValid || finding.claim.checkpoint.head.size != read) continue;
+    if (finding.fits) return Fault{last, "index_mismatch", "the stored head was changed; the records are those of " + finding.claim.from};
+    if (finding.claim.checkpoint.head.root == head_->root) return Fault{last, "changed", "the record is not the one that " + finding.claim.from + " vouches for"};
+  }
+  return Fault{last, "changed", "the stored head is of other records: this one was changed, or the head was"};
+}
+
+// Weigh says what vouches for the end of a trail in which nothing is wrong.
+void Verification::Weigh(Verdict& verdict) const {
+  bool sealed = false, too_few = false;
+  for (const Finding& finding : verdict.findings) {
+    const std::int64_t size = finding.claim.checkpoint.head.size;
+    const bool counts = finding.state == ClaimState::kValid && finding.witnesses >= question_.quorum;
+    if (counts) verdict.vouched = std::max(verdict.vouched, size);
+    sealed = sealed || finding.state == ClaimState::kUnsigned;
+    too_few = too_few || (finding.state == ClaimState::kValid && !counts && size == verdict.records);
+  }
+  if (verdict.vouched >= verdict.records) return;
+  if (verdict.findings.empty()) {
+    verdict.weakness = question_.anchor ? Weakness::kNoAnchor : Weakness::kNoCheckpoint;
+  } else if (too_few) {
+    verdict.weakness = Weakness::kFewWitnesses;
+  } else {
+    verdict.weakness = sealed ? Weakness::kSealed : Weakness::kTail;
+  }
 }
 
 }  // namespace
 
+Result<Claim> Claim::Of(std::string from, Note note) {
+  TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::Parse(note.text));
+  return Claim{std::move(from), std::move(note), std::move(checkpoint)};
+}
+
+Result<Verdict> Verify(TrailSource& source, const Question& question) { return Verification(source, question).Run(); }
+
 Result<Verdict> Verify(sql::Database& database, const std::function<void(std::int64_t)>& progress) {
-  Verdict verdict;
-  verdict.head = kNoRecord;
-  Walk walk(verdict);
-  // By pages, so that no read transaction holds up the write-ahead log of a live vault for long.
-  std::optional<std::int64_t> after;
-  std::int64_t rows = kPage;
-  while (rows == kPage) {
-    TRY_ASSIGN(sql::Statement * row,
-               database.Query("SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID "
-                              "FROM AUDIT_LOG WHERE SEQ > ?1 ORDER BY SEQ LIMIT ?2",
-                              {after.value_or(INT64_MIN), kPage}));
-    rows = 0;
-    while (true) {
-      TRY_ASSIGN(const bool more, row->Next());
-      if (!more) break;
-      ++rows;
-      after = row->Int64(0);
-      if (walk.Step(ReadRow(*row))) continue;
-      row->Reset();
-      return verdict;
-    }
-    if (progress) progress(verdict.records);
-  }
-  walk.Finish();
-  return verdict;
+  DatabaseSource source(database);
+  Question question;
+  question.progress = progress;
+  return Verify(source, question);
 }
 
 }  // namespace strongroom::audit

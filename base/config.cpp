@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -117,6 +118,13 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     roles.Texts("auditor", config.roles.auditor);
   }
   {
+    Reader audit(file, top.Table("audit"), "audit", problem);
+    audit.Text("organization", config.audit.organization);
+    audit.Text("checkpoints", config.audit.checkpoints);
+    audit.Number("publish_seconds", config.audit.publish_seconds, 1, 86'400);
+    audit.Number("heartbeat_seconds", config.audit.heartbeat_seconds, 1, 86'400);
+  }
+  {
     Reader provider(file, top.Table("provider"), "provider", problem);
     provider.Text("ca_file", config.provider.ca_file);
     provider.Flag("allow_http", config.provider.allow_http);
@@ -201,6 +209,11 @@ bool Resolve(Config& config, const std::string& file, std::optional<ConfigProble
     problem = ConfigProblem{file + ": credential and pkcs11_pin_credential must be names, as in LoadCredential=NAME:PATH"};
     return false;
   }
+  if (!IsOrganization(config.audit.organization)) {
+    problem = ConfigProblem{file + ": audit.organization: must be a name of 1 to 64 letters, digits, dots, hyphens and underscores, such as a domain"};
+    return false;
+  }
+  config.audit.checkpoints = Absolute(config.home, config.audit.checkpoints);
   std::string& credential_path = config.vault.credential_path;
   std::string& pin_path = config.vault.pkcs11_pin_path;
   if (!credential_path.empty() && pin_path.empty()) pin_path = credential_path + "/" + config.vault.pkcs11_pin_credential;
@@ -231,6 +244,13 @@ std::string Quoted(const std::string& text) {
 }
 
 }  // namespace
+
+bool IsOrganization(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '_';
+  };
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, plain);
+}
 
 std::string FindHome(const std::string& flag) {
   std::string home = flag;
@@ -273,7 +293,7 @@ std::expected<Config, ConfigProblem> LoadConfig(const std::string& home) {
   return config;
 }
 
-std::string DefaultConfigText(const std::string& user, const std::string& vault_database) {
+std::string DefaultConfigText(const std::string& user, const std::string& vault_database, const std::string& organization) {
   const std::string vault = vault_database.empty() ? "\"sqlite:vault.db\"                  # 0600, vaultd's alone"
                                                    : Quoted(vault_database) + "  # vaultd's alone";
   return std::string(R"(database = "sqlite:strongroom.db"             # the work database; or "odbc:Driver=PostgreSQL Unicode;..."
@@ -292,6 +312,12 @@ releases_per_minute = 0                       # of a key with a profile without 
 admin = [")" + user + R"("]
 worker = [")" + user + R"("]
 auditor = [")" + user + R"("]
+
+[audit]
+organization = ")" + organization + R"("                   # what the names of this vault's logs begin with, such as your domain; counts where a log begins
+checkpoints = "checkpoints/"                  # where signed checkpoints of the trail are published; keep copies off this host
+publish_seconds = 10                          # at most so often
+heartbeat_seconds = 300                       # so long without a record, and a heartbeat is written
 
 [provider]
 ca_file = ""                                  # a private CA, added to the system's

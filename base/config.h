@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 
 namespace strongroom::base {
+
+inline constexpr std::string_view kDefaultOrganization = "strongroom";
 
 // Config is strongroom.toml after defaults and the environment (INTERFACES §4) have been applied. Relative paths
 // have been made absolute under `home`.
@@ -34,6 +37,12 @@ struct Config {
   struct Roles {
     std::vector<std::string> admin, worker, auditor;  // user names, uids or "@group"
   } roles;
+  struct Audit {
+    std::string organization{kDefaultOrganization};  // what a log's name begins with, where one begins
+    std::string checkpoints = "checkpoints/";  // the directory where checkpoints are published; empty: none
+    std::int64_t publish_seconds = 10;         // at most so often
+    std::int64_t heartbeat_seconds = 300;      // so long without a record, and one is written
+  } audit;
   struct Provider {
     std::string ca_file;  // empty: the system's CAs alone
     bool allow_http = false;
@@ -58,6 +67,9 @@ struct ConfigProblem {
   std::string text;
 };
 
+// IsOrganization: 1 to 64 letters, digits, dots, hyphens and underscores, such as a domain. It becomes part of a log's name.
+bool IsOrganization(std::string_view name);
+
 // FindHome returns `flag` if not empty, else STRONGROOM_HOME, else /var/lib/strongroom; absolute.
 std::string FindHome(const std::string& flag);
 
@@ -66,6 +78,7 @@ std::expected<Config, ConfigProblem> LoadConfig(const std::string& home);
 
 // DefaultConfigText is the file that `keytool init` writes; `user` is the name of the user running it, `vault_database` the
 // URL of a vault that is not in vault.db.
-std::string DefaultConfigText(const std::string& user, const std::string& vault_database = "");
+std::string DefaultConfigText(const std::string& user, const std::string& vault_database = "",
+                              const std::string& organization = std::string(kDefaultOrganization));
 
 }  // namespace strongroom::base

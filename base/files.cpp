@@ -80,6 +80,14 @@ Result<std::string> ReadFile(const std::string& path, std::size_t most) {
   return ReadAll(fd.get(), most);
 }
 
+Result<std::string> ReadRegular(const std::string& path, std::size_t most) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return Fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "cannot open the file: errno", errno);
+  struct stat facts {};
+  if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return Fail(Code::kInvalidArgument, "it is no plain file");
+  return ReadAll(fd.get(), most);
+}
+
 Result<std::string> ReadPrivate(const std::string& path, std::size_t most) {
   TRY_ASSIGN(const UniqueFd fd, OpenPrivate(path));
   return ReadAll(fd.get(), most);

@@ -36,6 +36,10 @@ Result<UniqueFd> OpenPrivate(const std::string& path);
 // ReadFile reads a public text file of at most `most` bytes. kResourceExhausted where it is larger.
 Result<std::string> ReadFile(const std::string& path, std::size_t most);
 
+// ReadRegular is ReadFile for a file that somebody else may have put there: kInvalidArgument for a pipe, a device or a directory, which
+// would never end, or keep whoever opens it.
+Result<std::string> ReadRegular(const std::string& path, std::size_t most);
+
 // ReadPrivate reads such a file, of at most `most` bytes. kResourceExhausted where it is larger.
 Result<std::string> ReadPrivate(const std::string& path, std::size_t most);
 

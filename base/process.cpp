@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <climits>
@@ -123,6 +124,27 @@ std::vector<gid_t> GroupsOf(uid_t uid, gid_t primary) {
   }
   groups.resize(static_cast<std::size_t>(count));
   return groups;
+}
+
+std::vector<uid_t> UsersOf(gid_t gid) {
+  std::vector<uid_t> users;
+  const auto add = [&users](uid_t uid) {
+    if (std::find(users.begin(), users.end(), uid) == users.end()) users.push_back(uid);
+  };
+  std::vector<char> buffer(1 << 16);
+  group entry{};
+  group* found = nullptr;
+  if (getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    for (char** member = found->gr_mem; *member != nullptr; ++member) {
+      if (const auto uid = FindUser(*member)) add(*uid);
+    }
+  }
+  setpwent();
+  while (const passwd* user = getpwent()) {
+    if (user->pw_gid == gid) add(user->pw_uid);
+  }
+  endpwent();
+  return users;
 }
 
 std::uint64_t PidStart(pid_t pid) {

@@ -24,6 +24,8 @@ Result<uid_t> FindUser(const std::string& name);
 std::vector<gid_t> GroupsOf(uid_t uid, gid_t primary);
 // FindGroup reads a group name or a decimal gid. kNotFound where there is none.
 Result<gid_t> FindGroup(const std::string& name);
+// UsersOf lists every user of a group, those whose own group it is included, by name; as far as the system's database can be listed.
+std::vector<uid_t> UsersOf(gid_t gid);
 // PidStart is the start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), 0 if unknown.
 // With the pid it names one process for good. Evidence only, never authority.
 std::uint64_t PidStart(pid_t pid);

@@ -39,6 +39,32 @@ std::string FormatTable(const std::vector<Column>& columns, const std::vector<Ro
   return out;
 }
 
+std::string CsvLine(const Row& row) {
+  std::string line;
+  for (const std::string& cell : row) {
+    if (&cell != &row.front()) line += ',';
+    if (cell.find_first_of(",\"\r\n") == std::string::npos) {
+      line += cell;
+      continue;
+    }
+    line += '"';
+    for (const char c : cell) line += c == '"' ? std::string("\"\"") : std::string(1, c);
+    line += '"';
+  }
+  return line;
+}
+
+std::string FormatCsv(const std::vector<Column>& columns, const std::vector<Row>& rows) {
+  Row heading;
+  for (const Column& column : columns) heading.push_back(column.heading);
+  std::string out = CsvLine(heading) + "\r\n";
+  for (Row row : rows) {
+    row.resize(columns.size());
+    out += CsvLine(row) + "\r\n";
+  }
+  return out;
+}
+
 std::string FormatFacts(const std::vector<std::pair<std::string, std::string>>& facts) {
   std::size_t width = 0;
   for (const auto& [name, value] : facts) width = std::max(width, WidthOf(Printable(name)));

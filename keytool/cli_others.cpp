@@ -259,6 +259,16 @@ void AddSeal(CLI::App& app, Choice& choice) {
   });
 }
 
+void AddNewOrigin(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "new-origin",
+                                 "take a database as it is that is older than what was acknowledged, or whose trail is not its anchor's");
+  const auto why = std::make_shared<std::string>();
+  command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  command->callback([why, &choice] {
+    choice.action = [why](const Context& context) { return NewOrigin(context, *why); };
+  });
+}
+
 void AddBackup(CLI::App& app, Choice& choice) {
   CLI::App* backup = AddCommand(app, choice, "backup", "copy the databases, stops and configuration, never a KEK, into a new directory");
   const auto directory = std::make_shared<std::string>(), why = std::make_shared<std::string>();
@@ -325,8 +335,11 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   CLI::App* init = AddCommand(app, choice, "init", "make a new home: configuration, first KEK, databases, trail");
   const auto url = std::make_shared<std::string>();
   init->add_option("--vault-database", *url, "an empty PostgreSQL database (odbc:Driver=...) in place of vault.db");
-  init->callback([url, &choice] {
-    choice.action = [url](const Context& context) { return Init(context, *url); };
+  const auto organization = std::make_shared<std::string>();
+  init->add_option("--organization", *organization,
+                   "what the names of this vault's logs begin with, in checkpoints that others keep: your domain (strongroom)");
+  init->callback([url, organization, &choice] {
+    choice.action = [url, organization](const Context& context) { return Init(context, *url, *organization); };
   });
   AddPlain(app, choice, "status", "how the vault is; exit 0 exactly when vaultd answers", &ShowStatus);
   AddProfiles(app, choice);
@@ -334,6 +347,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddKeks(app, choice);
   AddNodes(app, choice);
   AddSeal(app, choice);
+  AddNewOrigin(app, choice);
   AddBackup(app, choice);
   AddApprovals(app, choice);
   AddUsage(app, choice);

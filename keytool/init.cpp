@@ -21,8 +21,9 @@ Outcome<std::string> RunVaultd(const std::vector<std::string>& arguments) {
   return std::unexpected(Problem{code, "INIT_REFUSED", "", ""});
 }
 
-Outcome<void> Init(const Context& context, const std::string& vault_database) {
+Outcome<void> Init(const Context& context, const std::string& vault_database, const std::string& organization) {
   std::vector<std::string> arguments{"--init", "--home", context.home};
+  if (!organization.empty()) arguments.insert(arguments.end(), {"--organization", organization});
   if (!vault_database.empty()) arguments.insert(arguments.end(), {"--vault-database", vault_database});
   TRY_ASSIGN(const std::string output, RunVaultd(arguments));
   if (context.json) {

@@ -13,7 +13,7 @@ namespace strongroom::keytool {
 Outcome<std::string> RunVaultd(const std::vector<std::string>& arguments);
 
 // Init passes vaultd's own line and exit code through where it refuses. `vault_database` is the URL of a server's database
-// that takes vault.db's place; empty: none.
-Outcome<void> Init(const Context& context, const std::string& vault_database);
+// that takes vault.db's place; empty: none. `organization` names whose logs these are; empty: nobody in particular.
+Outcome<void> Init(const Context& context, const std::string& vault_database, const std::string& organization);
 
 }  // namespace strongroom::keytool

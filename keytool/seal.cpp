@@ -1,5 +1,6 @@
 #include "keytool/seal.h"
 
+#include "base/table.h"
 #include "keytool/document.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
@@ -24,6 +25,23 @@ Outcome<void> UnsealWith(const Session& session, const std::string& with, const 
 }
 
 }  // namespace
+
+Outcome<void> NewOrigin(const Context& context, const std::string& reason) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string why, AskReason(reason));
+  TRY_ASSIGN(const std::string vkey, session.AskText(vault::Operation::kNewOrigin, vault::EncodeText(why), ""));
+  if (context.json) {
+    Print(JsonLine().Text("verifier_key", vkey).Str() + "\n");
+    return {};
+  }
+  Print("the database is taken as it is, and vaultd releases keys again\n" +
+        base::FormatFacts({{"  verifier key", vkey},
+                           {"  1.", "give it to whoever verifies the trail: checkpoints under the old name end here"},
+                           {"  2.", "acts that this database lost are done no more: look through `keytool list` and `auditlog report key`, and "
+                                    "revoke again what was revoked since"},
+                           {"  3.", "keep HOME/anchor.before and every checkpoint of the old name: they show what was lost"}}));
+  return {};
+}
 
 Outcome<void> SealVault(const Context& context, const std::string& reason) {
   TRY_ASSIGN(const Session session, Session::Open(context));

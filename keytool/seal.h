@@ -1,4 +1,4 @@
-// seal, unseal: the vault gives up its KEKs, and takes them back.
+// seal, unseal: the vault gives up its KEKs, and takes them back. new-origin: it takes its database as it is.
 #pragma once
 
 #include <string>
@@ -13,5 +13,8 @@ Outcome<void> SealVault(const Context& context, const std::string& reason);
 // UnsealVault has vaultd open its KEKs again; keytool itself sees no KEK. It asks for a passphrase or a token's
 // PIN where vaultd says that nothing opens by itself, or where `with` names that protector; `files` is where they come from.
 Outcome<void> UnsealVault(const Context& context, const std::string& with, const SecretFiles& files, const std::string& reason);
+
+// NewOrigin has a database taken as it is that is older than what was acknowledged, or whose trail is not its anchor's.
+Outcome<void> NewOrigin(const Context& context, const std::string& reason);
 
 }  // namespace strongroom::keytool

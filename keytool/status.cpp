@@ -31,10 +31,14 @@ void WarnOfOnePerson(const Facts& facts) {
 void WarnOf(const std::string& document, const Facts& facts) {
   const auto is = [&](std::string_view name, std::string_view value) { return Is(facts, name, value); };
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
+  if (is("trail disk has room", "no")) Warn("the vault database's disk is full: no key is released until there is room; stopping keys still works for a while");
+  if (is("trail publishing healthy", "no")) Warn("checkpoints of the trail cannot be published ([audit] checkpoints); see vaultd's log");
   if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
-  if (is("stops database older", "yes")) {
-    Warn("the vault database is older than the last act that vaultd acknowledged: no key is released; put the newest one "
-         "back, or move the home away and make it anew from a backup with `keytool restore`");
+  if (const bool sound = is("trail anchor", "sound"); is("stops database older", "yes")) {
+    Warn(std::string(sound ? "the vault database is older than the last act that vaultd acknowledged"
+                           : "the trail in the vault database is not what the home's anchor says, or the anchor is gone") +
+         ": no key is released; put the newest database and its anchor back, or move the home away and make it anew from a backup with `keytool "
+         "restore`; where there is neither, `keytool new-origin`");
   }
   if (const std::string paths = ReadMember(document, "exposed"); !paths.empty()) {
     Warn("others than its owner may open " + paths + ": chmod go= it, and if somebody could have copied a KEK, rotate");

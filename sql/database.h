@@ -149,6 +149,9 @@ Result<std::unique_ptr<Database>> Open(const std::string& url, const OpenOptions
 // is not there before, and not durable yet on return. kRefused on engines that have backup tools of their own.
 Result<void> CopyDatabase(Database& database, const std::string& path);
 
+// IsDiskFull is whether a call failed because the database's disk has no room.
+bool IsDiskFull(const Error& error);
+
 // HoldsPassword is whether somebody wrote a password into a database URL.
 bool HoldsPassword(const std::string& url);
 

@@ -183,6 +183,11 @@ Result<void> CheckParameters(std::span<const Parameter> parameters, std::size_t 
   return {};
 }
 
+bool IsDiskFull(const Error& error) {
+  constexpr std::int64_t kSqliteFull = 13, kSqlstateFull = 53100;
+  return error.code() == Code::kUnavailable && (error.number() == kSqliteFull || error.number() == kSqlstateFull);
+}
+
 Error SqliteError(int native) {
   const auto with = [native](const SqliteRow& row) { return Error(row.code, row.text, native); };
   for (const SqliteRow& row : kSqlite) {

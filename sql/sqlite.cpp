@@ -33,7 +33,9 @@ Result<void> SqliteDatabase::OpenHandle() {
   // One thread at a time uses a Database, so SQLite's own mutex would only cost.
   const int flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
   TRY_ASSIGN(const char* const vfs, GatheringVfs());
-  const int code = sqlite3_open_v2(path_.c_str(), &handle_, flags, vfs);
+  const bool frozen = options_.access == Access::kReadOnly && IsFrozen(path_);
+  const int code = frozen ? sqlite3_open_v2(FrozenUri(path_).c_str(), &handle_, flags | SQLITE_OPEN_URI, vfs)
+                          : sqlite3_open_v2(path_.c_str(), &handle_, flags, vfs);
   ++connections_;
   if (code == SQLITE_OK) return {};
   if (handle_ != nullptr &&

@@ -35,4 +35,25 @@ Result<void> CheckFile(const std::string& path) {
   return {};
 }
 
+bool IsFrozen(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  struct stat log {};
+  const bool has_log = stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+  return !has_log && access(directory.c_str(), W_OK) != 0 && errno == EROFS;
+}
+
+std::string FrozenUri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    switch (c) {
+      case '?': uri += "%3f"; break;
+      case '#': uri += "%23"; break;
+      case '%': uri += "%25"; break;
+      default: uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace strongroom::sql

@@ -16,4 +16,10 @@ Result<void> CreateFile(const std::string& path, unsigned mode);
 // it (POSIX).
 Result<void> CheckFile(const std::string& path);
 
+// IsFrozen is true of a file on a read-only file system without a write-ahead log beside it: nobody changes it, and SQLite, which wants
+// to put files of its own beside a database with such a log, cannot.
+bool IsFrozen(const std::string& path);
+// FrozenUri names such a file to sqlite3_open_v2 (SQLITE_OPEN_URI).
+std::string FrozenUri(const std::string& path);
+
 }  // namespace strongroom::sql

@@ -33,6 +33,7 @@ inline constexpr std::string_view kProposed = "PROPOSED", kApproved = "APPROVED"
 struct SensitiveAct {
   std::string act, reason;
   Bytes body;
+  bool always = false;  // unless one user is everybody, not only where two people are demanded
 };
 // TwoPeople says of a request's body whether the act needs two people; nullopt where one is enough, or where the body is
 // no such request. It is a column of the table of operations.

@@ -44,7 +44,7 @@ class ProposeAct final : public Act {
  public:
   ProposeAct(OpenVault& vault, ProposeRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     const Json json = {{"approval", row_.approval_id},
                        {"status", row_.status},
                        {"act", row_.act},
@@ -74,7 +74,8 @@ Result<void> ProposeAct::Decide(Store& store, base::Micros now, audit::Draft& re
   record.after = facts;
   TRY(RefuseRoot(record.actor.uid));
   TRY_ASSIGN(const bool demanded, TwoPeopleDemanded(vault_, store));
-  if (!demanded) return Refuse(Refusal::kTwoPeopleOff);
+  const bool always = sensitive->always && !vault_.config.vault.single_user;
+  if (!demanded && !always) return Refuse(Refusal::kTwoPeopleOff);
   TRY(Expire(vault_, store, now, facts));
   TRY_ASSIGN(std::optional<ApprovalRow> known, store.FindApprovalOf(digest, record.actor.uid, now));
   if (known) {
@@ -115,7 +116,7 @@ class Verdict final : public Act {
   Verdict(OpenVault& vault, VerdictRequest request, std::string_view to)
       : vault_(vault), request_(std::move(request)), to_(to) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(EncodeText(act_)); }
+  Reply Answer(audit::Receipt&) override { return Reply(EncodeText(act_)); }
 
  private:
   Result<void> CheckPerson(const ApprovalRow& row, std::int64_t uid) const;
@@ -167,7 +168,7 @@ class RequireTwoPeople final : public Act {
  public:
   RequireTwoPeople(OpenVault& vault, RequireRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   OpenVault& vault_;

@@ -13,6 +13,7 @@
 #include "vault/house_user.h"
 #include "vault/manifest.h"
 #include "vault/store.h"
+#include "vault/trail.h"
 
 namespace strongroom::vault {
 namespace {
@@ -64,7 +65,7 @@ Done CheckDatabases(const base::Config& config) {
 // What a backup that was interrupted left behind is taken away; anything else is not ours to touch.
 Done MakePartial(const std::string& path) {
   std::error_code ignored;
-  for (const std::string_view name : {kVaultFile, kWorkFile, kStopsFile, kConfigFile, kManifestFile}) {
+  for (const std::string_view name : {kVaultFile, kWorkFile, kAnchorName, kStopsFile, kConfigFile, kManifestFile}) {
     // What SQLite keeps beside a database, and a file that was not yet in its place, too.
     for (const char* suffix : {"", "-journal", "-wal", "-shm", ".new"}) {
       fs::remove(path + "/" + std::string(name) + suffix, ignored);
@@ -82,6 +83,7 @@ class Backup {
 
   // The stops first: were they newer than the database beside them, that would be refused as an older one.
   Done Run() {
+    TRY(Copy(kAnchorName));
     TRY(Copy(kStopsFile));
     TRY(Copy(kConfigFile));
     TRY(CopyDatabase(config_.database, kWorkFile));
@@ -244,14 +246,15 @@ Done PuttingBack::CheckHome() const {
   if (begun && *begun == text_) return {};
   // A write-ahead log that is left of another database would be taken for the restored one's.
   for (const char* name : {"vault.db", "vault.db-wal", "vault.db-journal", "strongroom.db", "strongroom.db-wal",
-                           "strongroom.db-journal", "stops", "quarantine"}) {
+                           "strongroom.db-journal", "stops", "quarantine", "anchor", "anchor.before"}) {
     if (IsThere(To(name))) return Problem("this home already has part of a vault: " + To(name) + "; move it away first");
   }
   return {};
 }
 
 Done PuttingBack::Put(const ManifestFile& file) {
-  const std::string to = To(file.name), temporary = to + ".new";
+  // The log of that home may have gone on: this one's gets another name, and an anchor of its own.
+  const std::string to = To(file.name == kAnchorName ? kOldAnchorFile : std::string_view(file.name)), temporary = to + ".new";
   unlink(temporary.c_str());
   // The work database is its group's as well, and the group reads the configuration.
   const mode_t mode = file.name == kWorkFile ? 0660 : file.name == kConfigFile ? 0640 : 0600;

@@ -17,6 +17,7 @@
 #include "vault/operations.h"
 #include "vault/rate_seed.h"
 #include "vault/store.h"
+#include "vault/trail.h"
 
 namespace strongroom::vault {
 namespace {
@@ -25,7 +26,7 @@ using Outcome = std::expected<void, VaultProblem>;
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
-constexpr std::array<const char*, 6> kNames = {"strongroom.toml", "kek", "node", "node.key", "vault.db", "strongroom.db"};
+constexpr std::array<const char*, 7> kNames = {"strongroom.toml", "kek", "node", "node.key", "anchor", "vault.db", "strongroom.db"};
 
 Outcome RefuseOldHome(const std::string& home) {
   if (IsThere(home + "/strongroom.toml")) return Problem("this home already has a vault: " + home);
@@ -51,12 +52,17 @@ std::expected<Kek, VaultProblem> MakeKek(const std::string& home, Made& made) {
   return std::move(*kek);
 }
 
-Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& vault, const std::string& node) {
+Result<void> FillVault(sql::Database& database, const Kek& kek, VaultRow& vault, const std::string& node) {
   Store store(database);
+  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
+  TRY_ASSIGN(const TrailKey trail_key, TrailKey::Of(seed.View()));
+  vault.trail_public_key = trail_key.public_key();
   TRY(store.InsertVault(vault));
   TRY(store.InsertNode(ThisNode(node, kNodeMember)));
   TRY_ASSIGN(const Bytes check_value, CheckValue(kek));
   TRY(store.InsertKek({1, check_value, "ACTIVE", vault.created_at, vault.created_at}));
+  TRY_ASSIGN(const WrappedSecret wrapped_seed, WrapMacKey(kek, 1, vault.vault_id, kTrailKeySecret, seed));
+  TRY(store.InsertSecret(kTrailKeySecret, wrapped_seed));
   for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret, kApprovalMacSecret}) {
     TRY_ASSIGN(const MacKey key, MacKey::Generate());
     TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(kek, 1, vault.vault_id, name, key));
@@ -66,11 +72,16 @@ Result<void> FillVault(sql::Database& database, const Kek& kek, const VaultRow& 
   return {};
 }
 
-// BeginLog writes the first record of a node's log, and what `also` writes in the same transaction. So short a trail needs no
+// BeginLog makes the anchor of a node's log and writes its first record, and what `also` writes in the same transaction. So short a trail needs no
 // checkpointer.
-Result<void> BeginLog(std::unique_ptr<sql::Database> database, const VaultRow& vault, const std::string& node,
-                      std::string_view action, audit::Facts facts, std::function<void(sql::Database&)> also = nullptr) {
+Result<void> BeginLog(const std::string& home, std::unique_ptr<sql::Database> database, const VaultRow& vault,
+                      const std::string& origin, const std::string& node, std::string_view action, audit::Facts facts,
+                      std::function<void(sql::Database&)> also = nullptr) {
+  TRY_ASSIGN(const audit::VerifierKey verifier, BeginAnchor(home, origin, vault.trail_public_key));
+  facts.emplace("verifier_key", verifier.Print());
+  TRY_ASSIGN(const auto anchor, audit::Anchor::Open(home + "/" + std::string(kAnchorFile), nullptr));
   audit::LogWriter::Options beginning;
+  beginning.keep_head = [&anchor](const audit::Head& head) { return anchor->Keep(head); };
   beginning.new_log = true;
   TRY_ASSIGN(const auto log, audit::LogWriter::Start(std::move(database), nullptr, LogName(vault.vault_id, node), BootName(),
                                                      beginning));
@@ -84,13 +95,14 @@ Result<void> BeginLog(std::unique_ptr<sql::Database> database, const VaultRow& v
 }
 
 // EnterVault returns the check phrase of the node that has now joined.
-Result<std::string> EnterVault(const std::string& url, const std::string& node, const NodeKey& key) {
+Result<std::string> EnterVault(const std::string& home, const std::string& url, const std::string& node, const NodeKey& key,
+                               const std::string& organization) {
   TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
   TRY(sql::CheckSchema(*database, sql::Schema::kVault));
   TRY_ASSIGN(const VaultRow vault, Store(*database).FindVault());
   // A row that cannot be written fails the transaction.
   const audit::Facts facts{{"vault_id", vault.vault_id}, {"node", node}};
-  TRY(BeginLog(std::move(database), vault, node, "join", facts, [&](sql::Database& inside) {
+  TRY(BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id, node), node, "join", facts, [&](sql::Database& inside) {
     Store store(inside);
     auto entered = store.InsertNode(ThisNode(node, kNodeJoining));
     if (entered) entered = store.PutNodeKey({node, key.public_key(), {}, {}});
@@ -107,31 +119,37 @@ Result<void> MakeWorkDatabase(const std::string& url) {
   return sql::CreateSchema(*database, sql::Schema::kWork);
 }
 
-Result<void> MakeVault(const std::string& url, const Kek& kek, const std::string& node) {
+Result<void> MakeVault(const std::string& home, const std::string& url, const Kek& kek, const std::string& node,
+                       const std::string& organization) {
   sql::OpenOptions options = WritingOptions(node);
   options.access = sql::Access::kCreate;
-  const VaultRow vault{BootName(), 1, base::WallMicros()};
+  VaultRow vault{BootName(), 1, base::WallMicros(), {}};
   {
     TRY_ASSIGN(const auto database, sql::Open(url, options));
     TRY(sql::CreateSchema(*database, sql::Schema::kVault,
                           [&](sql::Database& inside) { return FillVault(inside, kek, vault, node); }));
   }
   TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
-  return BeginLog(std::move(database), vault, node, "init", {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}});
+  return BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id), node, "init",
+                  {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}});
 }
 
 // A server's database is somebody else's to make, and is only filled; what of a vault is in it already is not ours.
-Outcome MakeServerVault(const std::string& url, const Kek& kek, const std::string& node) {
-  const auto made = MakeVault(url, kek, node);
+Outcome MakeServerVault(const std::string& home, const std::string& url, const Kek& kek, const std::string& node,
+                        const std::string& organization, Made& files) {
+  files.Add(home + "/" + std::string(kAnchorFile));
+  const auto made = MakeVault(home, url, kek, node, organization);
   if (made) return {};
   if (made.error().code() != Code::kAlreadyExists) return Problem("cannot make the vault database: " + made.error().Message());
   return Problem("the vault database holds a vault already: name an empty one");
 }
 
-Outcome MakeFileVault(const std::string& home, const Kek& kek, const std::string& node, Made& made) {
+Outcome MakeFileVault(const std::string& home, const Kek& kek, const std::string& node, const std::string& organization,
+                      Made& made) {
   const std::string path = home + "/vault.db";
   made.AddDatabase(path);
-  const auto vault = MakeVault("sqlite:" + path, kek, node);
+  made.Add(home + "/" + std::string(kAnchorFile));
+  const auto vault = MakeVault(home, "sqlite:" + path, kek, node, organization);
   if (!vault) return Problem("cannot make " + path + ": " + vault.error().Message());
   return {};
 }
@@ -148,8 +166,8 @@ std::expected<std::string, VaultProblem> MakeRest(const std::string& home, Made&
 }
 
 // Last, because a home is a home by this file: what was interrupted before it is not mistaken for one.
-Outcome WriteConfig(const std::string& home, const std::string& vault_database) {
-  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database);
+Outcome WriteConfig(const std::string& home, const std::string& vault_database, const std::string& organization) {
+  const std::string text = base::DefaultConfigText(base::UserName(geteuid()), vault_database, organization);
   if (const auto written = base::WriteFileAtomic(home + "/strongroom.toml", text, 0640); !written) {
     return Problem("cannot write " + home + "/strongroom.toml: " + written.error().Message());
   }
@@ -164,9 +182,16 @@ Outcome CheckUrl(const std::string& url) {
                  "pqopt={passfile=/etc/strongroom/pgpass}");
 }
 
+Outcome CheckOrganization(const std::string& organization) {
+  if (base::IsOrganization(organization)) return {};
+  return Problem("--organization takes 1 to 64 letters, digits, dots, hyphens and underscores, such as your domain");
+}
+
 }  // namespace
 
-std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database) {
+std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database,
+                                                   const std::string& organization) {
+  if (const auto named = CheckOrganization(organization); !named) return std::unexpected(named.error());
   if (!vault_database.empty()) {
     if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
   }
@@ -178,14 +203,17 @@ std::expected<std::string, VaultProblem> InitVault(const std::string& home, cons
   if (!kek) return std::unexpected(kek.error());
   const auto node = MakeRest(home, made);
   if (!node) return std::unexpected(node.error());
-  const auto vault = vault_database.empty() ? MakeFileVault(home, *kek, *node, made) : MakeServerVault(vault_database, *kek, *node);
+  const auto vault = vault_database.empty() ? MakeFileVault(home, *kek, *node, organization, made)
+                                            : MakeServerVault(home, vault_database, *kek, *node, organization, made);
   if (!vault) return std::unexpected(vault.error());
-  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
+  if (const auto written = WriteConfig(home, vault_database, organization); !written) return std::unexpected(written.error());
   made.Keep();
   return *there;
 }
 
-std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database) {
+std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database,
+                                                   const std::string& organization) {
+  if (const auto named = CheckOrganization(organization); !named) return std::unexpected(named.error());
   if (const auto checked = CheckUrl(vault_database); !checked) return std::unexpected(checked.error());
   if (const auto fresh = RefuseOldHome(home); !fresh) return std::unexpected(fresh.error());
   Made made;
@@ -197,11 +225,12 @@ std::expected<std::string, VaultProblem> JoinVault(const std::string& home, cons
   const auto node = MakeRest(home, made);
   if (!node) return std::unexpected(node.error());
   made.Add(home + "/node.key");
+  made.Add(home + "/" + std::string(kAnchorFile));
   const auto key = NodeKey::Open(home);
   if (!key) return Problem("cannot make " + home + "/node.key: " + key.error().Message());
-  const auto phrase = EnterVault(vault_database, *node, *key);
+  const auto phrase = EnterVault(home, vault_database, *node, *key, organization);
   if (!phrase) return Problem("cannot join the vault in that database: " + phrase.error().Message());
-  if (const auto written = WriteConfig(home, vault_database); !written) return std::unexpected(written.error());
+  if (const auto written = WriteConfig(home, vault_database, organization); !written) return std::unexpected(written.error());
   made.Keep();
   return *node + "\n" + *phrase;
 }

@@ -184,7 +184,17 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["newest_kek"] = held ? Json(held->wrap_version) : Json(nullptr);
   json["trail"] = {{"healthy", vault.log->healthy()},
                    {"last_seq", vault.log->last_seq()},
-                   {"last_time", base::FormatTime(vault.log->last_time())}};
+                   {"last_time", base::FormatTime(vault.log->last_time())},
+                   {"disk_has_room", vault.reserve->held()},
+                   {"anchor", StandingName(vault.trail->standing())},
+                   {"origin", vault.trail->verifier().name},
+                   {"checkpoint_size", vault.trail->size()}};
+  if (vault.publisher != nullptr) {
+    const Publisher::Published published = vault.publisher->published();
+    json["trail"]["published_size"] = published.size;
+    json["trail"]["published_at"] = published.at == 0 ? Json(nullptr) : Json(base::FormatTime(published.at));
+    json["trail"]["publishing_healthy"] = !published.failing;
+  }
   json["stops"] = {{"healthy", vault.stops->healthy()},
                    {"database_older", vault.stops->older()},
                    {"epoch", vault.stops->epoch()},

@@ -52,7 +52,7 @@ class KekAct : public Act {
     next_ = std::make_shared<VaultKeys>(*keys);
     return Move(store, now, record);
   }
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     vault_.held.Put(std::move(next_));
     // What was proved under a version that goes must not keep it in memory.
     vault_.proofs.Forget();
@@ -81,7 +81,7 @@ class PrepareKek final : public KekAct {
     made_ = Make();
     pin_.reset();
   }
-  Reply Answer(const audit::Receipt& receipt) override {
+  Reply Answer(audit::Receipt& receipt) override {
     static_cast<void>(KekAct::Answer(receipt));
     return Reply(EncodeNumber(version_));
   }

@@ -19,7 +19,7 @@ class RotateKey final : public Act {
   bool fenced() const override { return true; }
   RotateKey(OpenVault& vault, RotateKeyRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   Result<std::size_t> Repoint(Store& store, base::Micros now) const;
@@ -101,7 +101,7 @@ class MoveKey final : public Act {
   bool fenced() const override { return true; }
   MoveKey(OpenVault& vault, MoveRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   Result<std::int64_t> Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const;

@@ -22,7 +22,7 @@ class AddKey final : public Act {
   AddKey(OpenVault& vault, AddKeyRequest request, SecretValue key)
       : vault_(vault), request_(std::move(request)), key_(std::move(key)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(EncodeText(key_ref_)); }
+  Reply Answer(audit::Receipt&) override { return Reply(EncodeText(key_ref_)); }
 
  private:
   // Place is where the new key belongs and may go.
@@ -111,7 +111,7 @@ class ActivateKey final : public Act {
  public:
   ActivateKey(OpenVault& vault, ActivateKeyRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   Result<void> Activate(Store& store, base::Micros now, audit::Draft& record);

@@ -139,6 +139,15 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   auto approval = LoadSecret(config, store, keys->keyring, vault_id, kApprovalMacSecret);
   if (!approval) return std::unexpected(approval.error());
   keys->approval_key = std::move(*approval);
+  auto seed = LoadSecret(config, store, keys->keyring, vault_id, kTrailKeySecret);
+  if (!seed) return std::unexpected(seed.error());
+  auto trail_key = TrailKey::Of((*seed)->View());
+  if (!trail_key) return Problem("the trail's key cannot be used: " + trail_key.error().Message());
+  const auto vault = store.FindVault();
+  if (!vault || vault->trail_public_key != trail_key->public_key()) {
+    return Problem(DatabaseName(config) + ": the trail's public key was changed outside vaultd, restore it");
+  }
+  keys->trail_key = std::make_shared<const TrailKey>(std::move(*trail_key));
   return keys;
 }
 

@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   bool foreground = true;
   bool init = false, join = false, phrase = false;
   strongroom::vault::CeremonyCommand ceremony;
-  std::string vault_database;
+  std::string vault_database, organization(strongroom::base::kDefaultOrganization);
   CLI::App app("Holds the keys of a Strongroom home and releases them on its Unix socket.", "vaultd");
   app.set_version_flag("--version", "vaultd " STRONGROOM_VERSION);
   app.add_option("--home", home, "the home directory (STRONGROOM_HOME, else /var/lib/strongroom)");
@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   strongroom::vault::AddCeremonyFlags(app, ceremony);
   app.add_flag("--join", join, "make a home that serves an existing vault too, and exit; keytool node join runs this");
   app.add_flag("--node-phrase", phrase, "print this home's check phrase and exit; keytool node phrase runs this");
+  app.add_option("--organization", organization, "with --init or --join what the names of the log's checkpoints begin with, such as your domain");
   app.add_option("--vault-database", vault_database,
                  "with --init an empty PostgreSQL database in place of vault.db, with --join the vault's");
   app.footer(kFooter);
@@ -53,7 +54,8 @@ int main(int argc, char** argv) {
   }
   home = strongroom::base::FindHome(home);
   if (init || join) {
-    const auto made = init ? strongroom::vault::InitVault(home, vault_database) : strongroom::vault::JoinVault(home, vault_database);
+    const auto made = init ? strongroom::vault::InitVault(home, vault_database, organization)
+                           : strongroom::vault::JoinVault(home, vault_database, organization);
     if (!made) return Refuse(made.error().text);
     if (!made->empty()) std::printf("%s\n", made->c_str());
     return 0;

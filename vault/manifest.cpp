@@ -8,7 +8,7 @@ namespace strongroom::vault {
 namespace {
 
 constexpr std::string_view kTitle = "strongroom-backup 1";
-constexpr std::array kNames = {kStopsFile, kConfigFile, kWorkFile, kVaultFile};
+constexpr std::array kNames = {kAnchorName, kStopsFile, kConfigFile, kWorkFile, kVaultFile};
 constexpr std::size_t kVaultIdDigits = 32, kSha256Digits = 64;
 
 bool IsHex(std::string_view text, std::size_t digits) {

@@ -30,7 +30,7 @@ struct Manifest {
 
 // The files that a backup may hold.
 inline constexpr std::string_view kVaultFile = "vault.db", kWorkFile = "strongroom.db", kStopsFile = "stops",
-                                  kConfigFile = "strongroom.toml";
+                                  kConfigFile = "strongroom.toml", kAnchorName = "anchor";
 
 // PrintManifest writes what ParseManifest reads; that is none where the text is not exactly of that form.
 std::string PrintManifest(const Manifest& manifest);

@@ -15,7 +15,7 @@ template <typename Request>
 class NodeAct : public Act {
  public:
   NodeAct(OpenVault& vault, Request request) : vault_(vault), request_(std::move(request)) {}
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  protected:
   // Find is the node's row; the record tells what it was.

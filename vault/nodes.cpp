@@ -20,6 +20,7 @@ constexpr base::Micros kLookEvery = 50 * base::kMicrosPerMilli;  // while an act
 // Each node stamps rows by its own clock: what another has stopped a moment ago may seem as old as this.
 constexpr base::Micros kClocksApart = base::kMicrosPerDay;
 constexpr base::Micros kEraseAgain = 10 * base::kMicrosPerSecond, kTakeAgain = 30 * base::kMicrosPerSecond;
+constexpr std::string_view kNodeJoin = "node_join";  // the record's action
 constexpr int kMostTurns = 8;  // renewals that met an act of another node, one after another
 
 Result<NodeRow> FindRow(Store& store, const std::string& node) {
@@ -49,6 +50,7 @@ Result<void> Nodes::Enter(sql::Database& database) {
     TRY(FollowEpoch(store, vault.epoch));
     TRY_ASSIGN(const bool taken, store.TakeLease(before, boot_, vault.epoch, base::WallMicros()));
     if (taken) {
+      TRY(store.PutVerifierKey(vault_.node_id, vault_.trail->verifier().Print()));
       vault_.lease.Renew(asked);
       renew_at_ = asked + Lease::kRenewEvery;
       return {};
@@ -254,6 +256,37 @@ Result<void> Nodes::Look(Store& store) {
     Sight& sight = sights_[row.node_id];
     if (sight.boot == row.boot && sight.renewals == row.renewals && sight.since != 0) continue;
     sight = {row.boot, row.renewals, now};
+  }
+  return acts_.load() ? NoteLogs(store) : Result<void>();
+}
+
+// What this log says of the other nodes' logs: that they are there, under which name and key. So none of them can go missing as a whole.
+Result<void> Nodes::NoteLogs(Store& store) {
+  if (!logs_) {
+    logs_.emplace();
+    TRY(store.EachAct(kNodeJoin, 0, [this](std::string_view record) {
+      const auto entry = audit::Parse(record);
+      if (!entry || !entry->draft.after) return;
+      const audit::Facts& after = *entry->draft.after;
+      if (after.contains("node") && after.contains("verifier_key")) logs_->insert_or_assign(after.at("node"), after.at("verifier_key"));
+    }));
+  }
+  for (const NodeRow& row : rows_) {
+    const auto known = logs_->find(row.node_id);
+    if (row.verifier_key.empty() || (known != logs_->end() && known->second == row.verifier_key)) continue;
+    audit::Draft record;
+    record.action = kNodeJoin;
+    record.actor = SystemActor();
+    record.epoch = vault_.epoch.value();
+    record.after = audit::Facts{{"node", row.node_id}, {"host", row.host}, {"verifier_key", row.verifier_key}};
+    if (known != logs_->end()) record.before = audit::Facts{{"verifier_key", known->second}};
+    audit::Job job;
+    job.decide = [record](sql::Database&, base::Micros) { return audit::Decision{record, false}; };
+    job.done = [](const Result<audit::Receipt>& receipt) {
+      // It is looked for in the log again at the next start.
+      if (!receipt) base::LogError("node_join_not_recorded", receipt.error());
+    };
+    if (vault_.log->Submit(std::move(job))) logs_->insert_or_assign(row.node_id, row.verifier_key);
   }
   return {};
 }

@@ -85,6 +85,7 @@ class Nodes {
   // PublishKey states this node's public key where that is not what its row says.
   Result<void> PublishKey(Store& store);
   Result<void> Look(Store& store);
+  Result<void> NoteLogs(Store& store);
   // CheckFences answers those that may go; `fresh` is whether rows_ was read just now.
   void CheckFences(bool fresh);
   bool MayStillRelease(const NodeRow& row, const Waiting& waiting, base::Micros now) const;
@@ -107,6 +108,7 @@ class Nodes {
   std::vector<std::pair<std::int64_t, std::string>> keks_;  // versions and states, as last seen
   std::vector<NodeRow> rows_;  // the other members, as last seen
   std::map<std::string, Sight> sights_;
+  std::optional<std::map<std::string, std::string>> logs_;  // verifier keys that this log says the others have, by node
   std::vector<Waiting> waiting_;
 };
 

@@ -114,6 +114,18 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const
   return vault;
 }
 
+// A trail that its anchor does not know is treated like a database that was put back: it may be yesterday's.
+OrProblem<void> OpenTrail(OpenVault& vault, sql::Database& database) {
+  const auto row = Store(database).FindVault();
+  if (!row) return Problem(DatabaseName(vault.config) + " cannot be read: " + row.error().Message());
+  auto trail = Trail::Open(vault.config, vault.vault_id, row->trail_public_key, vault.held, database,
+                           vault.quarantine->in_force());
+  if (!trail) return std::unexpected(trail.error());
+  if ((*trail)->standing() != Standing::kSound) vault.stops->MarkOlder();
+  vault.trail = std::move(*trail);
+  return {};
+}
+
 }  // namespace
 
 std::string DatabaseName(const base::Config& config) {
@@ -191,6 +203,7 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   if (const auto caught_up = CatchUp(**vault, store, (*vault)->epoch.value()); !caught_up) {
     return Problem("cannot bring " + path + " up to " + DatabaseName(config) + ": " + caught_up.error().Message());
   }
+  if (const auto opened = OpenTrail(**vault, **writer); !opened) return std::unexpected(opened.error());
   if (const auto read = (*vault)->releases.ReadBack(store); !read) {
     return Problem("the trail in " + DatabaseName(config) + " cannot be read: " + read.error().Message());
   }
@@ -209,6 +222,10 @@ OrProblem<std::unique_ptr<OpenVault>> LoadVault(const base::Config& config) {
   if (const auto entered = EnterNode(**vault, **writer, boot, keeping); !entered) {
     return Problem("node " + *node + " cannot serve " + DatabaseName(config) + ": " + entered.error().Message());
   }
+  (*vault)->reserve = std::make_unique<Reserve>(IsInFile(config) ? DatabaseName(config) + "-reserve" : std::string());
+  (*vault)->reserve->Take();
+  keeping.on_full = [raw = vault->get()] { raw->reserve->Give(); };
+  keeping.keep_head = [raw = vault->get()](const audit::Head& head) { return raw->trail->Keep(head); };
   auto log = audit::LogWriter::Start(std::move(*writer), std::move(checkpointer), name, boot, std::move(keeping));
   if (!log) return Problem("the trail in " + DatabaseName(config) + " cannot be continued: " + log.error().Message());
   (*vault)->log = std::move(*log);

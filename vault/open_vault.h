@@ -16,12 +16,15 @@
 #include "vault/lease.h"
 #include "vault/nodes.h"
 #include "vault/proofs.h"
+#include "vault/publisher.h"
 #include "vault/quarantine.h"
 #include "vault/releases.h"
+#include "vault/reserve.h"
 #include "vault/rewrap.h"
 #include "vault/service.h"
 #include "vault/stops.h"
 #include "vault/store.h"
+#include "vault/trail.h"
 #include "vault/vault_keys.h"
 
 namespace strongroom::vault {
@@ -30,6 +33,7 @@ namespace strongroom::vault {
 inline constexpr std::string_view kProfileMacSecret = "profile-mac";
 inline constexpr std::string_view kFingerprintSecret = "fingerprint";
 inline constexpr std::string_view kApprovalMacSecret = "approval-mac";
+inline constexpr std::string_view kTrailKeySecret = "trail-signing";  // a seed
 
 // KeptEpoch is the epoch as this process last saw it committed. Thread-safe.
 class KeptEpoch {
@@ -73,6 +77,8 @@ struct OpenVault {
   KeptEpoch epoch;
   std::unique_ptr<Stops> stops;            // there from LoadVault on
   std::unique_ptr<Quarantine> quarantine;  // as well
+  std::unique_ptr<Trail> trail;            // as well
+  std::unique_ptr<Reserve> reserve;        // as well
   Lease lease;
   Rewrapper rewrapper;
   RewrapAhead ahead{*this};
@@ -84,7 +90,8 @@ struct OpenVault {
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
-  std::unique_ptr<audit::LogWriter> log;  // last: its thread uses all of the above until it has stopped
+  std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
+  std::unique_ptr<Publisher> publisher;   // from Service::Open on; publishes the log's last checkpoint
 };
 
 // SealNow gives up the keys, `because` for a person, and whatever else in memory was made with them; an unseal or another ceremony

@@ -13,11 +13,11 @@ constexpr std::uint8_t kWorker = Bit(Role::kWorker);
 constexpr std::uint8_t kAuditor = Bit(Role::kAuditor);
 constexpr std::uint8_t kAny = kAdmin | kWorker | kAuditor;
 
-constexpr bool kWhileSealed = true, kUnsealed = false;
+constexpr bool kWhileSealed = true, kUnsealed = false, kWhileOlder = true;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 38> kOperations{{
+constexpr std::array<OperationRow, 41> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -54,13 +54,17 @@ constexpr std::array<OperationRow, 38> kOperations{{
     {Operation::kPutRecovery, "put_recovery", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakePutRecovery},
     {Operation::kNoteRecovery, "note_recovery", kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRecovery},
     {Operation::kFinishRestore, "finish_restore", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeFinishRestore},
-    {Operation::kProposeAct, "propose_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeProposeAct},
-    {Operation::kApproveAct, "approve_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeApproveAct},
-    {Operation::kDenyAct, "deny_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDenyAct},
+    {Operation::kProposeAct, "propose_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeProposeAct, nullptr, kWhileOlder},
+    {Operation::kApproveAct, "approve_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeApproveAct, nullptr, kWhileOlder},
+    {Operation::kDenyAct, "deny_act", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeDenyAct, nullptr, kWhileOlder},
     {Operation::kListApprovals, "list_approvals", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped,
      &ListApprovals},
     {Operation::kRequireTwoPeople, "require_two_people", kAdmin, kUnsealed, kNoKey, Runs::kAlone,
      &MakeRequireTwoPeople, &LeavesTwoPeople},
+    {Operation::kSignCheckpoint, "sign_checkpoint", kAdmin | kAuditor, kUnsealed, kNoKey, Runs::kGrouped, &MakeSignCheckpoint},
+    {Operation::kNoteRead, "read_trail", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &MakeNoteRead, nullptr,
+     kWhileOlder},
+    {Operation::kNewOrigin, "new_origin", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeNewOrigin, &BeginsNewOrigin, kWhileOlder},
 }};
 
 }  // namespace

@@ -39,8 +39,9 @@ class Act {
   virtual Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) = 0;
   // Effect is what a successful act does outside the database; its record is durable by then, and its error is answered.
   virtual Result<void> Effect() { return {}; }
-  // Answer is called once, after the record of the last successful Decide is durable and Effect has succeeded.
-  virtual Reply Answer(const audit::Receipt& receipt) = 0;
+  // Answer is called once, after the record of the last successful Decide is durable and Effect has succeeded. It may keep the
+  // receipt's record.
+  virtual Reply Answer(audit::Receipt& receipt) = 0;
   // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable. On the
   // writer's thread, before any other act decides; also where Decide has not run.
   virtual void Undo() {}
@@ -80,6 +81,7 @@ struct OperationRow {
   Runs runs;
   std::variant<FactHandler, ActHandler> handler;
   TwoPeople two_people = nullptr;  // which of these need a second person; nullptr: none. Not of kGrouped
+  bool while_older = false;        // also on a database that is not the newest, or whose trail is not its anchor's
 };
 
 // FindOperation is nullptr for a number that is not in the table: denied.
@@ -88,7 +90,7 @@ std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
-// node_acts.cpp.
+// node_acts.cpp, trail_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -119,6 +121,9 @@ MadeAct MakeSeal(OpenVault& vault, ByteView body, std::optional<SecretValue> sec
 MadeAct MakeUnseal(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakePutRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRecovery(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeSignCheckpoint(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeNewOrigin(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRemoveProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
@@ -133,10 +138,11 @@ MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<Secr
 // act, on the anteroom's.
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
 
-// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp.
+// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp, trail_acts.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);
 std::optional<SensitiveAct> RemovesProtector(ByteView body);
 std::optional<SensitiveAct> LeavesTwoPeople(ByteView body);
+std::optional<SensitiveAct> BeginsNewOrigin(ByteView body);
 MadeAct MakeConfirmNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRemoveNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 

@@ -16,7 +16,7 @@ class SetProfile final : public Act {
  public:
   SetProfile(OpenVault& vault, SetProfileRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   // CheckIdentity is kNew where the row was no longer the vault's word and has been stated anew in full.
@@ -86,7 +86,7 @@ class MoveProfile final : public Act {
   bool fenced() const override { return true; }
   MoveProfile(OpenVault& vault, MoveRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   // Next is the status the move leads to; TERMINATED is final.
@@ -129,7 +129,7 @@ class SetRate final : public Act {
  public:
   explicit SetRate(SetRateRequest request) : request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   const SetRateRequest request_;

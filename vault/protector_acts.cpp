@@ -44,7 +44,7 @@ class ProtectorAct : public Act {
     prepared_ = PrepareKind();
     secret_.reset();
   }
-  Reply Answer(const audit::Receipt&) final { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) final { return Reply(Bytes{}); }
 
  protected:
   virtual Result<void> Make() = 0;

@@ -77,7 +77,7 @@ void Walk(auto& walk, Is<Rate> auto& m) {
   walk(m.model, m.provider, m.input_micro_usd, m.output_micro_usd, m.effective_from);
 }
 void Walk(auto& walk, Is<ResolveRequest> auto& m) { walk(m.request_id, m.attempt, m.customer, m.profile_ref); }
-void Walk(auto& walk, Is<ResolveAnswer> auto& m) { walk(m.origin, m.key_ref, m.epoch, m.seq); }
+void Walk(auto& walk, Is<ResolveAnswer> auto& m) { walk(m.origin, m.key_ref, m.epoch, m.seq, m.trail_size); }
 void Walk(auto& walk, Is<ProfileAnswer> auto& m) {
   walk(m.profile_ref, m.customer, m.mode, m.provider, m.model, m.endpoint, m.status);
   walk(m.key_ref, m.system_prompt, m.models_allowed, m.api_version);

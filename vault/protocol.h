@@ -77,6 +77,9 @@ enum class Operation : std::uint8_t {
   kListNodes = 70,
   kConfirmNode = 71,  // JOINING → MEMBER, and every KEK on its way to it
   kRemoveNode = 72,   // MEMBER → REMOVED
+  kSignCheckpoint = 80,  // the trail's newest head, signed
+  kNoteRead = 81,        // the trail is told who reads it, and what
+  kNewOrigin = 82,       // a database that is not its anchor's is taken as it is, under a new name of the log
 };
 
 // A body that is one i64: an epoch notice (the epoch), the answer to PrepareKek (the version).
@@ -95,12 +98,14 @@ struct ResolveRequest {
   Bytes Encode() const;
   static Result<ResolveRequest> Decode(ByteView body);
 };
-// ResolveAnswer comes with the key as the frame's secret. `seq` is the record that stands for the release.
+// ResolveAnswer comes with the key as the frame's secret. `seq` is the record that stands for the release, `trail_size` the number of
+// records under the newest checkpoint by then: who keeps them has a receipt that a shorter trail cannot explain.
 struct ResolveAnswer {
   std::string origin;
   std::string key_ref;
   std::int64_t epoch = 0;
   std::int64_t seq = 0;
+  std::int64_t trail_size = 0;
   Bytes Encode() const;
   static Result<ResolveAnswer> Decode(ByteView body);
 };

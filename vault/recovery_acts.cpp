@@ -68,7 +68,7 @@ class PutRecovery final : public Act {
                                 {"kek_versions", VersionsOf(keys->keyring)}};
     return {};
   }
-  Reply Answer(const audit::Receipt&) override { return Reply(EncodeText(answer_)); }
+  Reply Answer(audit::Receipt&) override { return Reply(EncodeText(answer_)); }
 
  private:
   void Describe(const RecoverySetRow& row, const std::string& before, const VaultKeys& keys) {
@@ -105,7 +105,7 @@ class FinishRestore final : public Act {
     TRY_ASSIGN(new_epoch, store.MoveEpoch());
     return {};
   }
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     const auto lifted = vault_.quarantine->Lift();
     if (!lifted) base::LogError("quarantine_not_lifted", lifted.error());
     return Reply(EncodeText(lifted ? "lifted" : "kept"));
@@ -128,7 +128,7 @@ class NoteRecovery final : public Act {
     record.after = audit::Facts{{"act", request_.act}, {"facts", request_.facts}};
     return {};
   }
-  Reply Answer(const audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
   const NoteRecoveryRequest request_;

@@ -118,8 +118,9 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kKeyTooSoon, "KEY_TOO_SOON", Code::kRefused,
      "nothing was done: a REVOKED key is destroyed 7 days after its revoke at the earliest, a COMPROMISED one at once"},
     {Refusal::kDatabaseOlder, "DATABASE_OLDER", Code::kUnavailable,
-     "nothing was done: the vault database is older than the last act that vaultd acknowledged; put the newest one back, or "
-     "move the home away and make it anew from a backup with 'keytool restore'"},
+     "nothing was done: the vault database is older than the last act that vaultd acknowledged, or its trail is not what the home's "
+     "anchor says (vaultd's log says which): put the newest database and its anchor back, or move the home away and make it anew from "
+     "a backup with 'keytool restore'; where there is neither, 'keytool new-origin' takes the database as it is"},
     {Refusal::kStopsUnavailable, "STOPS_UNAVAILABLE", Code::kUnavailable,
      "the act was done, but the file 'stops' in the home cannot be written: until it can, a restart of vaultd forgets that "
      "this key was stopped if its old row is put back; look at free disk space and vaultd's log"},
@@ -231,6 +232,8 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kKekRetired, "KEK_RETIRED", Code::kRefused,
      "key withheld: its row is under a KEK version that is in use no more, so it was copied back from before a rotation, which no node "
      "opens; restore that backup as a whole ('keytool restore'), or revoke the key and onboard a new one"},
+    {Refusal::kTrailSound, "TRAIL_SOUND", Code::kRefused,
+     "nothing was done: the trail is what its anchor says, and keeps its name"},
 });
 
 constexpr bool InOrder() {

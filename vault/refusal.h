@@ -98,6 +98,7 @@ enum class Refusal : std::uint16_t {
   kTokenSilent,
   kNodeRemoved,
   kKekRetired = 90,
+  kTrailSound,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

@@ -14,10 +14,9 @@ constexpr std::size_t kMostRequestId = 36 * 4, kMostCustomer = 10 * 4, kMostProf
 // Far above what a worker counts (PROTOCOL.md): this only keeps rubbish out of the trail.
 constexpr std::int64_t kMostAttempts = 1'000'000;
 
-// Decided is a key as it was proved, the record that stands for it, and when and at which epoch both were true.
+// Decided is a key as it was proved, and when and at which epoch that was true.
 struct Decided {
   std::shared_ptr<const ProvenKey> key;
-  std::shared_ptr<const audit::Draft> record;
   std::int64_t epoch = 0;
   base::Micros at = 0;  // MonoMicros
 };
@@ -40,12 +39,12 @@ std::expected<SecretValue, Refusal> OpenAt(const OpenVault& vault, const Decided
 // Release opens a key after its record is durable, on the server's thread. Where it does not open no key leaves, and the
 // trail is told that this release did not happen. The refusal does not wait for that second record: it gives nothing
 // away, and the first record, which says more than happened, is durable already.
-std::function<Result<SecretValue>()> Release(OpenVault& vault, Decided decided) {
-  return [&vault, decided = std::move(decided)]() -> Result<SecretValue> {
+std::function<Result<SecretValue>()> Release(OpenVault& vault, Decided decided, audit::Draft released) {
+  return [&vault, decided = std::move(decided),
+          record = std::make_shared<const audit::Draft>(std::move(released))]() -> Result<SecretValue> {
     auto opened = OpenAt(vault, decided);
     if (opened) return std::move(*opened);
     const Refusal refusal = opened.error();
-    const auto& record = decided.record;
     const auto not_recorded = [key_ref = decided.key->row().key_ref](const Error& error) {
       base::LogError("failed_release_not_recorded", error, {{"key_ref", key_ref}});
     };
@@ -65,21 +64,27 @@ std::function<Result<SecretValue>()> Release(OpenVault& vault, Decided decided) 
   };
 }
 
+// CheckRoom: on a full disk the room there is keeps the record of what was refused, and acts that stop a key.
+Result<void> CheckRoom(const OpenVault& vault) {
+  if (!vault.reserve->held()) return Refuse(Refusal::kTrailUnavailable);
+  return {};
+}
+
 void NoteKey(const KeyRow& row, audit::Draft& record) {
   record.key_ref = row.key_ref;
   record.key_version = row.key_version;
 }
 
 // Keep is called on the writer's thread, which is also the one that publishes epochs: none moves while it decides.
-Decided Keep(const OpenVault& vault, std::shared_ptr<const ProvenKey> key, const audit::Draft& record, base::Micros began) {
-  return {std::move(key), std::make_shared<const audit::Draft>(record), vault.epoch.value(), began};
+Decided Keep(const OpenVault& vault, std::shared_ptr<const ProvenKey> key, base::Micros began) {
+  return {std::move(key), vault.epoch.value(), began};
 }
 
 class Resolve final : public Act {
  public:
   Resolve(OpenVault& vault, ResolveRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt& receipt) override;
+  Reply Answer(audit::Receipt& receipt) override;
   void Undo() override;
 
  private:
@@ -140,12 +145,13 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
   if (key->row().customer != profile->row().customer && !key->context().hosted) return Refuse(Refusal::kKeyNotYours);
   if (key->row().provider != profile->row().provider) return Refuse(Refusal::kKeyProviderMismatch);
   TRY(key->CheckState(now));
+  TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (!(profile->origin() == key->context().origin)) return Refuse(Refusal::kOriginMismatch);
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
   if (!profile->origin().is_https()) return Refuse(Refusal::kOriginNotTls);
   TRY(Take(store, record));
-  decided_ = Keep(vault_, std::move(key), record, began);
+  decided_ = Keep(vault_, std::move(key), began);
   return {};
 }
 
@@ -163,14 +169,15 @@ void Resolve::Undo() {
   taken_.clear();
 }
 
-Reply Resolve::Answer(const audit::Receipt& receipt) {
+Reply Resolve::Answer(audit::Receipt& receipt) {
   ResolveAnswer answer;
   answer.origin = decided_.key->row().origin;
   answer.key_ref = decided_.key->row().key_ref;
   answer.epoch = decided_.epoch;
   answer.seq = receipt.seq;
+  answer.trail_size = vault_.trail->size();
   Reply reply(answer.Encode());
-  reply.open_secret = Release(vault_, std::move(decided_));
+  reply.open_secret = Release(vault_, std::move(decided_), std::move(receipt.record));
   return reply;
 }
 
@@ -178,7 +185,7 @@ class Probe final : public Act {
  public:
   Probe(OpenVault& vault, std::string key_ref) : vault_(vault), key_ref_(std::move(key_ref)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt& receipt) override;
+  Reply Answer(audit::Receipt& receipt) override;
 
  private:
   OpenVault& vault_;
@@ -194,6 +201,7 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   NoteKey(key.row(), record);
   record.customer = key.row().customer;
   record.purpose = "probe of a key that is " + key.row().status;
+  TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (key.state() == KeyState::kPending) {
     // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.
@@ -202,18 +210,18 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   } else if (key.state() != KeyState::kSuspended) {
     TRY(key.CheckState(now));
   }
-  decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), record, began);
+  decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), began);
   return {};
 }
 
-Reply Probe::Answer(const audit::Receipt& receipt) {
+Reply Probe::Answer(audit::Receipt& receipt) {
   ProbeAnswer answer;
   answer.key_ref = decided_.key->row().key_ref;
   answer.provider = decided_.key->row().provider;
   answer.origin = decided_.key->row().origin;
   answer.seq = receipt.seq;
   Reply reply(answer.Encode());
-  reply.open_secret = Release(vault_, std::move(decided_));
+  reply.open_secret = Release(vault_, std::move(decided_), std::move(receipt.record));
   return reply;
 }
 

@@ -27,7 +27,7 @@ class RewrapKeys final : public Act {
   RewrapKeys(OpenVault& vault, RewrapRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   bool GoesOn() override;
-  Reply Answer(const audit::Receipt&) override { return Reply(answer_.Encode()); }
+  Reply Answer(audit::Receipt&) override { return Reply(answer_.Encode()); }
 
  private:
   Result<void> TakeTurn();

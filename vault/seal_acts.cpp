@@ -23,7 +23,7 @@ class SealVault final : public Act {
     if (vault_.sealed() && vault_.unsealing.load() == 0) return Refuse(Refusal::kSealed);
     return {};
   }
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     SealNow(vault_, "keytool seal");
     return Reply(Bytes{});
   }
@@ -63,8 +63,10 @@ class UnsealVault final : public Act {
     record.after = audit::Facts{{"kek_version", std::to_string(keys_->wrap_version)}};
     return {};
   }
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     vault_.held.Put(std::move(keys_));
+    // Its record was kept when nobody could sign.
+    if (const auto kept = vault_.trail->KeepSigned(); !kept) base::LogError("checkpoint_not_signed", kept.error());
     // What the file of stops lacks could not be proved without keys: the next act looks again.
     vault_.epoch.Doubt();
     return Reply(Bytes{});

@@ -23,6 +23,7 @@ namespace strongroom::vault {
 class SecretAccess {
   SecretAccess() = default;
   friend class Cipher;               // vault/cipher.cpp: seals, opens, derives, authenticates; vault/token.cpp: by a token
+  friend class TrailKey;             // vault/trail_key.cpp: signs the trail's checkpoints
   friend class SealedBox;            // vault/sealed_box.cpp: to and from an X25519 key pair
   friend class KekFile;              // vault/kek_file.cpp: reads and makes KEK files
   friend class KeyFormat;            // vault/key_format.cpp: length and characters of an API key

@@ -6,6 +6,7 @@
 #include "vault/load_keys.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
+#include "vault/trail_start.h"
 #include "vault/two_people.h"
 
 namespace strongroom::vault {
@@ -15,7 +16,7 @@ namespace {
 // `reason` is the refusal's name ("KEY_REVOKED") where the outcome is not ok.
 void MarkRefused(audit::Draft& record, Refusal refusal) {
   using enum Refusal;
-  const bool our_fault = refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
+  const bool our_fault = refusal == kTrailUnavailable || refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
                          refusal == kSealed || refusal == kBusy ||
                          refusal == kDatabaseOlder || refusal == kQuarantined;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;
@@ -43,15 +44,18 @@ void RefuseOnRecord(OpenVault& vault, std::uint64_t turn, audit::Draft record, R
 // Hearing is one act on its way through the trail's writer, shared by the two halves of its job.
 struct Hearing : std::enable_shared_from_this<Hearing> {
   Hearing(OpenVault& open, const OperationRow& row, std::unique_ptr<Act> asked, audit::Draft draft, Done answer)
-      : vault(open), operation(row), act(std::move(asked)), record(std::move(draft)), alone(row.runs != Runs::kGrouped),
+      : vault(open), operation(row), act(std::move(asked)), turn(static_cast<std::uint64_t>(draft.actor.uid)),
+        record(std::move(draft)), alone(row.runs != Runs::kGrouped),
         done(std::move(answer)) {}
   OpenVault& vault;
   const OperationRow& operation;
   std::unique_ptr<Act> act;
-  const audit::Draft record;
+  const std::uint64_t turn;
+  audit::Draft record;  // of a grouped act it is taken by Decide, which comes once
   const bool alone;
   std::optional<Bytes> digest;  // of an act that needs two people where they are demanded, and what it does
   std::string deed;
+  bool always_two = false;
   const base::Micros begun = base::MonoMicros();
   Done done;
   std::optional<Refusal> refusal;
@@ -61,7 +65,7 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
 
  private:
   audit::Decision Decide(sql::Database& database, base::Micros now);
-  void Finish(const Result<audit::Receipt>& receipt);
+  void Finish(Result<audit::Receipt> receipt);
   bool Submit();
   void AnswerFenced();
   bool member_checked_ = false;
@@ -80,7 +84,8 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
 Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& draft) {
   ForgetOutcome();
   Stops& stops = *vault.stops;
-  if (alone && stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  const bool may_be_older = operation.while_older;
+  if (alone && stops.older() && !may_be_older) return Refuse(Refusal::kDatabaseOlder);
   if (alone) TRY(store.LockVault());
   // Once an act, in the transaction that it is done in: a node that was removed a moment ago does none.
   if (alone && vault.nodes != nullptr && !std::exchange(member_checked_, true)) TRY(vault.nodes->CheckMember(store));
@@ -90,14 +95,14 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   if (alone) vault.proofs.Written();
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
-  if (stops.older()) return Refuse(Refusal::kDatabaseOlder);
+  if (stops.older() && !may_be_older) return Refuse(Refusal::kDatabaseOlder);
   return decided;
 }
 
 // The approval is used in the transaction of the act: both are done, or neither.
 Result<void> Hearing::DecideByTwo(Store& store, base::Micros now, audit::Draft& draft) {
   TRY_ASSIGN(const bool demanded, TwoPeopleDemanded(vault, store));
-  if (!demanded) return act->Decide(store, now, draft);
+  if (!demanded && !always_two) return act->Decide(store, now, draft);
   auto approval = FindApproved(vault, store, operation, *digest, draft.actor.uid, now);
   if (!approval) {
     draft.before = audit::Facts{{"act", deed}, {"digest", base::Hex(*digest)}};
@@ -122,7 +127,8 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
     if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }
   refusal.reset();
-  audit::Decision decision{record, false};
+  audit::Decision decision;
+  decision.record = alone ? record : std::move(record);
   const auto decided = DecideAct(store, now, decision.record);
   decision.record.epoch = act->new_epoch.value_or(vault.epoch.value());
   if (decided) return decision;
@@ -135,7 +141,7 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
   return decision;
 }
 
-void Hearing::Finish(const Result<audit::Receipt>& receipt) {
+void Hearing::Finish(Result<audit::Receipt> receipt) {
   if (!receipt) {
     act->Undo();
     if (alone) vault.epoch.Doubt();
@@ -162,11 +168,11 @@ void Hearing::Run() {
 
 bool Hearing::Submit() {
   audit::Job job;
-  job.turn = static_cast<std::uint64_t>(record.actor.uid);
+  job.turn = turn;
   job.alone = alone;
   const auto self = shared_from_this();
   job.decide = [self](sql::Database& database, base::Micros now) { return self->Decide(database, now); };
-  job.done = [self](const Result<audit::Receipt>& receipt) { self->Finish(receipt); };
+  job.done = [self](Result<audit::Receipt> receipt) { self->Finish(std::move(receipt)); };
   return vault.log->Submit(std::move(job)).has_value();
 }
 
@@ -197,8 +203,7 @@ bool PrepareAndRun(const std::shared_ptr<Hearing>& hearing) {
 
 void RunCeremony(const std::shared_ptr<Hearing>& hearing) {
   if (PrepareAndRun(hearing)) return;
-  const auto turn = static_cast<std::uint64_t>(hearing->record.actor.uid);
-  RefuseOnRecord(hearing->vault, turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
+  RefuseOnRecord(hearing->vault, hearing->turn, hearing->record, Refusal::kBusy, std::move(hearing->done));
 }
 
 std::shared_ptr<Hearing> OwnHearing(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
@@ -269,6 +274,9 @@ Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::Config& config) {
   auto vault = LoadVault(config);
   if (!vault) return std::unexpected(vault.error());
+  if (const auto told = TellOfTrail(**vault); !told) {
+    return std::unexpected(VaultProblem{"what became of the trail cannot be recorded: " + told.error().Message()});
+  }
   audit::Draft record;
   record.action = "vaultd_start";
   record.actor = SystemActor();
@@ -279,6 +287,7 @@ std::expected<std::unique_ptr<Service>, VaultProblem> Service::Open(const base::
     return std::unexpected(VaultProblem{"the start cannot be recorded: " + receipt.error().Message()});
   }
   if ((*vault)->nodes != nullptr) (*vault)->nodes->AllowActs();
+  StartPublishing(**vault);
   return std::unique_ptr<Service>(new Service(std::make_unique<State>(std::move(*vault))));
 }
 
@@ -300,6 +309,7 @@ Service::~Service() {
   // The last connection to close must be one that may write: it takes SQLite's write-ahead log away, and with it older
   // pages, such as the DEK of a key that was destroyed.
   state_->vault->reader.reset();
+  state_->vault->publisher.reset();  // the checkpoint of the stop too
 }
 
 void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::optional<SecretValue> secret,
@@ -334,6 +344,7 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
     if (auto sensitive = row->two_people(body)) {
       hearing->digest = ActDigest(row->operation, sensitive->body.empty() ? body : sensitive->body);
       hearing->deed = std::move(sensitive->act);
+      hearing->always_two = sensitive->always && !vault.config.vault.single_user;
     }
   }
   if (row->runs == Runs::kCeremony) return RunCeremony(hearing);

@@ -82,13 +82,15 @@ class Service {
 // vault's own keys, the seeded rate card, and the trail with its first record. It refuses a home that has any of
 // these, and a directory with other things in it that is open to more than its group; an empty one it makes 0750. On
 // failure it removes what it made. `vault_database` is the URL of a server's empty database ("odbc:…") that takes vault.db's
-// place. The result is a line for a person, empty where there is nothing to say.
-std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database = "");
+// place; `organization` is what the names of the vault's logs begin with. The result is a line for a person, empty where there is nothing to say.
+std::expected<std::string, VaultProblem> InitVault(const std::string& home, const std::string& vault_database = "",
+                                                   const std::string& organization = std::string(base::kDefaultOrganization));
 
 // JoinVault makes a home whose vaultd is to serve the vault in a server's database, beside those that do: like InitVault, but
 // its node is JOINING until an admin confirms it on another, and kek/ is empty. The result is the node's id and, on a line of
 // its own, its check phrase (vault/node_key.h); NodePhrase is that phrase again, of a home that has one.
-std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database);
+std::expected<std::string, VaultProblem> JoinVault(const std::string& home, const std::string& vault_database,
+                                                   const std::string& organization = std::string(base::kDefaultOrganization));
 std::expected<std::string, VaultProblem> NodePhrase(const std::string& home);
 
 }  // namespace strongroom::vault

@@ -61,9 +61,11 @@ class Stops {
 
   // epoch is the newest that was noted.
   std::int64_t epoch() const { return epoch_.load(); }
-  // older is true once the database was found to be behind the file, until vaultd stops.
+  // older is true once the database was found to be behind the file, or its trail not its anchor's, until vaultd stops or people take
+  // it as it is.
   bool older() const { return older_.load(); }
   void MarkOlder() { older_.store(true); }
+  void TakeAsIs() { older_.store(false); }
   // two_people is the last word on whether two people are demanded (vault/two_people.h); nullopt where none was said.
   std::optional<bool> two_people() const {
     const int said = two_people_.load();

@@ -3,10 +3,10 @@
 namespace strongroom::vault {
 
 Result<VaultRow> Store::FindVault() {
-  TRY_ASSIGN(sql::Statement * rows, database_.Query("SELECT VAULT_ID, EPOCH, CREATED_AT FROM VAULT"));
+  TRY_ASSIGN(sql::Statement * rows, database_.Query("SELECT VAULT_ID, EPOCH, CREATED_AT, TRAIL_PUBLIC_KEY FROM VAULT"));
   TRY_ASSIGN(const bool found, rows->Next());
   if (!found) return Fail(Code::kCorrupt, "the VAULT table is empty");
-  VaultRow vault{rows->Text(0), rows->Int64(1), rows->Int64(2)};
+  VaultRow vault{rows->Text(0), rows->Int64(1), rows->Int64(2), rows->Blob(3)};
   TRY_ASSIGN(const bool more, rows->Next());
   rows->Reset();
   if (more) return Fail(Code::kCorrupt, "the VAULT table holds more than one row");
@@ -14,8 +14,8 @@ Result<VaultRow> Store::FindVault() {
 }
 
 Result<void> Store::InsertVault(const VaultRow& row) {
-  TRY(database_.Execute("INSERT INTO VAULT (VAULT_ID, EPOCH, CREATED_AT) VALUES (?1, ?2, ?3)",
-                        {std::string_view(row.vault_id), row.epoch, row.created_at}));
+  TRY(database_.Execute("INSERT INTO VAULT (VAULT_ID, EPOCH, CREATED_AT, TRAIL_PUBLIC_KEY) VALUES (?1, ?2, ?3, ?4)",
+                        {std::string_view(row.vault_id), row.epoch, row.created_at, ByteView(row.trail_public_key)}));
   return {};
 }
 
@@ -25,7 +25,8 @@ Result<void> Store::LockVault() {
   return {};
 }
 
-Result<std::int64_t> Store::MoveEpoch() {
+Result<std::int64_t> Store::MoveEpoch(std::int64_t past) {
+  TRY(database_.Execute("UPDATE VAULT SET EPOCH = ?1 WHERE EPOCH < ?1", {past}));
   TRY(database_.Execute("UPDATE VAULT SET EPOCH = EPOCH + 1"));
   TRY_ASSIGN(const VaultRow vault, FindVault());
   return vault.epoch;

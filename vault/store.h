@@ -63,6 +63,7 @@ struct VaultRow {
   std::string vault_id;
   std::int64_t epoch = 0;
   base::Micros created_at = 0;
+  Bytes trail_public_key;  // Ed25519, 32 bytes: of the key that signs checkpoints
 };
 
 struct KekRow {
@@ -119,6 +120,7 @@ struct NodeRow {
   std::string boot;
   std::int64_t renewals = 0, acknowledged_epoch = 0;
   base::Micros seen_at = 0;
+  std::string verifier_key;  // as it says of its own log; empty where it never served
 };
 // NodeKeyRow is NODE_KEY as stored, and KekForNodeRow KEK_FOR_NODE: their MACs say whether they may be believed
 // (vault/node_keks.h).
@@ -188,8 +190,8 @@ class Store {
   // LockVault makes the acts of all nodes follow one another: until this transaction ends no other gets past it. (On SQLite
   // each writing transaction is alone as it is.)
   Result<void> LockVault();
-  // MoveEpoch adds one, and returns the new epoch.
-  Result<std::int64_t> MoveEpoch();
+  // MoveEpoch adds one, and returns the new epoch; it is above `past` then.
+  Result<std::int64_t> MoveEpoch(std::int64_t past = 0);
   Result<std::vector<KekRow>> ListKeks();
   Result<void> InsertKek(const KekRow& row);
   // MoveKek sets STATUS where it was `from`; kConflict where it was not.
@@ -235,6 +237,8 @@ class Store {
   // EraseKeksFor takes away all that is sealed to one node, EraseKekForNodes what of one version is sealed to any.
   Result<void> EraseKeksFor(std::string_view node);
   Result<void> EraseKekForNodes(std::int64_t version);
+  // PutVerifierKey has the other nodes know what this node's log is signed with.
+  Result<void> PutVerifierKey(std::string_view node, std::string_view verifier_key);
   // Leases (PostgreSQL: vault/lease.h). Each is false where the row is no longer as stated, or the vault's epoch is another
   // one than `epoch`; an act of another node that is under way is waited for. TakeLease is for a new `boot`.
   Result<bool> TakeLease(const NodeRow& before, std::string_view boot, std::int64_t epoch, base::Micros now);

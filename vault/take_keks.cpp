@@ -26,7 +26,7 @@ class TakeKeks final : public Act {
     else prepared_ = std::unexpected(made.error());
   }
   Result<void> Decide(Store& store, base::Micros, audit::Draft& record) override;
-  Reply Answer(const audit::Receipt&) override {
+  Reply Answer(audit::Receipt&) override {
     const bool was_sealed = vault_.sealed();
     vault_.held.Put(std::move(keys_));
     vault_.proofs.Forget();

@@ -9,6 +9,7 @@
 
 #include "vault/keyring.h"
 #include "vault/secret.h"
+#include "vault/trail_key.h"
 
 namespace strongroom::vault {
 
@@ -18,6 +19,7 @@ struct VaultKeys {
   Keyring keyring;
   std::int64_t wrap_version = 0;  // the ACTIVE KEK: every new wrap is under it
   std::shared_ptr<const MacKey> profile_key, fingerprint_key, approval_key;
+  std::shared_ptr<const TrailKey> trail_key;
 };
 
 // HeldKeys is the set in force; none while the vault is sealed. Thread-safe.

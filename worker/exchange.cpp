@@ -234,7 +234,8 @@ asio::awaitable<std::expected<KeyToSend, Failure>> Exchange::ResolveKey() {
             {{"request_id", request_.request_id},
              {"customer", request_.customer},
              {"key_ref", facts->key_ref},
-             {"seq", facts->seq}});
+             {"seq", facts->seq},
+             {"trail_size", facts->trail_size}});
   co_return KeyToSend(std::move(*answer->secret), std::move(*origin));
 }
 

@@ -7,7 +7,8 @@ CREATE TABLE SCHEMA_VERSION (SCHEMA_NAME TEXT PRIMARY KEY, VERSION BIGINT NOT NU
 CREATE TABLE VAULT (
   VAULT_ID TEXT PRIMARY KEY,                    -- 32 hexadecimal digits, random
   EPOCH BIGINT NOT NULL,
-  CREATED_AT BIGINT NOT NULL
+  CREATED_AT BIGINT NOT NULL,
+  TRAIL_PUBLIC_KEY BYTEA NOT NULL                     -- Ed25519, 32 bytes: of the key that signs checkpoints
 );
 
 CREATE TABLE KEK (
@@ -55,7 +56,8 @@ CREATE TABLE NODE (
   BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
   RENEWALS BIGINT NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH BIGINT NOT NULL,
-  SEEN_AT BIGINT NOT NULL                      -- the node's clock at its last renewal, for people
+  SEEN_AT BIGINT NOT NULL,                     -- the node's clock at its last renewal, for people
+  VERIFIER_KEY TEXT NOT NULL DEFAULT ''         -- what its log's checkpoints are signed with, under which name; empty: not yet known
 );
 
 -- Which KEK versions a node holds, in its file and in memory.
@@ -193,3 +195,21 @@ CREATE INDEX AUDIT_TRAIL_ACTS ON AUDIT_TRAIL (AT) WHERE ACTION <> 'resolve';
 CREATE VIEW AUDIT_LOG AS
   SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID
   FROM AUDIT_TRAIL WHERE NODE_ID = current_setting('strongroom.node');
+
+-- Each log's Merkle tree (audit/tree.h): full tiles of 256 hashes, and the size and root behind the last record.
+CREATE TABLE TRAIL_TILE (
+  NODE_ID TEXT NOT NULL DEFAULT current_setting('strongroom.node'),
+  TILE_LEVEL BIGINT NOT NULL,
+  TILE_INDEX BIGINT NOT NULL,
+  HASHES BYTEA NOT NULL,                        -- 8,192 bytes
+  PRIMARY KEY (NODE_ID, TILE_LEVEL, TILE_INDEX)
+);
+CREATE TABLE TRAIL_HEAD (
+  NODE_ID TEXT PRIMARY KEY DEFAULT current_setting('strongroom.node'),
+  TREE_SIZE BIGINT NOT NULL,
+  ROOT BYTEA NOT NULL                           -- 32 bytes
+);
+CREATE VIEW AUDIT_TILE AS
+  SELECT TILE_LEVEL, TILE_INDEX, HASHES FROM TRAIL_TILE WHERE NODE_ID = current_setting('strongroom.node');
+CREATE VIEW AUDIT_HEAD AS
+  SELECT TREE_SIZE, ROOT FROM TRAIL_HEAD WHERE NODE_ID = current_setting('strongroom.node');

@@ -7,7 +7,8 @@ CREATE TABLE SCHEMA_VERSION (SCHEMA_NAME TEXT PRIMARY KEY, VERSION INTEGER NOT N
 CREATE TABLE VAULT (
   VAULT_ID TEXT PRIMARY KEY,                    -- 32 hexadecimal digits, random
   EPOCH INTEGER NOT NULL,
-  CREATED_AT INTEGER NOT NULL
+  CREATED_AT INTEGER NOT NULL,
+  TRAIL_PUBLIC_KEY BLOB NOT NULL                      -- Ed25519, 32 bytes: of the key that signs checkpoints
 );
 
 CREATE TABLE KEK (
@@ -55,7 +56,8 @@ CREATE TABLE NODE (
   BOOT TEXT NOT NULL,                           -- the vaultd that holds the lease; empty: none does
   RENEWALS INTEGER NOT NULL,                    -- of the lease, so far
   ACKNOWLEDGED_EPOCH INTEGER NOT NULL,
-  SEEN_AT INTEGER NOT NULL                      -- the node's clock at its last renewal, for people
+  SEEN_AT INTEGER NOT NULL,                     -- the node's clock at its last renewal, for people
+  VERIFIER_KEY TEXT NOT NULL DEFAULT ''         -- what its log's checkpoints are signed with, under which name; empty: not yet known
 );
 
 -- Which KEK versions a node holds, in its file and in memory.
@@ -185,3 +187,15 @@ CREATE INDEX AUDIT_LOG_KEY ON AUDIT_LOG (KEY_REF, AT) WHERE KEY_REF IS NOT NULL;
 CREATE INDEX AUDIT_LOG_CUSTOMER ON AUDIT_LOG (CUSTOMER, AT) WHERE CUSTOMER IS NOT NULL;
 CREATE INDEX AUDIT_LOG_NOT_OK ON AUDIT_LOG (OUTCOME, AT) WHERE OUTCOME <> 'ok';
 CREATE INDEX AUDIT_LOG_ACTS ON AUDIT_LOG (AT) WHERE ACTION <> 'resolve';
+
+-- The trail's Merkle tree (audit/tree.h): full tiles of 256 hashes, and the size and root behind the last record (one row).
+CREATE TABLE AUDIT_TILE (
+  TILE_LEVEL INTEGER NOT NULL,
+  TILE_INDEX INTEGER NOT NULL,
+  HASHES BLOB NOT NULL,                         -- 8,192 bytes
+  PRIMARY KEY (TILE_LEVEL, TILE_INDEX)
+);
+CREATE TABLE AUDIT_HEAD (
+  TREE_SIZE INTEGER NOT NULL,
+  ROOT BLOB NOT NULL                            -- 32 bytes
+);

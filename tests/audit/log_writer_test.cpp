@@ -191,6 +191,8 @@ TEST_CASE("vault time never goes back") {
       "INSERT INTO AUDIT_LOG VALUES (0, ?1, ?2, 'key.resolve', 'ok', 'srworker', 'ACME', 'ACME/anthropic/default/1', "
       "'0b9f2c1e-7a54-4d57-9a50-6a5f0f7d3c11')",
       {base::AsBytes(bytes), future}));
+  const Hash root = HashLeaf(bytes);
+  REQUIRE(trail.Open()->Execute("INSERT INTO AUDIT_HEAD VALUES (1, ?1)", {ByteView(root)}));
   const auto receipt = trail.StartWriter()->Append(SampleDraft());
   REQUIRE(receipt);
   CHECK(receipt->time == future);

@@ -9,6 +9,7 @@
 
 #include "audit/log_writer.h"
 #include "audit/reader.h"
+#include "audit/verifier.h"
 // After our headers: Catch's CHECK then replaces the one of base/result.h.
 #include <catch2/catch.hpp>
 

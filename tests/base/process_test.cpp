@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -56,4 +57,10 @@ TEST_CASE("a process is told apart by its start") {
   CHECK(base::PidStart(getpid()) > 0);
   CHECK(base::PidStart(getpid()) == base::PidStart(getpid()));
   CHECK(base::PidStart(-1) == 0);
+}
+
+TEST_CASE("a group's users are those whose own group it is, and its members") {
+  const auto users = base::UsersOf(0);
+  CHECK(std::find(users.begin(), users.end(), 0U) != users.end());
+  CHECK(base::UsersOf(54321).empty());
 }

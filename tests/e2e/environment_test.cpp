@@ -239,12 +239,17 @@ TEST_CASE("environment: a full disk under vault.db releases no key, says so, and
   REQUIRE(house.sim().CallsOf(last) == 0);
   REQUIRE(Has(Field(refused, "error_message"), "audit record cannot be written"));
   REQUIRE(Has(house.worker().Err(), "TRAIL_UNAVAILABLE"));
-  const Ended act = house.Act({"suspend", "ACME/anthropic/default/1"});
-  INFO(act.err);
-  REQUIRE(act.code == 1);
-  REQUIRE(Has(act.err, "audit record cannot be written"));
-  REQUIRE(Lines(act.err).size() == 1);
   REQUIRE(house.vaultd().running());
+  // Room was kept for this day: what is refused is on record, and a key can be stopped.
+  REQUIRE(Has(house.vaultd().Err(), "reserve_given_up"));
+  REQUIRE(Field(house.Ask("on-record", "Hello", R"({"timeout_ms":2000})"), "status") != "success");
+  const auto on_record = house.Trail({"--request-id", "on-record"});
+  REQUIRE_FALSE(on_record.empty());
+  REQUIRE(Field(on_record.back(), "reason") == "TRAIL_UNAVAILABLE");
+  REQUIRE(Field(on_record.back(), "outcome") == "error");
+  REQUIRE(Has(house.Keytool({"status"}).err, "disk is full"));
+  REQUIRE(house.Act({"suspend", "ACME/anthropic/default/1"}).code == 0);
+  REQUIRE(house.Act({"resume", "ACME/anthropic/default/1"}).code == 0);
 
   disk.Empty();
   REQUIRE(Eventually(

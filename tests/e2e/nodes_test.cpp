@@ -262,7 +262,7 @@ TEST_CASE("nodes: from one node's KEK files, three nodes serve, and a rotation u
   }
   // Two at the first joining, and two for each of the two new versions.
   CHECK(Lines(Must(b.Auditlog({"search", "--json", "--action", "take_keks"})).out).size() == 6);
-  for (const std::string& log : Lines(Must(a.Auditlog({"verify", "--json"})).out)) CHECK(Has(log, "verified"));
+  for (House* house : {&a, &b, &c}) CHECK(Has(Must(house->Auditlog({"verify", "--json", "--node", NodeOf(*house)})).out, "verified"));
 }
 
 TEST_CASE("nodes: an edit of what is under way to a node is recorded there, and put right by confirming it again") {
@@ -352,6 +352,48 @@ TEST_CASE("nodes: a database that goes away ends every release, and a node that 
   nodes.b.StartVaultd();
   CHECK_FALSE(Has(nodes.b.vaultd().Err(), "lease_awaited"));
   CHECK(nodes.a.Auditlog({"verify"}).code == 0);
+  // Each home has the anchor of its own log alone.
+  CHECK(nodes.b.Auditlog({"verify", "--node", nodes.b_node}).code == 0);
+  const Ended other = nodes.a.Auditlog({"verify", "--node", nodes.b_node});
+  CHECK(other.code == 3);
+  CHECK(Has(other.out, "another host has this log's anchor"));
+  CHECK(nodes.a.Auditlog({"verify", "--node", nodes.b_node, nodes.b.home() + "/anchor"}).code == 0);
+  CHECK(nodes.b.Auditlog({"prove", "inclusion", "0"}).code == 0);
+  CHECK(Lines(nodes.b.Auditlog({"vkey"}).out).size() == 2);
+  // Each log tells of the others, so that none goes missing as a whole.
+  const std::string a_node = NodeOf(nodes.a);
+  const auto joins = [&](const std::string& in, const std::string& of) {
+    const std::string out = Must(nodes.a.Auditlog({"search", "--action", "node_join", "--node", in, "--json"})).out;
+    return Has(out, R"("node":")" + of) && Has(out, "/audit+") ? Lines(out).size() : 0;
+  };
+  CHECK(Eventually([&] { return joins(a_node, nodes.b_node) == 1 && joins(nodes.b_node, a_node) == 1; }));
+}
+
+TEST_CASE("nodes: each home exports its own log to verify, and events and reports are of all") {
+  OpenArena();
+  TwoNodes nodes;
+  Must(nodes.b.Act({"suspend", kKey}));
+  const auto records_of = [&](const std::string& node) {
+    return Lines(Must(nodes.a.Auditlog({"export", "--format", "jsonl", "--node", node})).out);
+  };
+  // Each reading is in the log of the home that was asked: a's alone.
+  const auto of_b = records_of(nodes.b_node), of_a = records_of(NodeOf(nodes.a));
+  CHECK(Has(nodes.a.Auditlog({"export", "--format", "jsonl"}).err, "name one with --node"));
+  for (House* house : {&nodes.a, &nodes.b}) {
+    Must(house->Auditlog({"export", "--format", "bundle", "--out", house->Path("bundle")}));
+    const auto& records = house == &nodes.a ? of_a : of_b;
+    const std::string entries = ReadWhole(house->Path("bundle/tile/entries/000.p/" + Lines(ReadWhole(house->Path("bundle/checkpoint"))).at(1)));
+    for (const std::string& record : records) CHECK(Has(entries, record));
+    CHECK(Has(entries, "read_trail"));
+    CHECK(Has(records.front(), Lines(ReadWhole(house->Path("bundle/vkey"))).front()));
+  }
+  CHECK(nodes.a.Auditlog({"export", "--format", "bundle", "--node", nodes.b_node, "--out", nodes.a.Path("other")}).code == 1);
+  auto events = Lines(Must(nodes.a.Auditlog({"export", "--format", "rfc5424"})).out);
+  CHECK(events.size() > of_a.size() + of_b.size());
+  const auto time_of = [](const std::string& line) { return line.substr(line.find("Z ") - 26, 26); };
+  CHECK(std::ranges::is_sorted(events, {}, time_of));
+  CHECK(Has(Must(nodes.a.Auditlog({"report", "key", kKey})).out, nodes.b_node + "/"));
+  CHECK(Has(Must(nodes.a.Auditlog({"report"})).out, nodes.b_node + "  verified"));
 }
 
 }  // namespace strongroom::e2e

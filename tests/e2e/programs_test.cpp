@@ -46,6 +46,10 @@ TEST_CASE("programs: --help, --version and usage errors") {
       {"auditlog", {"search", "--outcome", "maybe"}},
       {"auditlog", {"search", "--since", ""}},
       {"auditlog", {"search", "--until", "tomorrow"}},
+      {"auditlog", {"export", "--format", "xml"}},
+      {"auditlog", {"export", "--format", "bundle"}},
+      {"auditlog", {"report", "\x1b[2J"}},
+      {"auditlog", {"report", "uses"}},
       {"batch", {"submit", "--customer", "ACME"}},
       {"batch", {"status", "--no-such-flag", "\x1b[2J"}},
       {"keytool", {"usage", "--since", ""}},
@@ -82,6 +86,7 @@ TEST_CASE("programs: --help, --version and usage errors") {
        std::vector<std::pair<std::string, std::string>>{{"keytool", "list"},
                                                         {"auditlog", "verify"},
                                                         {"auditlog", "search"},
+                                                        {"auditlog", "report"},
                                                         {"batch", "submit"},
                                                         {"batch", "status"},
                                                         {"batch", "resume"}}) {
@@ -97,7 +102,8 @@ TEST_CASE("programs: a home that is missing is one line and exit 1") {
   House house;
   const std::vector<std::pair<std::string, std::vector<std::string>>> commands = {
       {"vaultd", {}},        {"worker", {}},         {"keytool", {"list"}},   {"keytool", {"status"}},
-      {"batch", {"status"}}, {"keytool", {"usage"}}, {"auditlog", {"search"}}};
+      {"batch", {"status"}}, {"keytool", {"usage"}}, {"auditlog", {"search"}},
+      {"auditlog", {"report"}}, {"auditlog", {"export", "--format", "jsonl"}}};
   for (const auto& [program, arguments] : commands) {
     const Ended refused = house.Command(program, arguments);
     INFO(program << ": " << refused.err);

@@ -43,6 +43,8 @@ TEST_CASE("protectors: without its KEK file a vault starts sealed, and a passphr
   house.StartVaultd();
   REQUIRE(house.Keytool({"status"}).code == 0);
   REQUIRE(Sealed(house) == "true");
+  // Nobody can sign what is recorded while it is sealed; the unseal makes up for it.
+  CHECK(house.Auditlog({"verify"}).code == 3);
   const Ended refused = house.Act({"unseal", "--passphrase-file", wrong});
   REQUIRE(refused.code == 1);
   CHECK(Has(refused.err, "the passphrase does not open the KEK"));
@@ -51,6 +53,8 @@ TEST_CASE("protectors: without its KEK file a vault starts sealed, and a passphr
   const Ended unsealed = house.Command("keytool", {"unseal", "--passphrase-file", "-", "--reason", "morning"}, kWords + "\n");
   INFO(unsealed.err);
   REQUIRE(unsealed.code == 0);
+  CHECK(house.Auditlog({"verify"}).code == 0);
+  CHECK(house.Auditlog({"prove", "inclusion", "0"}).code == 0);
   REQUIRE(house.Batch({"submit", house.Prompts("rows.jsonl", 1), "--customer", "ACME", "--profile", "ACME_DEFAULT"}).code == 0);
   // A rotation asks for nothing, and the next start opens with the same passphrase.
   REQUIRE(house.Act({"kek", "rotate"}).code == 0);

@@ -61,8 +61,8 @@ TEST_CASE("lost answer: vaultd is killed at each write of a release, and the req
     for (const std::string& release : releases) REQUIRE(Field(release, "outcome") == "ok");
     house.vaultd().Stop();
   }
-  // Between a record and its answer there is one sync.
-  CHECK(recorded_and_lost == 1);
+  // Between a record and its answer there are its sync, and the anchor's write and sync.
+  CHECK(recorded_and_lost >= 2);
 }
 
 }  // namespace

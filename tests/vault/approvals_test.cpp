@@ -1,6 +1,8 @@
 // Two people: what one admin may not do alone, and every way around the second one that is refused.
 #include "vault/approval.h"
 
+#include "audit/tree.h"
+
 #include <nlohmann/json.hpp>
 
 #include "tests/vault/service_house.h"
@@ -91,6 +93,13 @@ class Pair : public ServiceHouse {
     Edit("INSERT INTO AUDIT_LOG (SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR) VALUES (?1, ?2, ?3, ?4, 'ok', ?5)",
          {last.place.seq, base::AsBytes(record), time, std::string_view(last.draft.action),
           std::string_view(last.draft.actor.name)});
+    {
+      const auto database = Open();
+      auto tree = audit::GrowingTree::Load(*database, last.place.seq);
+      REQUIRE(tree.has_value());
+      REQUIRE(tree->Append(*database, audit::HashLeaf(record)).has_value());
+      REQUIRE(tree->PutHead(*database).has_value());
+    }
     Start();
   }
 

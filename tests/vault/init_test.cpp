@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "audit/reader.h"
+#include "audit/verifier.h"
 #include "tests/vault/service_house.h"
 #include "vault/exposure.h"
 #include "vault/kek_file.h"
@@ -194,7 +194,7 @@ TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") 
     auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
     REQUIRE((*database)
                 ->Execute("UPDATE VAULT_SECRET SET SECRET_NAME = CASE SECRET_NAME WHEN 'fingerprint' THEN "
-                          "'profile-mac' ELSE 'x' END WHERE SECRET_NAME <> 'approval-mac'")
+                          "'profile-mac' ELSE 'x' END WHERE SECRET_NAME IN ('fingerprint', 'profile-mac')")
                 .has_value());
     CHECK(Says(OpenProblem(home.path), "does not open"));
   }

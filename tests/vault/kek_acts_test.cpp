@@ -87,7 +87,7 @@ TEST_CASE("kek: a rotation step by step, with every key open at each", "[kek][sq
   REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
   house.CheckBothOpen();
   CHECK(Status(house, 1) == "RETIRING");
-  CHECK(house.Value("SELECT COUNT(*) FROM VAULT_SECRET WHERE KEK_VERSION = 2") == "3");
+  CHECK(house.Value("SELECT COUNT(*) FROM VAULT_SECRET WHERE KEK_VERSION = 2") == "4");
   CHECK(house.RefusalFor(Operation::kRetireKek, Version(1)) == Refusal::kKekInUse);
   // New keys are wrapped under the new version while old ones still wait.
   house.Onboard("CORAL", "openai", "CORAL_DEFAULT", "sk-coral-0123456789-0123456789");

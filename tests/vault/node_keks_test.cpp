@@ -119,7 +119,8 @@ struct Arrival {
       return std::unexpected(decided.error());
     }
     REQUIRE(database->Commit().has_value());
-    static_cast<void>(act->Answer({}));
+    audit::Receipt receipt;
+    static_cast<void>(act->Answer(receipt));
     return record.after->at("kek_versions");
   }
   Refusal TakeRefusal() {
@@ -358,10 +359,14 @@ TEST_CASE("nodes: a node without a KEK does not take a stranger's vault for its 
   const auto kek = theirs.keyring.Find(1).value();
   const Bytes check_value = CheckValue(*kek).value();
   node.house.Edit("UPDATE KEK SET CHECK_VALUE = ?1", {ByteView(check_value)});
-  for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret, kApprovalMacSecret}) {
+  for (const std::string_view name : {kProfileMacSecret, kFingerprintSecret, kApprovalMacSecret, kTrailKeySecret}) {
     auto key = MacKey::Generate();
     const auto wrapped = WrapMacKey(*kek, 1, node.vault->vault_id, name, *key);
     REQUIRE(store.UpdateSecret(name, *wrapped, 1).has_value());
+    if (name == kTrailKeySecret) {
+      const auto pair = TrailKey::Of(key->View());
+      node.house.Edit("UPDATE VAULT SET TRAIL_PUBLIC_KEY = ?1", {ByteView(pair->public_key())});
+    }
     if (name == kProfileMacSecret) theirs.profile_key = std::make_shared<const MacKey>(std::move(*key));
   }
   const Bytes guessed(10, 0);

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "audit/reader.h"
+#include "audit/verifier.h"
 #include "tests/sql/postgres_server.h"
 #include "tests/vault/service_house.h"
 

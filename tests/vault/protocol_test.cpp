@@ -46,7 +46,7 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   resolve.customer = "ACME";
   resolve.profile_ref = "P";
   Sound(resolve);
-  Sound(ResolveAnswer{"https://api.example:443", "ACME/x/y/1", 7, 9});
+  Sound(ResolveAnswer{"https://api.example:443", "ACME/x/y/1", 7, 9, 10});
   ProfileAnswer profile;
   profile.profile_ref = "P";
   profile.key_ref = "ACME/x/y/1";

@@ -65,7 +65,7 @@ class Interrupted final : public Act {
  public:
   Interrupted(std::unique_ptr<Act> rewrap, std::function<void()> between) : rewrap_(std::move(rewrap)), between_(std::move(between)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override { return rewrap_->Decide(store, now, record); }
-  Reply Answer(const audit::Receipt& receipt) override { return rewrap_->Answer(receipt); }
+  Reply Answer(audit::Receipt& receipt) override { return rewrap_->Answer(receipt); }
   bool GoesOn() override {
     const bool goes_on = rewrap_->GoesOn();
     if (const auto between = std::exchange(between_, nullptr)) between();

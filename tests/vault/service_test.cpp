@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "audit/reader.h"
+#include "audit/verifier.h"
 #include "tests/vault/service_house.h"
 #include "vault/operations.h"
 

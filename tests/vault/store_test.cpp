@@ -118,7 +118,7 @@ TEST_CASE("store: a VAULT table without its one row is corrupt", "[store]") {
   OpenHome open;
   Store store(*open.database);
   REQUIRE(store.MoveEpoch().value() == 2);
-  REQUIRE(open.database->Execute("INSERT INTO VAULT VALUES ('x', 1, 1)").has_value());
+  REQUIRE(open.database->Execute("INSERT INTO VAULT SELECT 'x', 1, 1, TRAIL_PUBLIC_KEY FROM VAULT").has_value());
   CHECK(store.FindVault().error().code() == Code::kCorrupt);
   REQUIRE(open.database->Execute("DELETE FROM VAULT").has_value());
   CHECK(store.FindVault().error().code() == Code::kCorrupt);

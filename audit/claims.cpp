@@ -1,0 +1,159 @@
+#include "audit/claims.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace strongroom::audit {
+namespace {
+
+// FindKey is the key that counts for an origin: the one that was named for it, or one of the same public key that the log's own
+// records name for it (a home that was put back signs under another name with the same key).
+std::optional<VerifierKey> FindKey(const Claim& claim, const Trust& trust, const std::vector<NamedKey>& named) {
+  const std::string& origin = claim.checkpoint.origin;
+  const auto is_named = [&](const NamedKey& one) { return one.key.name == origin && one.key.public_key == trust.public_key; };
+  const bool in_records = std::any_of(named.begin(), named.end(), is_named);
+  // Records that name nobody leave it to the caller, or to where the home's anchor is.
+  const bool by_caller = named.empty() && (trust.name == origin || (trust.name.empty() && claim.own));
+  if (!in_records && !by_caller) return std::nullopt;
+  auto key = VerifierKey::Of(origin, SignatureType::kEd25519, trust.public_key);
+  if (!key) return std::nullopt;
+  return std::move(*key);
+}
+
+ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<NamedKey>& named) {
+  if (claim.own && claim.note.signatures.empty()) return ClaimState::kUnsigned;
+  const auto key = FindKey(claim, trust, named);
+  if (!key) {
+    const auto names_it = [&](const NamedKey& one) { return one.key.name == claim.checkpoint.origin; };
+    return std::any_of(named.begin(), named.end(), names_it) ? ClaimState::kNotSigned : ClaimState::kOtherLog;
+  }
+  switch (CheckSignature(claim.note, *key)) {
+    case Signed::kYes: return ClaimState::kValid;
+    case Signed::kForged: return ClaimState::kForged;
+    case Signed::kNot: break;
+  }
+  return ClaimState::kNotSigned;
+}
+
+std::optional<std::int64_t> EndOf(const std::string& origin, const std::vector<NamedKey>& named) {
+  const auto names_it = [&](const NamedKey& one) { return one.key.name == origin; };
+  const auto found = std::find_if(named.begin(), named.end(), names_it);
+  if (found == named.end() || found + 1 == named.end()) return std::nullopt;
+  return (found + 1)->seq;
+}
+
+std::string Called(const Finding& finding) {
+  return finding.claim.from + " (" + std::to_string(finding.claim.checkpoint.head.size) + " records)";
+}
+
+std::optional<Fault> FindContradiction(const std::vector<Finding>& findings) {
+  for (const Finding& a : findings) {
+    for (const Finding& b : findings) {
+      const Head &one = a.claim.checkpoint.head, &other = b.claim.checkpoint.head;
+      if (!IsEvidence(a) || !IsEvidence(b) || one.size != other.size || one.root == other.root) continue;
+      return Fault{0, "fork", "two checkpoints of " + std::to_string(one.size) + " records are of different trails: " + a.claim.from +
+                                  " and " + b.claim.from};
+    }
+  }
+  return std::nullopt;
+}
+
+// A log that was put back from a backup goes on under another name; what the one before wrote since is not in it.
+std::optional<Fault> FindLost(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (!IsEvidence(finding) || !finding.ended_at || finding.claim.checkpoint.head.size <= *finding.ended_at) continue;
+    return Fault{*finding.ended_at, "fork",
+                 "here the log was put back from a backup (new_origin), and " + Called(finding) + " vouches for records of before that are not in it"};
+  }
+  return std::nullopt;
+}
+
+// FindFork names the first seq that may be another: behind the largest checkpoint that fits.
+std::optional<Fault> FindFork(const std::vector<Finding>& findings) {
+  const Finding* forked = nullptr;
+  for (const Finding& finding : findings) {
+    if (!IsEvidence(finding) || finding.beyond || finding.fits) continue;
+    if (forked == nullptr || finding.claim.checkpoint.head.size < forked->claim.checkpoint.head.size) forked = &finding;
+  }
+  if (forked == nullptr) return FindContradiction(findings);
+  const std::int64_t size = forked->claim.checkpoint.head.size;
+  std::int64_t sound = 0;
+  for (const Finding& finding : findings) {
+    const std::int64_t other = finding.claim.checkpoint.head.size;
+    if (IsEvidence(finding) && finding.fits && other < size) sound = std::max(sound, other);
+  }
+  return Fault{sound, "fork",
+               "the records are sound among themselves, and not those of " + Called(*forked) + ": one of the seqs " +
+                   std::to_string(sound) + " to " + std::to_string(std::max<std::int64_t>(size - 1, 0)) + " is the first that is another"};
+}
+
+std::optional<Fault> FindShort(const std::vector<Finding>& findings, std::int64_t records) {
+  const Finding* longest = nullptr;
+  for (const Finding& finding : findings) {
+    if (!IsEvidence(finding) || !finding.beyond) continue;
+    // The home's own tells more: its database is older than what is beside it.
+    const auto weight = [](const Finding& one) { return std::pair(one.claim.own, one.claim.checkpoint.head.size); };
+    if (longest == nullptr || weight(finding) > weight(*longest)) longest = &finding;
+  }
+  if (longest == nullptr) return std::nullopt;
+  if (longest->claim.own) return Fault{records, "rollback", "the database is older than " + Called(*longest)};
+  return Fault{records, "truncated", "the trail ends here, and " + Called(*longest) + " vouches for more"};
+}
+
+std::optional<Fault> FindBadSignature(const std::vector<Finding>& findings) {
+  std::int64_t vouched = 0;
+  for (const Finding& finding : findings) {
+    if (finding.state == ClaimState::kValid) vouched = std::max(vouched, finding.claim.checkpoint.head.size);
+  }
+  for (const Finding& finding : findings) {
+    if (finding.state == ClaimState::kForged) return Fault{vouched, "signature", "the signature of " + Called(finding) + " is forged"};
+    if (finding.state == ClaimState::kNotSigned) {
+      return Fault{vouched, "signature", Called(finding) + " is not signed by the key that counts"};
+    }
+    if (finding.state == ClaimState::kOtherLog) {
+      return Fault{vouched, "signature", Called(finding) + " is of another log: " + finding.claim.checkpoint.origin};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& witnesses) {
+  std::vector<Bytes> seen;
+  for (const VerifierKey& witness : witnesses) {
+    if (CosignedAt(note, witness) && std::find(seen.begin(), seen.end(), witness.public_key) == seen.end()) {
+      seen.push_back(witness.public_key);
+    }
+  }
+  return seen.size();
+}
+
+bool IsEvidence(const Finding& finding) { return finding.state == ClaimState::kValid || finding.state == ClaimState::kUnsigned; }
+
+Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Question& question, const std::vector<NamedKey>& named,
+                                     const TreeCheck& tree) {
+  std::vector<Finding> findings;
+  for (const Claim& claim : claims) {
+    Finding finding{claim, StateOf(claim, question.trust, named), CountWitnesses(claim.note, question.witnesses)};
+    const Head& head = claim.checkpoint.head;
+    finding.ended_at = EndOf(claim.checkpoint.origin, named);
+    finding.beyond = head.size > tree.head().size;
+    if (!finding.beyond) {
+      const auto root = tree.RootAt(head.size);
+      if (!root) return Fail(Code::kUnavailable, "the anchor was changed while the trail was read: run it again");
+      finding.fits = *root == head.root;
+    }
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+std::optional<Fault> FaultOfClaims(const std::vector<Finding>& findings, std::int64_t records) {
+  if (auto lost = FindLost(findings)) return lost;
+  if (auto fork = FindFork(findings)) return fork;
+  if (auto cut = FindShort(findings, records)) return cut;
+  return FindBadSignature(findings);
+}
+
+}  // namespace strongroom::audit

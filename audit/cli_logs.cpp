@@ -1,0 +1,134 @@
+#include "audit/cli_logs.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "audit/anchor.h"
+#include "base/config.h"
+#include "base/files.h"
+#include "base/printable.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr std::string_view kAnchorFile = "anchor";
+
+OrProblem<std::string> ReadInput() {
+  std::string text(kMostNoteBytes + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = read(STDIN_FILENO, text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected("standard input cannot be read");
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+bool Flushed() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  Complain("the answer could not be written");
+  return false;
+}
+
+void Complain(std::string_view problem) { std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str()); }
+
+bool ReadsHome(const Arguments& arguments) { return arguments.database.empty() && arguments.bundle.empty(); }
+
+std::string AnchorPath(const Arguments& arguments) { return base::FindHome(arguments.home) + '/' + std::string(kAnchorFile); }
+
+Result<std::optional<Claim>> ReadAnchor(const Arguments& arguments) {
+  const std::string path = AnchorPath(arguments);
+  auto note = Anchor::Read(path);
+  if (!note && note.error().code() == Code::kNotFound) return std::nullopt;
+  if (!note) return std::unexpected(note.error());
+  TRY_ASSIGN(Claim claim, Claim::Of(path, std::move(*note)));
+  claim.own = true;
+  return claim;
+}
+
+OrProblem<Claim> ReadClaim(const std::string& file) {
+  OrProblem<std::string> text;
+  if (file == "-") {
+    text = ReadInput();
+    if (!text) return std::unexpected(text.error());
+  } else {
+    auto read = base::ReadRegular(file, kMostNoteBytes);
+    if (!read) return std::unexpected(file + " cannot be read: " + read.error().Message());
+    text = std::move(*read);
+  }
+  auto note = Note::Parse(*text);
+  if (!note && file != "-") {
+    // A copy of a home's anchor is a checkpoint too.
+    if (auto anchor = Anchor::Read(file)) note = std::move(anchor);
+  }
+  const std::string from = file == "-" ? "standard input" : file;
+  if (!note) return std::unexpected(from + ": " + note.error().Message());
+  auto claim = Claim::Of(from, std::move(*note));
+  if (!claim) return std::unexpected(from + ": " + claim.error().Message());
+  return std::move(*claim);
+}
+
+OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type) {
+  auto key = VerifierKey::Parse(text);
+  if (!key) {
+    const auto file = base::ReadFile(text, kMostNoteBytes);
+    if (!file) return std::unexpected(text + " is no verifier key, and no file with one: " + key.error().Message());
+    key = VerifierKey::Parse(std::string_view(*file).substr(0, file->find('\n')));
+    if (!key) return std::unexpected("the first line of " + text + ": " + key.error().Message());
+  }
+  if (key->type != type) {
+    return std::unexpected(type == SignatureType::kEd25519 ? "--vkey takes the key of a log (type 1), not that of a witness"
+                                                           : "--witness takes the key of a witness (type 4, cosignature/v1), not that of a log");
+  }
+  return std::move(*key);
+}
+
+Result<Bytes> PublicKeyOf(sql::Database& database) {
+  TRY_ASSIGN(sql::Statement * row, database.QueryOne("SELECT TRAIL_PUBLIC_KEY FROM VAULT"));
+  if (row == nullptr) return Bytes();
+  Bytes key = row->Blob(0);
+  row->Reset();
+  return key;
+}
+
+Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database) {
+  std::vector<NamedKey> named;
+  const auto take = [&](sql::Statement* rows) -> Result<void> {
+    while (true) {
+      TRY_ASSIGN(const bool more, rows->Next());
+      if (!more) return {};
+      const auto entry = Parse(base::AsText(rows->Blob(0)));
+      auto key = entry ? KeyNamedBy(*entry) : std::nullopt;
+      if (key) named.push_back({entry->place.seq, std::move(*key)});
+    }
+  };
+  TRY_ASSIGN(sql::Statement * first, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0"));
+  TRY(take(first));
+  TRY_ASSIGN(sql::Statement * later, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND ACTION = 'new_origin' "
+                                                    "ORDER BY AT, SEQ"));
+  TRY(take(later));
+  return named;
+}
+
+Result<const Log*> FindLog(const std::vector<Log>& logs, const std::string& origin) {
+  if (logs.size() == 1 && logs.front().node.empty()) return &logs.front();
+  for (const Log& log : logs) {
+    TRY_ASSIGN(const auto named, NamedKeysOf(*log.database));
+    for (const NamedKey& one : named) {
+      if (one.key.name == origin) return &log;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,130 @@
+#include "audit/cli_report.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/table.h"
+
+namespace strongroom::audit {
+namespace {
+
+struct Advice {
+  std::string_view why, next;
+};
+
+Advice AdviceOn(const Report& report) {
+  switch (report.verdict.weakness) {
+    case Weakness::kNone: break;
+    case Weakness::kNoCheckpoint:
+      if (report.elsewhere) {
+        return {"no checkpoint: another host has this log's anchor",
+                "run auditlog verify there too, or name that host's checkpoint file here"};
+      }
+      return {"no checkpoint: the tail is unsigned", "name a checkpoint that was kept elsewhere: auditlog verify --vkey KEY CHECKPOINT-FILE"};
+    case Weakness::kNoAnchor:
+      return {"the home's anchor is missing: the tail is unsigned",
+              "vaultd releases nothing without it; put it back from a copy, or verify with a checkpoint that was kept elsewhere"};
+    case Weakness::kSealed:
+      return {"the home's newest checkpoint is not signed: the vault is sealed, or was not opened yet",
+              "keytool unseal, then verify again. Where it is open already, somebody has changed the anchor: name a checkpoint that was kept "
+              "elsewhere"};
+    case Weakness::kFewWitnesses:
+      return {"too few witnesses have signed the newest checkpoint", "name a checkpoint file with their cosignatures, or ask for fewer: --quorum"};
+    case Weakness::kTail:
+      return {"the newest checkpoint that counts does not cover the end",
+              "name a newer checkpoint; a vaultd that is up makes one with every group of records"};
+  }
+  return {};
+}
+
+std::string_view AdviceOn(const std::string& kind) {
+  if (kind == "signature") return "get checkpoint and verifier key again from where they were noted; auditlog vkey shows what the home says its key is";
+  if (kind == "fork") return "keep the database and the checkpoint as they are: together they prove that the trail was written anew";
+  if (kind == "rollback") return "put the newest database back, with vaultd stopped; what has happened since is in no other place";
+  if (kind == "truncated") return "look for a newer copy of the database; the records that are missing here are vouched for";
+  return "copy the database and the anchor away as they are; compare with the newest backup or bundle that verifies; whoever may write the "
+         "database can have done it";
+}
+
+std::string_view StateName(const Finding& finding) {
+  switch (finding.state) {
+    case ClaimState::kValid: return finding.beyond ? "longer than the trail" : finding.fits ? "valid" : "of another trail";
+    case ClaimState::kUnsigned: return "unsigned";
+    case ClaimState::kNotSigned: return "not signed by the key";
+    case ClaimState::kForged: return "forged";
+    case ClaimState::kOtherLog: break;
+  }
+  return "of another log";
+}
+
+std::string JsonString(std::string_view text) {
+  std::string out;
+  base::AppendJsonString(out, text);
+  return out;
+}
+
+}  // namespace
+
+std::string VerdictJson(const Report& report) {
+  const Verdict& verdict = report.verdict;
+  const bool weak = verdict.weakness != Weakness::kNone;
+  std::string out = verdict.fault ? R"({"verdict":"tampered")" : weak ? R"({"verdict":"unsigned")" : R"({"verdict":"verified")";
+  if (!report.node.empty()) out += R"(,"node":)" + JsonString(report.node);
+  out += R"(,"records":)" + std::to_string(verdict.records) + R"(,"head":")" + verdict.head + '"';
+  if (verdict.first_time) out += R"(,"first_time":")" + base::FormatTime(*verdict.first_time) + '"';
+  if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
+  if (verdict.fault) {
+    out += R"(,"first_bad_seq":)" + std::to_string(verdict.fault->seq) + R"(,"kind":")" + verdict.fault->kind;
+    out += R"(","detail":)" + JsonString(verdict.fault->detail);
+  } else {
+    out += R"(,"unsigned_records":)" + std::to_string(std::max<std::int64_t>(verdict.records - verdict.vouched, 0));
+    if (weak) out += R"(,"detail":)" + JsonString(AdviceOn(report).why);
+  }
+  out += R"(,"root":")" + Base64(verdict.root) + R"(","checkpoints":[)";
+  for (const Finding& finding : verdict.findings) {
+    const Checkpoint& checkpoint = finding.claim.checkpoint;
+    if (out.back() != '[') out += ',';
+    out += R"({"from":)" + JsonString(finding.claim.from) + R"(,"origin":)" + JsonString(checkpoint.origin) + R"(,"size":)" +
+           std::to_string(checkpoint.head.size) + R"(,"state":)" + JsonString(StateName(finding)) + R"(,"witnesses":)" +
+           std::to_string(finding.witnesses) + '}';
+  }
+  return out + "]}\n";
+}
+
+std::string VerdictText(const Report& report) {
+  const Verdict& verdict = report.verdict;
+  std::vector<std::pair<std::string, std::string>> facts;
+  if (!report.node.empty()) facts.emplace_back("node", report.node);
+  std::string title;
+  if (verdict.fault) {
+    title = "DOES NOT VERIFY\n";
+    facts.emplace_back("first bad seq", std::to_string(verdict.fault->seq));
+    facts.emplace_back("kind", verdict.fault->kind);
+    facts.emplace_back("detail", verdict.fault->detail);
+    facts.emplace_back("next", AdviceOn(verdict.fault->kind));
+  } else {
+    const Advice advice = AdviceOn(report);
+    facts.emplace_back("verified", std::to_string(verdict.records) + " records");
+    if (!advice.why.empty()) {
+      title = "VERIFIED, BUT NOT TO THE END\n";
+      facts.emplace_back("unsigned", std::to_string(verdict.records - verdict.vouched) + " records, the newest");
+      facts.emplace_back("why", advice.why);
+      facts.emplace_back("next", advice.next);
+    }
+    if (verdict.first_time) facts.emplace_back("from", base::FormatTime(*verdict.first_time));
+    if (verdict.last_time) facts.emplace_back("to", base::FormatTime(*verdict.last_time));
+    facts.emplace_back("head", verdict.head);
+    facts.emplace_back("root", Base64(verdict.root));
+  }
+  for (const Finding& finding : verdict.findings) {
+    std::string text = std::string(StateName(finding)) + ", " + std::to_string(finding.claim.checkpoint.head.size) + " records";
+    if (finding.witnesses > 0) text += ", witnesses: " + std::to_string(finding.witnesses);
+    facts.emplace_back("checkpoint", text + ", " + finding.claim.from);
+  }
+  if (!verdict.findings.empty()) facts.emplace_back("key", report.key.vkey + " (" + std::string(report.key.source) + ")");
+  return title + base::FormatFacts(facts);
+}
+
+}  // namespace strongroom::audit

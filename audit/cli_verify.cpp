@@ -1,0 +1,180 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "audit/bundle.h"
+#include "audit/cli_logs.h"
+#include "audit/cli_report.h"
+#include "base/log.h"
+
+namespace strongroom::audit {
+namespace {
+
+int ExitOf(const Report& report) {
+  if (report.verdict.fault) return kExitBad;
+  return report.verdict.weakness == Weakness::kNone || report.beside ? kExitDone : kExitUnsigned;
+}
+
+std::function<void(std::int64_t)> Progress() {
+  if (isatty(STDERR_FILENO) != 1) return {};
+  return [](std::int64_t records) { std::fprintf(stderr, "\r%lld records ", static_cast<long long>(records)); };
+}
+
+Question Ask(const Given& given) {
+  Question question;
+  if (given.key) question.trust = {given.key->public_key, given.key->name};
+  question.witnesses = given.witnesses;
+  question.quorum = given.quorum;
+  question.progress = Progress();
+  return question;
+}
+
+OrProblem<Report> VerifyOne(TrailSource& source, const Question& question) {
+  if (question.trust.public_key.empty() && (question.anchor || !question.claims.empty())) {
+    return std::unexpected("there is no key to check checkpoints with: name it with --vkey");
+  }
+  Report report;
+  auto verdict = Verify(source, question);
+  if (question.progress) std::fputs("\r\x1b[K", stderr);
+  if (!verdict) return std::unexpected("cannot read the trail: " + verdict.error().Message());
+  report.verdict = std::move(*verdict);
+  std::string name = question.trust.name;
+  if (name.empty() && !report.verdict.findings.empty()) name = report.verdict.findings.back().claim.checkpoint.origin;
+  if (const auto key = VerifierKey::Of(name, SignatureType::kEd25519, question.trust.public_key)) report.key.vkey = key->Print();
+  return report;
+}
+
+int Show(const Arguments& arguments, const Report& report) {
+  Print(arguments.json ? VerdictJson(report) : VerdictText(report));
+  return Flushed() ? ExitOf(report) : kExitUnchecked;
+}
+
+int RunBundle(const Arguments& arguments, Given given) {
+  auto checkpoint = ReadClaim(arguments.bundle + "/checkpoint");
+  if (!checkpoint) return CouldNotCheck(arguments, checkpoint.error());
+  const bool own_key = !given.key;
+  if (own_key) {
+    auto key = ReadKey(arguments.bundle + "/vkey", SignatureType::kEd25519);
+    if (!key) return CouldNotCheck(arguments, key.error() + "; name the key with --vkey");
+    given.key = std::move(*key);
+  }
+  Question question = Ask(given);
+  question.claims = std::move(given.claims);
+  BundleSource source(arguments.bundle, checkpoint->checkpoint.head.size);
+  question.claims.push_back(std::move(*checkpoint));
+  auto report = VerifyOne(source, question);
+  if (!report) return CouldNotCheck(arguments, report.error());
+  report->key.source = own_key ? "the bundle's own: compare it with one that was noted" : "--vkey";
+  return Show(arguments, *report);
+}
+
+// AskAbout is the question about one log, without checkpoints.
+OrProblem<Question> AskAbout(const Log& log, const Given& given) {
+  Question question = Ask(given);
+  if (!given.key) {
+    auto key = PublicKeyOf(*log.database);
+    if (!key) return std::unexpected("cannot read the vault's row: " + key.error().Message());
+    question.trust.public_key = std::move(*key);
+  }
+  return question;
+}
+
+// AskAll gives each checkpoint, and the anchor, to the log that names its origin, and to the first where none does: that says so.
+OrProblem<std::vector<Question>> AskAll(const std::vector<Log>& logs, const Arguments& arguments, const Given& given) {
+  std::vector<Question> questions;
+  for (const Log& log : logs) {
+    auto question = AskAbout(log, given);
+    if (!question) return std::unexpected(question.error());
+    questions.push_back(std::move(*question));
+  }
+  const auto of = [&](const std::string& origin) -> OrProblem<Question*> {
+    const auto log = FindLog(logs, origin);
+    if (!log) return std::unexpected("cannot read the trail: " + log.error().Message());
+    return *log == nullptr ? &questions.front() : &questions[static_cast<std::size_t>(*log - logs.data())];
+  };
+  for (const Claim& claim : given.claims) {
+    const auto question = of(claim.checkpoint.origin);
+    if (!question) return std::unexpected(question.error());
+    (*question)->claims.push_back(claim);
+  }
+  if (!ReadsHome(arguments)) return questions;
+  const auto anchor = ReadAnchor(arguments);
+  if (!anchor && anchor.error().code() != Code::kCorrupt) return std::unexpected(AnchorPath(arguments) + ": " + anchor.error().Message());
+  const std::string origin = anchor && *anchor ? (*anchor)->checkpoint.origin : "";
+  const auto log = FindLog(logs, origin);
+  if (!log) return std::unexpected("cannot read the trail: " + log.error().Message());
+  // Another node's log, which was asked for by name, has its anchor elsewhere.
+  if (*log == nullptr && !arguments.node.empty()) return questions;
+  Question& question = *log == nullptr ? questions.front() : questions[static_cast<std::size_t>(*log - logs.data())];
+  // A database without a vault's row, and no anchor beside it, is no home's.
+  if (anchor && !*anchor && question.trust.public_key.empty()) return questions;
+  question.anchor = [&arguments] { return ReadAnchor(arguments); };
+  return questions;
+}
+
+}  // namespace
+
+int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
+  if (arguments.json) {
+    std::string out = R"({"verdict":"unchecked","detail":)";
+    base::AppendJsonString(out, problem);
+    Print(out + "}\n");
+  }
+  Complain(problem);
+  return kExitUnchecked;
+}
+
+OrProblem<Given> ReadGiven(const Arguments& arguments) {
+  Given given;
+  if (!arguments.vkey.empty()) {
+    auto key = ReadKey(arguments.vkey, SignatureType::kEd25519);
+    if (!key) return std::unexpected(key.error());
+    given.key = std::move(*key);
+  }
+  for (const std::string& text : arguments.witnesses) {
+    auto witness = ReadKey(text, SignatureType::kCosignature);
+    if (!witness) return std::unexpected(witness.error());
+    given.witnesses.push_back(std::move(*witness));
+  }
+  given.quorum = arguments.quorum.value_or(given.witnesses.size());
+  if (given.quorum > given.witnesses.size()) return std::unexpected("--quorum asks for more witnesses than --witness names");
+  for (const std::string& file : arguments.checkpoints) {
+    auto claim = ReadClaim(file);
+    if (!claim) return std::unexpected(claim.error());
+    given.claims.push_back(std::move(*claim));
+  }
+  return given;
+}
+
+// One document, or one a line for each of several logs.
+int RunVerify(const Arguments& arguments) {
+  auto given = ReadGiven(arguments);
+  if (!given) return CouldNotCheck(arguments, given.error());
+  if (!arguments.proof.empty()) return RunVerifyProof(arguments, *given);
+  if (!arguments.bundle.empty()) return RunBundle(arguments, std::move(*given));
+  const auto logs = OpenLogs(arguments);
+  if (!logs) return CouldNotCheck(arguments, logs.error());
+  const auto questions = AskAll(*logs, arguments, *given);
+  if (!questions) return CouldNotCheck(arguments, questions.error());
+  const auto has_anchor = [](const Question& question) { return question.anchor != nullptr; };
+  const bool anchored = std::any_of(questions->begin(), questions->end(), has_anchor);
+  int code = kExitDone;
+  for (std::size_t i = 0; i < logs->size(); ++i) {
+    DatabaseSource source(*(*logs)[i].database);
+    auto report = VerifyOne(source, (*questions)[i]);
+    if (!report) return CouldNotCheck(arguments, report.error());
+    report->node = (*logs)[i].node;
+    report->key.source = given->key ? "--vkey" : "the database's own: compare it with one that was noted";
+    report->elsewhere = ReadsHome(arguments) && !(*questions)[i].anchor && !report->node.empty();
+    report->beside = report->elsewhere && anchored && (*questions)[i].claims.empty();
+    const int one = Show(arguments, *report);
+    // What is wrong goes before what could not be told.
+    const auto weight = [](int exit) { return exit == kExitBad ? 3 : exit == kExitUnchecked ? 2 : exit == kExitUnsigned ? 1 : 0; };
+    if (weight(one) > weight(code)) code = one;
+  }
+  return code;
+}
+
+}  // namespace strongroom::audit

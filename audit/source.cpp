@@ -1,0 +1,97 @@
+#include "audit/source.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "audit/record.h"
+#include "audit/tree.h"
+
+namespace strongroom::audit {
+namespace {
+
+// By pages, so that no read transaction holds up the write-ahead log of a live vault for long; of whole tiles, and large enough that the
+// two threads seldom wait for each other.
+constexpr std::int64_t kPage = 16 * kTileWidth;
+
+Row ReadRow(const sql::Statement& statement) {
+  Row row{statement.Int64(0), statement.Blob(1), std::nullopt};
+  row.columns.emplace(Columns{statement.Int64(2), statement.Text(3), statement.Text(4), statement.Text(5), statement.OptionalText(6),
+                              statement.OptionalText(7), statement.OptionalText(8)});
+  return row;
+}
+
+}  // namespace
+
+Result<Page> DatabaseSource::Read(std::int64_t after) {
+  Page page;
+  page.rows.reserve(kPage);
+  TRY_ASSIGN(sql::Statement * row, database_.Query("SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID "
+                                                   "FROM AUDIT_LOG WHERE SEQ > ?1 ORDER BY SEQ LIMIT ?2",
+                                                   {after, kPage}));
+  while (true) {
+    TRY_ASSIGN(const bool more, row->Next());
+    if (!more) break;
+    page.rows.push_back(ReadRow(*row));
+  }
+  page.end = std::ssize(page.rows) < kPage;
+  if (!page.rows.empty()) TRY(ReadTiles(page));
+  return page;
+}
+
+// A tile was committed with the last record in it, so it is there when that record has been read.
+Result<void> DatabaseSource::ReadTiles(Page& page) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.Query("SELECT TILE_INDEX, HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX BETWEEN ?1 AND ?2",
+                             {page.rows.front().seq / kTileWidth, page.rows.back().seq / kTileWidth}));
+  while (true) {
+    TRY_ASSIGN(const bool more, row->Next());
+    if (!more) return {};
+    page.tiles[row->Int64(0)] = SplitHashes(row->Blob(1));
+  }
+}
+
+Result<std::optional<std::vector<Hash>>> DatabaseSource::Tile(int level, std::int64_t index, std::int64_t width) {
+  if (width != kTileWidth) return std::nullopt;
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = ?1 AND TILE_INDEX = ?2",
+                                                      {std::int64_t{level}, index}));
+  if (row == nullptr) return std::nullopt;
+  auto hashes = SplitHashes(row->Blob(0));
+  row->Reset();
+  return hashes;
+}
+
+Result<std::optional<Head>> DatabaseSource::StoredHead() {
+  StoredTree tree(database_);
+  auto head = tree.StoredHead();
+  // What is no head is none.
+  if (!head && head.error().code() == Code::kCorrupt) return std::nullopt;
+  return head;
+}
+
+Result<std::int64_t> DatabaseSource::FullTiles() {
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT MAX(TILE_INDEX) FROM AUDIT_TILE WHERE TILE_LEVEL = 0"));
+  const std::int64_t last = row == nullptr ? -1 : row->OptionalInt64(0).value_or(-1);
+  if (row != nullptr) row->Reset();
+  return std::clamp<std::int64_t>(last, -1, kMostInteger / kTileWidth) + 1;  // somebody else may have written it
+}
+
+Result<std::optional<TrailSource::IndexFault>> DatabaseSource::CheckIndexes() {
+  if (database_.engine() != sql::Engine::kSqlite) return std::nullopt;
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT TYPE FROM sqlite_schema WHERE NAME = 'AUDIT_LOG'"));
+  const std::string type = row == nullptr ? "" : row->Text(0);
+  if (row != nullptr) row->Reset();
+  if (type != "table") return IndexFault{0, "AUDIT_LOG is no table but a " + (type.empty() ? "stranger" : type) + ": what it shows may be another thing each time"};
+  TRY_ASSIGN(row, database_.QueryOne("PRAGMA integrity_check(AUDIT_LOG)"));
+  const std::string found = row == nullptr ? "" : row->Text(0);
+  if (row != nullptr) row->Reset();
+  if (found == "ok") return std::nullopt;
+  // "row 3010 missing from index AUDIT_LOG_KEY": rows are counted from 1.
+  std::int64_t number = 1;
+  if (const std::size_t at = found.find("row "); at != std::string::npos) {
+    std::from_chars(found.data() + at + 4, found.data() + found.size(), number);
+  }
+  return IndexFault{std::max<std::int64_t>(number - 1, 0), "an index does not lead to every record (" + found + "): searches and reports cannot be trusted"};
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,118 @@
+#include "audit/walk.h"
+
+#include <utility>
+
+namespace strongroom::audit {
+namespace {
+
+bool ColumnsMatch(const Columns& columns, const Entry& entry) {
+  const Draft& draft = entry.draft;
+  return columns.at == entry.place.time && columns.action == draft.action && columns.outcome == OutcomeName(draft.outcome) &&
+         columns.actor == draft.actor.name && columns.customer == draft.customer && columns.key_ref == draft.key_ref &&
+         columns.request_id == draft.request_id;
+}
+
+}  // namespace
+
+std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
+  if (!entry.draft.after || (entry.place.seq != 0 && entry.draft.action != "new_origin")) return std::nullopt;
+  const auto named = entry.draft.after->find("verifier_key");
+  if (named == entry.draft.after->end()) return std::nullopt;
+  auto key = VerifierKey::Parse(named->second);
+  if (!key || key->type != SignatureType::kEd25519) return std::nullopt;
+  return std::move(*key);
+}
+
+bool Walk::Step(const Row& row) {
+  if (pending_) return Settle(row);
+  if (row.seq > records_) {
+    Blame(records_, "missing", "the trail goes on at " + std::to_string(row.seq));
+    return false;
+  }
+  auto entry = Parse(base::AsText(row.record));
+  if (!entry) {
+    Blame(row.seq, "changed", "its bytes are no record");
+    return false;
+  }
+  if (!CheckPlace(row, *entry)) return false;
+  if (!pending_) CheckContent(row, *entry);
+  Accept(std::move(*entry));
+  return true;
+}
+
+void Walk::Accept(Entry entry) {
+  leaf_ = HashLeaf(entry.bytes);
+  leaf_hex_ = base::Hex(leaf_);
+  if (records_ == 0) first_time_ = entry.place.time;
+  if (auto key = KeyNamedBy(entry)) named_.push_back({records_, std::move(*key)});
+  ++records_;
+  last_ = std::move(entry);
+}
+
+// CheckPlace: own seq, and the link to the record before.
+bool Walk::CheckPlace(const Row& row, const Entry& entry) {
+  if (entry.place.seq != row.seq || row.seq != records_) {
+    BlameWrongSeq(row, entry);
+    return false;
+  }
+  if (entry.place.prev == leaf_hex_) return true;
+  if (!last_) {
+    Blame(row.seq, "chain", "the first record does not begin a chain");
+    return false;
+  }
+  pending_ = {row.seq - 1, "changed", "the next record names other bytes as the ones before it"};
+  broken_link_ = true;
+  before_ = leaf_hex_;
+  return true;
+}
+
+void Walk::BlameWrongSeq(const Row& row, const Entry& entry) {
+  const std::string own = std::to_string(entry.place.seq);
+  // Two different records with one seq and one predecessor, side by side: the first was put in before the second.
+  if (last_ && entry.place.seq == last_->place.seq && entry.place.prev == last_->place.prev && entry.bytes != last_->bytes) {
+    Blame(last_->place.seq, "reordered", "two records say that they are " + own);
+    return;
+  }
+  Blame(row.seq, "reordered", "the record here says that it is " + own);
+}
+
+void Walk::CheckContent(const Row& row, const Entry& entry) {
+  if (row.columns && !ColumnsMatch(*row.columns, entry)) {
+    pending_ = {row.seq, "index_mismatch", "its columns differ from its record: search cannot be trusted here"};
+  } else if (last_ && entry.place.log != last_->place.log) {
+    pending_ = {row.seq, "chain", "it belongs to another log than the record before it"};
+  } else if (last_ && entry.place.time < last_->place.time) {
+    pending_ = {row.seq, "chain", "it is older than the record before it"};
+  }
+}
+
+std::optional<Hash> Walk::mended_leaf() const {
+  if (!broken_link_ || !last_) return std::nullopt;
+  Place place = last_->place;
+  place.prev = before_;
+  return HashLeaf(Serialize(last_->draft, place));
+}
+
+// Settle hears from the next record whether the last one still has the bytes it had when that was written.
+bool Walk::Settle(const Row& row) {
+  const auto next = Parse(base::AsText(row.record));
+  if (next && row.seq == records_ && next->place.seq == row.seq) {
+    if (const auto mended = mended_leaf()) {
+      // With its prev put right, is the last record what the next one names? Then its prev is all that was changed.
+      if (base::Hex(*mended) == next->place.prev) pending_ = {last_->place.seq, "changed", "its prev was changed"};
+    } else if (next->place.prev != leaf_hex_) {
+      pending_->kind = "changed";
+      pending_->detail = "the next record names other bytes as the ones before it";
+    }
+  }
+  Finish();
+  return false;
+}
+
+void Walk::Finish() {
+  // A trail begins with the record of its making: one without records has lost them.
+  if (!pending_ && !fault_ && records_ == 0) Blame(0, "missing", "the trail has no records at all");
+  if (pending_) fault_ = std::exchange(pending_, std::nullopt);
+}
+
+}  // namespace strongroom::audit

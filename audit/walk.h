@@ -1,0 +1,70 @@
+// Walk: a trail's chain, record by record. A record vouches for the bytes of the one before it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/merkle.h"
+#include "audit/note.h"
+#include "audit/record.h"
+#include "audit/source.h"
+
+namespace strongroom::audit {
+
+// Fault is the first thing wrong with a trail.
+struct Fault {
+  std::int64_t seq = 0;
+  std::string kind;    // audit/FORMAT.md, What verification says
+  std::string detail;  // one line for a person
+};
+
+// NamedKey is a key that the log says it signs with, and the record that says so.
+struct NamedKey {
+  std::int64_t seq = 0;
+  VerifierKey key;
+};
+// KeyNamedBy is the key that a record names: the first of a log, and each `new_origin`.
+std::optional<VerifierKey> KeyNamedBy(const Entry& entry);
+
+class Walk {
+ public:
+  // Step takes the next row; false where it, or the one before it, is at fault.
+  bool Step(const Row& row);
+  // Finish settles what no next record can tell.
+  void Finish();
+
+  std::int64_t records() const { return records_; }
+  // leaf is the last record's hash; last is that record.
+  const Hash& leaf() const { return leaf_; }
+  const std::optional<Entry>& last() const { return last_; }
+  std::optional<base::Micros> first_time() const { return first_time_; }
+  const std::vector<NamedKey>& named() const { return named_; }
+  const std::optional<Fault>& fault() const { return fault_; }
+  // mended_leaf is what the last record's hash would be with its prev put right; nullopt unless that is what is wrong with it
+  // or with the one before.
+  std::optional<Hash> mended_leaf() const;
+
+ private:
+  void Blame(std::int64_t seq, std::string kind, std::string detail) { fault_ = {seq, std::move(kind), std::move(detail)}; }
+  bool Settle(const Row& row);
+  bool CheckPlace(const Row& row, const Entry& entry);
+  void BlameWrongSeq(const Row& row, const Entry& entry);
+  void CheckContent(const Row& row, const Entry& entry);
+  void Accept(Entry entry);
+
+  std::int64_t records_ = 0;
+  Hash leaf_{};
+  std::string leaf_hex_{kNoRecord};
+  std::optional<base::Micros> first_time_;
+  std::optional<Entry> last_;     // the record before
+  std::optional<Fault> fault_;
+  // A fault is held for one more step wherever the next record can tell what kind it is, or which of two is bad.
+  std::optional<Fault> pending_;
+  bool broken_link_ = false;      // its prev does not name the record before it, whose hash is before_
+  std::string before_;
+  std::vector<NamedKey> named_;
+};
+
+}  // namespace strongroom::audit

@@ -1,0 +1,198 @@
+// `auditlog verify` of trails that nothing is wrong with: how far they are vouched for, and by whom.
+#include <sys/mount.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "tests/audit/signed_trail.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr int kRecords = 300;
+
+void Expect(int status, const std::string& arguments, const std::string& part) {
+  const Run run = Auditlog("verify " + arguments);
+  INFO(arguments << ": " << run.out);
+  CHECK(run.status == status);
+  CHECK(run.Has(part));
+}
+
+std::string Quoted(const std::string& text) { return "'" + text + "'"; }
+
+}  // namespace
+
+TEST_CASE("verify: a home that was stopped is verified to its end") {
+  const SignedTrail trail(kRecords);
+  for (const std::string& arguments : {"--home " + trail.home() + " verify", "verify --home " + trail.home(),
+                                       "verify --vkey " + trail.vkey() + " --home " + trail.home()}) {
+    const Run run = Auditlog(arguments);
+    INFO(run.out);
+    CHECK(run.status == 0);
+    CHECK(run.out.starts_with("verified    300 records\n"));
+    CHECK(run.Has(trail.vkey()));
+  }
+  const Run json = Auditlog("verify --json --home " + trail.home());
+  INFO(json.out);
+  CHECK(json.status == 0);
+  CHECK(json.out.starts_with("{\"verdict\":\"verified\",\"records\":300,\"head\":\"" + trail.Verify().head + "\""));
+  CHECK(json.Has("\"unsigned_records\":0"));
+  CHECK(json.Has("\"root\":\"" + Base64(trail.HeadAt(kRecords).root) + "\""));
+  CHECK(json.Has("\"size\":300,\"state\":\"valid\""));
+}
+
+TEST_CASE("verify: a home that is written to meanwhile is verified to its end") {
+  const SignedTrail trail(kRecords);
+  std::atomic<bool> done = false;
+  std::vector<Run> runs;
+  std::thread reader([&] {
+    for (int i = 0; i < 20; ++i) runs.push_back(Auditlog("verify --home " + trail.home()));
+    done = true;
+  });
+  while (!done) trail.Grow(200);
+  reader.join();
+  for (const Run& run : runs) {
+    INFO(run.out);
+    CHECK(run.status == 0);
+  }
+  Expect(0, "--home " + trail.home(), "verified");
+}
+
+TEST_CASE("verify: without a checkpoint the tail is unsigned") {
+  const SignedTrail trail(kRecords);
+  Expect(3, "--db " + trail.file().string(), "no checkpoint: the tail is unsigned");
+  const Run json = Auditlog("verify --json --db " + trail.file().string());
+  CHECK(json.status == 3);
+  CHECK(json.Has("\"verdict\":\"unsigned\",\"records\":300"));
+  CHECK(json.Has("\"unsigned_records\":300"));
+  // In a home that is worse: there should be an anchor.
+  std::filesystem::remove(trail.anchor());
+  Expect(3, "--home " + trail.home(), "anchor is missing");
+}
+
+TEST_CASE("verify: a copy is held against checkpoints that were kept elsewhere") {
+  const SignedTrail trail(kRecords);
+  const std::string all = trail.Checkpoint(kRecords), some = trail.Checkpoint(250), one = trail.Checkpoint(1);
+  const std::string copy = "--db " + trail.Copy("copy.db") + " --vkey " + trail.vkey() + " ";
+  Expect(0, copy + all, "valid, 300 records");
+  Expect(0, copy + one + " " + all + " " + some, "valid, 250 records");
+  Expect(0, copy + "- < " + all, "standard input");
+  Expect(0, copy + trail.anchor(), "valid, 300 records");  // a copy of the anchor does
+  Expect(0, copy + Quoted(trail.Write("extended", [&] {
+           const std::string body = Checkpoint{trail.signer().key().name, trail.HeadAt(kRecords)}.Body() + "an extension\n";
+           return body + '\n' + trail.signer().Line(body);
+         }())), "valid");
+  Expect(3, copy + some, "50 records, the newest");
+  Expect(3, copy + some, "does not cover the end");
+  // The database's own key counts where nobody names one, for what the log's records name.
+  Expect(0, "--db " + trail.file().string() + " " + all, "compare it with one that was noted");
+  // The key in a file.
+  Expect(0, "--db " + trail.file().string() + " --vkey " + trail.Write("vkey", trail.vkey() + "\n") + " " + all, "--vkey");
+}
+
+TEST_CASE("verify: what lies beyond the anchor is unsigned, and so is all while the vault is sealed") {
+  const SignedTrail trail(kRecords);
+  SECTION("sealed") {
+    trail.Grow(5, true);
+    Expect(3, "--home " + trail.home(), "the vault is sealed");
+    trail.Grow(1);
+    Expect(0, "--home " + trail.home(), "verified    306 records");
+  }
+  SECTION("a group that never got to the anchor") {
+    const std::string before = trail.Read(trail.anchor());
+    trail.Grow(5);
+    trail.Write("anchor", before);
+    Expect(3, "--home " + trail.home(), "5 records, the newest");
+  }
+}
+
+TEST_CASE("verify: an unsigned anchor is evidence all the same") {
+  const SignedTrail trail(kRecords);
+  const std::string before = trail.Copy("before.db");
+  trail.Grow(5, true);
+  for (const char* beside : {"-wal", "-shm"}) std::filesystem::remove(trail.file().string() + beside);
+  std::filesystem::copy_file(before, trail.file(), std::filesystem::copy_options::overwrite_existing);
+  Expect(1, "--home " + trail.home(), "rollback");
+}
+
+TEST_CASE("verify: witnesses are counted by their keys") {
+  const SignedTrail trail(kRecords);
+  const Signer one("w.example/one", 11, SignatureType::kCosignature), two("w.example/two", 12, SignatureType::kCosignature);
+  const Signer again("w.example/again", 11, SignatureType::kCosignature);
+  const std::string body = Checkpoint{trail.signer().key().name, trail.HeadAt(kRecords)}.Body();
+  const std::string base = "--db " + trail.file().string() + " --vkey " + trail.vkey() + " ";
+  const auto witness = [](const Signer& signer) { return "--witness " + signer.key().Print() + " "; };
+  const std::string both = trail.Checkpoint(kRecords, one.CosignLine(body, 1'700'000'000) + two.CosignLine(body, 1'700'000'001));
+  Expect(0, base + witness(one) + witness(two) + both, "witnesses: 2");
+  Expect(0, base + witness(one) + both, "witnesses: 1");
+  const std::string with_one = trail.Checkpoint(kRecords, one.CosignLine(body, 1'700'000'000) + again.CosignLine(body, 1'700'000'000));
+  Expect(3, base + witness(one) + witness(two) + with_one, "too few witnesses");
+  Expect(0, base + witness(one) + witness(two) + "--quorum 1 " + with_one, "witnesses: 1");
+  Expect(3, base + witness(one) + witness(again) + with_one, "too few witnesses");  // one key under two names
+  const std::string forged = trail.Checkpoint(kRecords, one.CosignLine(body + "x", 1'700'000'000));
+  Expect(3, base + witness(one) + forged, "too few witnesses");
+  // The anchor has no witness's signature.
+  Expect(3, "--home " + trail.home() + " " + witness(one), "too few witnesses");
+  Expect(2, base + witness(one) + "--quorum 2 " + with_one, "more witnesses than --witness names");
+  Expect(2, base + "--quorum 1 " + with_one, "auditlog");
+  Expect(2, base + "--witness " + trail.vkey() + " " + with_one, "takes the key of a witness");
+}
+
+TEST_CASE("verify: a home that was put back signs under another name, and is one log") {
+  const SignedTrail trail(kRecords);
+  const std::string old_checkpoint = trail.Checkpoint(kRecords);
+  const Signer next("strongroom/test/0123456789abcdef/audit", 1), stranger("strongroom/test/fedcba9876543210/audit", 1);
+  const auto checkpoint = [&](const Signer& signer, const std::string& file) {
+    return trail.Write(file, signer.Sign(trail.HeadAt(trail.Verify().records)));
+  };
+  Draft draft = SampleDraft();
+  draft.action = "new_origin";
+  draft.after = Facts{{"verifier_key", next.key().Print()}};
+  draft.before = Facts{{"checkpoint", "…"}};
+  REQUIRE(trail.StartWriter()->Append(draft));
+  const std::string new_checkpoint = checkpoint(next, "new");
+  const std::string copy = "--db " + trail.file().string() + " --vkey ";
+  // Whichever of its names was noted.
+  Expect(0, copy + trail.vkey() + " " + old_checkpoint + " " + new_checkpoint, "valid, 301 records");
+  Expect(0, copy + next.key().Print() + " " + old_checkpoint + " " + new_checkpoint, "valid, 300 records");
+  Expect(3, copy + next.key().Print() + " " + old_checkpoint, "1 records, the newest");
+  // The log before went on for a while: what it signed since is of records that are not here.
+  const std::string went_on = trail.Write("went-on", trail.signer().Sign({310, HashLeaf("another trail")}));
+  Expect(1, copy + trail.vkey() + " " + went_on + " " + new_checkpoint, "put back from a backup");
+  const Run lost = Auditlog("verify --json " + copy + trail.vkey() + " " + went_on);
+  CHECK(lost.Has("\"first_bad_seq\":300,\"kind\":\"fork\""));
+  // A name that no record tells, and a name that is told with another key.
+  Expect(1, copy + trail.vkey() + " " + checkpoint(stranger, "strange"), "of another log");
+  Expect(1, copy + trail.vkey() + " " + checkpoint(Signer(next.key().name, 2), "wrong"), "not signed by the key");
+}
+
+TEST_CASE("verify: a copy on a medium that cannot be written to") {
+  const SignedTrail trail(kRecords);
+  const std::string medium = trail.home() + "/medium?#%";
+  std::filesystem::create_directory(medium);
+  if (mount("none", medium.c_str(), "tmpfs", 0, "size=16m") != 0) {
+    WARN("not allowed to mount: the medium stays writable");
+  }
+  const std::string checkpoint = trail.Checkpoint(kRecords);
+  std::filesystem::copy_file(trail.Copy("copy.db"), medium + "/copy.db");
+  const bool mounted = mount("none", medium.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+  Expect(0, "--db " + Quoted(medium + "/copy.db") + " --vkey " + trail.vkey() + " " + checkpoint, "verified    300 records");
+  if (mounted) umount(medium.c_str());
+}
+
+TEST_CASE("verify: what cannot be checked exits 2") {
+  const SignedTrail trail(5);
+  const std::string good = trail.Checkpoint(5), db = "--db " + trail.file().string() + " ";
+  Expect(2, db + trail.home() + "/nowhere", "cannot be read");
+  Expect(2, db + trail.Write("rubbish", "rubbish"), "this is no note");
+  Expect(2, db + trail.Write("no-checkpoint", "text\n\n" + trail.signer().Line("text\n")), "this is no checkpoint");
+  Expect(2, db + "--vkey rubbish " + good, "no verifier key");
+  Expect(2, db + "--vkey " + Signer("w", 1, SignatureType::kCosignature).key().Print() + " " + good, "takes the key of a log");
+  Expect(2, db + "--bundle " + trail.home(), "auditlog");
+  Expect(2, "--bundle " + trail.home() + "/nowhere", "cannot be read");
+  trail.Execute("DELETE FROM VAULT");
+  Expect(2, db + good, "--vkey");
+}
+
+}  // namespace strongroom::audit

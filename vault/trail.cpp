@@ -1,0 +1,254 @@
+#include "vault/trail.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "audit/tree.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "vault/cipher.h"
+
+namespace strongroom::vault {
+namespace {
+
+std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
+
+std::string PathOf(const std::string& home, std::string_view file) { return home + "/" + std::string(file); }
+
+// A name that no other log of this vault has had.
+std::string NewOrigin(const base::Config& config, std::string_view vault_id) {
+  return OriginOf(config.audit.organization, vault_id, base::Hex(ByteView(Cipher::RandomNonce()).first(8)));
+}
+
+struct Compared {
+  Standing standing = Standing::kSound;
+  std::int64_t size = 0;  // of the trail
+};
+
+Result<void> Compare(sql::Database& database, const audit::Head& anchored, Compared& compared) {
+  audit::StoredTree tree(database);
+  TRY_ASSIGN(const std::optional<audit::Head> stored, tree.StoredHead());
+  compared.size = stored ? stored->size : 0;
+  if (compared.size < anchored.size) {
+    compared.standing = Standing::kBehind;
+    return {};
+  }
+  const auto edge = audit::EdgeAt(tree, anchored.size);
+  const bool records_missing = !edge && edge.error().code() == Code::kNotFound;
+  if (!edge && !records_missing) return std::unexpected(edge.error());
+  if (records_missing || !(edge->head() == anchored)) compared.standing = Standing::kForked;
+  return {};
+}
+
+audit::Anchor::Sign Signer(const HeldKeys& keys, const audit::VerifierKey& verifier) {
+  return [&keys, verifier](std::string_view body) -> std::string {
+    const auto held = keys.Get();
+    if (held == nullptr) return "";
+    const auto signature = held->trail_key->Sign(body);
+    if (!signature) {
+      base::LogError("checkpoint_not_signed", signature.error());
+      return "";
+    }
+    return audit::SignatureLine(verifier, *signature);
+  };
+}
+
+// BeginAgain makes the anchor of a home that was put back, and returns the checkpoint of the one before.
+Result<std::string> BeginAgain(const base::Config& config, std::string_view vault_id, sql::Database& database) {
+  audit::StoredTree tree(database);
+  TRY_ASSIGN(const std::optional<audit::Head> head, tree.StoredHead());
+  TRY(audit::Anchor::Create(PathOf(config.home, kAnchorFile), {NewOrigin(config, vault_id), head.value_or(audit::Head())}));
+  const auto before = audit::Anchor::Read(PathOf(config.home, kOldAnchorFile));
+  return before ? before->text : std::string();
+}
+
+std::expected<Compared, VaultProblem> CompareOrProblem(const std::string& path, const audit::Checkpoint& anchored,
+                                                       sql::Database& database) {
+  Compared compared;
+  if (const auto read = Compare(database, anchored.head, compared); !read) {
+    return Problem("the trail cannot be compared with " + path + ": " + read.error().Message());
+  }
+  if (compared.standing != Standing::kSound) {
+    const std::string_view why = compared.standing == Standing::kBehind ? "the trail is shorter" : "it is another trail";
+    base::Log(base::Level::kError, "trail_not_its_anchors",
+              {{"why", why}, {"records", compared.size}, {"records_anchored", anchored.head.size}, {"anchor", path}});
+  }
+  return compared;
+}
+
+// Published is what stands in the directory of published checkpoints under this log's name, signed by its key: the newest, and the first
+// of the newest hour.
+std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Config& config, const audit::VerifierKey& verifier) {
+  std::vector<std::string> files;
+  std::string newest_hour;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(config.audit.checkpoints, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name == kNewestCheckpoint) files.push_back(entry.path().string());
+    if (name.starts_with(std::string(kNewestCheckpoint) + "-") && name > newest_hour) newest_hour = name;
+  }
+  if (!newest_hour.empty()) files.push_back((std::filesystem::path(config.audit.checkpoints) / newest_hour).string());
+  std::vector<std::pair<std::string, audit::Checkpoint>> published;
+  for (const std::string& file : files) {
+    const auto text = base::ReadRegular(file, audit::kMostNoteBytes);
+    const auto note = text ? audit::Note::Parse(*text) : Fail(text.error());
+    if (!note || audit::CheckSignature(*note, verifier) != audit::Signed::kYes) continue;
+    auto checkpoint = audit::Checkpoint::Parse(note->text);
+    if (checkpoint && checkpoint->origin == verifier.name) published.emplace_back(file, std::move(*checkpoint));
+  }
+  return published;
+}
+
+// CompareAll holds the trail against the anchor, its newest head last, and before that against whatever else this vault has signed and is still here: an
+// anchor can be put back together with the database.
+std::expected<Compared, VaultProblem> CompareAll(const base::Config& config, const std::string& path, const std::vector<audit::Note>& anchored,
+                                                 const audit::VerifierKey& verifier, sql::Database& database) {
+  auto known = Published(config, verifier);
+  for (auto note = anchored.rbegin(); note != anchored.rend(); ++note) {
+    auto checkpoint = audit::Checkpoint::Parse(note->text);
+    if (checkpoint) known.emplace_back(path, std::move(*checkpoint));
+  }
+  Compared compared;
+  for (const auto& [file, checkpoint] : known) {
+    auto held = CompareOrProblem(file, checkpoint, database);
+    if (!held || held->standing != Standing::kSound) return held;
+    compared = *held;
+  }
+  return compared;
+}
+
+}  // namespace
+
+std::string_view StandingName(Standing standing) {
+  switch (standing) {
+    case Standing::kSound: return "sound";
+    case Standing::kMissing: return "missing";
+    case Standing::kBehind: return "behind";
+    case Standing::kForked: return "forked";
+    case Standing::kForged: return "forged";
+  }
+  CHECK(false && "a standing without a name");
+  return {};
+}
+
+std::string OriginOf(std::string_view organization, std::string_view vault_id, std::string_view joined_node) {
+  std::string origin(organization);
+  origin += '/';
+  origin += vault_id;
+  if (!joined_node.empty()) origin += '/';
+  origin += joined_node;
+  return origin + "/audit";
+}
+
+Result<audit::VerifierKey> BeginAnchor(const std::string& home, const std::string& origin, ByteView public_key) {
+  TRY_ASSIGN(audit::VerifierKey verifier, audit::VerifierKey::Of(origin, audit::SignatureType::kEd25519, public_key));
+  TRY(audit::Anchor::Create(PathOf(home, kAnchorFile), {origin, audit::Head()}));
+  return verifier;
+}
+
+std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Config& config, std::string_view vault_id, ByteView public_key,
+                                                                const HeldKeys& keys, sql::Database& database, bool restored) {
+  const std::string path = PathOf(config.home, kAnchorFile);
+  std::optional<std::string> before;
+  auto note = audit::Anchor::Read(path);
+  if (!note && note.error().code() == Code::kNotFound && restored) {
+    auto begun = BeginAgain(config, vault_id, database);
+    if (!begun) return Problem("cannot make " + path + ": " + begun.error().Message());
+    before = std::move(*begun);
+    note = audit::Anchor::Read(path);
+  }
+  const bool missing = !note && note.error().code() == Code::kNotFound;
+  const bool unreadable = !note && note.error().code() == Code::kCorrupt;
+  if (!note && !missing && !unreadable) return Problem(path + " cannot be read: " + note.error().Message());
+  const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : audit::Checkpoint{OriginOf(config.audit.organization, vault_id), {}};
+  if (!checkpoint) return Problem(path + " was refused: " + checkpoint.error().Message());
+  auto verifier = audit::VerifierKey::Of(checkpoint->origin, audit::SignatureType::kEd25519, public_key);
+  if (!verifier) return Problem(path + " was refused: " + verifier.error().Message());
+  const auto unsound = [&](Standing standing) {
+    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), standing));
+  };
+  if (missing) {
+    base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
+    return unsound(Standing::kMissing);
+  }
+  if (unreadable) {
+    base::LogError("anchor_tells_nothing", note.error(), {{"anchor", path}});
+    return unsound(Standing::kForged);
+  }
+  const auto anchored = audit::Anchor::ReadAll(path);
+  if (!anchored) return Problem(path + " cannot be read: " + anchored.error().Message());
+  for (const audit::Note& each : *anchored) {
+    if (each.signatures.empty() || audit::CheckSignature(each, *verifier) == audit::Signed::kYes) continue;
+    base::Log(base::Level::kError, "anchor_not_this_vaults", {{"anchor", path}});
+    return unsound(Standing::kForged);
+  }
+  const auto compared = CompareAll(config, path, *anchored, *verifier, database);
+  if (!compared) return std::unexpected(compared.error());
+  auto anchor = audit::Anchor::Open(path, Signer(keys, *verifier));
+  if (!anchor) return Problem(path + " was refused: " + anchor.error().Message());
+  std::unique_ptr<Trail> trail(new Trail(config, vault_id, keys, std::move(*verifier), compared->standing));
+  trail->anchor_ = std::move(*anchor);
+  trail->before_ = std::move(before);
+  trail->size_ = checkpoint->head.size;
+  if (compared->standing == Standing::kSound && compared->size > checkpoint->head.size) {
+    trail->recovered_ = Tail{checkpoint->head.size, compared->size - 1};
+  }
+  return trail;
+}
+
+std::shared_ptr<audit::Anchor> Trail::Sound() const {
+  const std::lock_guard lock(mutex_);
+  return standing() == Standing::kSound ? anchor_ : nullptr;
+}
+
+std::string Trail::NewestNote() const {
+  const auto anchor = Sound();
+  return anchor == nullptr ? std::string() : anchor->newest_note();
+}
+
+audit::VerifierKey Trail::verifier() const {
+  const std::lock_guard lock(mutex_);
+  return verifier_;
+}
+
+Result<audit::VerifierKey> Trail::Successor() const {
+  const auto held = keys_.Get();
+  if (held == nullptr) return Fail(Code::kNotFound, "the trail's key is under a KEK that is not in memory");
+  return audit::VerifierKey::Of(NewOrigin(config_, vault_id_), audit::SignatureType::kEd25519, held->trail_key->public_key());
+}
+
+Result<void> Trail::Rename(const audit::VerifierKey& name, const audit::Head& head) {
+  const std::string path = PathOf(config_.home, kAnchorFile);
+  const std::string old = PathOf(config_.home, kOldAnchorFile);
+  if (rename(path.c_str(), old.c_str()) != 0 && errno != ENOENT) {
+    return Fail(Code::kUnavailable, "the anchor cannot be put aside: errno", errno);
+  }
+  TRY(audit::Anchor::Create(path, {name.name, head}));
+  TRY_ASSIGN(auto anchor, audit::Anchor::Open(path, Signer(keys_, name)));
+  {
+    const std::lock_guard lock(mutex_);
+    anchor_ = std::move(anchor);
+    verifier_ = name;
+  }
+  size_ = head.size;
+  standing_ = Standing::kSound;
+  return KeepSigned();
+}
+
+Result<void> Trail::Keep(const audit::Head& head) {
+  const auto anchor = Sound();
+  if (anchor == nullptr) return {};
+  TRY(anchor->Keep(head));
+  size_ = head.size;
+  return {};
+}
+
+Result<void> Trail::KeepSigned() {
+  const auto anchor = Sound();
+  return anchor == nullptr ? Result<void>() : anchor->Keep(anchor->newest().head);
+}
+
+}  // namespace strongroom::vault
