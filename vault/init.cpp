@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/config.h"
@@ -52,11 +53,11 @@ std::expected<Kek, VaultProblem> MakeKek(const std::string& home, Made& made) {
   return std::move(*kek);
 }
 
-Result<void> FillVault(sql::Database& database, const Kek& kek, VaultRow& vault, const std::string& node) {
+Result<void> FillVault(sql::Database& database, const Kek& kek, VaultRow& vault, const std::string& node, std::optional<TrailKey>& trail_key) {
   Store store(database);
   TRY_ASSIGN(const MacKey seed, MacKey::Generate());
-  TRY_ASSIGN(const TrailKey trail_key, TrailKey::Of(seed.View()));
-  vault.trail_public_key = trail_key.public_key();
+  TRY_ASSIGN(trail_key, TrailKey::Of(seed.View()));
+  vault.trail_public_key = trail_key->public_key();
   TRY(store.InsertVault(vault));
   TRY(store.InsertNode(ThisNode(node, kNodeMember)));
   TRY_ASSIGN(const Bytes check_value, CheckValue(kek));
@@ -72,14 +73,17 @@ Result<void> FillVault(sql::Database& database, const Kek& kek, VaultRow& vault,
   return {};
 }
 
-// BeginLog makes the anchor of a node's log and writes its first record, and what `also` writes in the same transaction. So short a trail needs no
-// checkpointer.
+// BeginLog makes the anchor of a node's log, signed where there is a key, and writes its first record, and what `also` writes in the same transaction.
+// So short a trail needs no checkpointer.
 Result<void> BeginLog(const std::string& home, std::unique_ptr<sql::Database> database, const VaultRow& vault,
                       const std::string& origin, const std::string& node, std::string_view action, audit::Facts facts,
-                      std::function<void(sql::Database&)> also = nullptr) {
+                      const TrailKey* trail_key, std::function<void(sql::Database&)> also = nullptr) {
   TRY_ASSIGN(const audit::VerifierKey verifier, BeginAnchor(home, origin, vault.trail_public_key));
   facts.emplace("verifier_key", verifier.Print());
-  TRY_ASSIGN(const auto anchor, audit::Anchor::Open(home + "/" + std::string(kAnchorFile), nullptr));
+  TRY_ASSIGN(const auto anchor, audit::Anchor::Open(home + "/" + std::string(kAnchorFile), [&](std::string_view body) {
+    const auto signature = trail_key == nullptr ? Result<Bytes>(Refuse(Refusal::kSealed)) : trail_key->Sign(body);
+    return signature ? audit::SignatureLine(verifier, *signature) : std::string();
+  }));
   audit::LogWriter::Options beginning;
   beginning.keep_head = [&anchor](const audit::Head& head) { return anchor->Keep(head); };
   beginning.new_log = true;
@@ -102,7 +106,7 @@ Result<std::string> EnterVault(const std::string& home, const std::string& url, 
   TRY_ASSIGN(const VaultRow vault, Store(*database).FindVault());
   // A row that cannot be written fails the transaction.
   const audit::Facts facts{{"vault_id", vault.vault_id}, {"node", node}};
-  TRY(BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id, node), node, "join", facts, [&](sql::Database& inside) {
+  TRY(BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id, node), node, "join", facts, nullptr, [&](sql::Database& inside) {
     Store store(inside);
     auto entered = store.InsertNode(ThisNode(node, kNodeJoining));
     if (entered) entered = store.PutNodeKey({node, key.public_key(), {}, {}});
@@ -124,14 +128,15 @@ Result<void> MakeVault(const std::string& home, const std::string& url, const Ke
   sql::OpenOptions options = WritingOptions(node);
   options.access = sql::Access::kCreate;
   VaultRow vault{BootName(), 1, base::WallMicros(), {}};
+  std::optional<TrailKey> trail_key;
   {
     TRY_ASSIGN(const auto database, sql::Open(url, options));
     TRY(sql::CreateSchema(*database, sql::Schema::kVault,
-                          [&](sql::Database& inside) { return FillVault(inside, kek, vault, node); }));
+                          [&](sql::Database& inside) { return FillVault(inside, kek, vault, node, trail_key); }));
   }
   TRY_ASSIGN(auto database, sql::Open(url, WritingOptions(node)));
   return BeginLog(home, std::move(database), vault, OriginOf(organization, vault.vault_id), node, "init",
-                  {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}});
+                  {{"vault_id", vault.vault_id}, {"kek_version", "1"}, {"node", node}}, &*trail_key);
 }
 
 // A server's database is somebody else's to make, and is only filled; what of a vault is in it already is not ours.

@@ -84,6 +84,21 @@ TEST_CASE("trail: each durable record is under a signed head outside the databas
   CHECK(house.Vouches(house.Anchored()));
 }
 
+TEST_CASE("trail: it is signed from its first record on", "[trail]") {
+  Home home;
+  home.Init();
+  const auto note = audit::Anchor::Read(home.path + "/anchor");
+  REQUIRE(note.has_value());
+  const auto database = home.Open();
+  sql::Statement* row = database->QueryOne("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0").value();
+  const auto entry = audit::Parse(base::AsText(row->Blob(0)));
+  row->Reset();
+  const auto key = audit::VerifierKey::Parse(entry->draft.after->at("verifier_key"));
+  REQUIRE(key.has_value());
+  CHECK(audit::CheckSignature(*note, *key) == audit::Signed::kYes);
+  CHECK(audit::Checkpoint::Parse(note->text)->head.size == 1);
+}
+
 TEST_CASE("trail: who is given a key hears which records are under a checkpoint by then", "[trail]") {
   Watched house;
   const auto reply = house.Resolve("ACME", "ACME_DEFAULT");
