@@ -1,7 +1,7 @@
 #include "audit/source.h"
 
 #include <algorithm>
-#include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "audit/record.h"
@@ -82,16 +82,22 @@ Result<std::optional<TrailSource::IndexFault>> DatabaseSource::CheckIndexes() {
   const std::string type = row == nullptr ? "" : row->Text(0);
   if (row != nullptr) row->Reset();
   if (type != "table") return IndexFault{0, "AUDIT_LOG is no table but a " + (type.empty() ? "stranger" : type) + ": what it shows may be another thing each time"};
-  TRY_ASSIGN(row, database_.QueryOne("PRAGMA integrity_check(AUDIT_LOG)"));
-  const std::string found = row == nullptr ? "" : row->Text(0);
-  if (row != nullptr) row->Reset();
-  if (found == "ok") return std::nullopt;
-  // "row 3010 missing from index AUDIT_LOG_KEY": rows are counted from 1.
-  std::int64_t number = 1;
-  if (const std::size_t at = found.find("row "); at != std::string::npos) {
-    std::from_chars(found.data() + at + 4, found.data() + found.size(), number);
-  }
-  return IndexFault{std::max<std::int64_t>(number - 1, 0), "an index does not lead to every record (" + found + "): searches and reports cannot be trusted"};
+  // Sums of what an index holds beside its first column, through the index and past it. SQLite's own integrity_check compares that column too, and takes longer
+  // than all the rest.
+  // One statement, which sees one moment of a trail that is being written.
+  TRY_ASSIGN(row, database_.QueryOne(
+                      "SELECT T.KEYS = K.ROWS AND T.OF_KEYS = K.SUM, T.CUSTOMERS = C.ROWS AND T.OF_CUSTOMERS = C.SUM FROM "
+                      "(SELECT TOTAL(KEY_REF IS NOT NULL) AS KEYS, TOTAL((KEY_REF IS NOT NULL) * (AT % 1000003 + SEQ % 999983)) AS OF_KEYS, "
+                      "TOTAL(CUSTOMER IS NOT NULL) AS CUSTOMERS, TOTAL((CUSTOMER IS NOT NULL) * (AT % 1000003 + SEQ % 999983)) AS OF_CUSTOMERS "
+                      "FROM AUDIT_LOG NOT INDEXED) T, "
+                      "(SELECT TOTAL(1) AS ROWS, TOTAL(AT % 1000003 + SEQ % 999983) AS SUM FROM AUDIT_LOG INDEXED BY AUDIT_LOG_KEY "
+                      "WHERE KEY_REF IS NOT NULL) K, "
+                      "(SELECT TOTAL(1) AS ROWS, TOTAL(AT % 1000003 + SEQ % 999983) AS SUM FROM AUDIT_LOG INDEXED BY AUDIT_LOG_CUSTOMER "
+                      "WHERE CUSTOMER IS NOT NULL) C"));
+  const std::string_view bad = row->Int64(0) != 1 ? "AUDIT_LOG_KEY" : row->Int64(1) != 1 ? "AUDIT_LOG_CUSTOMER" : "";
+  row->Reset();
+  if (!bad.empty()) return IndexFault{0, "the index " + std::string(bad) + " does not lead to every record: searches and reports cannot be trusted"};
+  return std::nullopt;
 }
 
 }  // namespace strongroom::audit
