@@ -2,23 +2,19 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <cstdio>
 #include <memory>
 
 #include "audit/anchor.h"
+#include "audit/cli_logs.h"
 #include "audit/export.h"
 #include "audit/ocsf.h"
 #include "audit/syslog.h"
 #include "audit/tiles.h"
 #include "base/command_line.h"
 #include "base/config.h"
-#include "base/printable.h"
 
 namespace strongroom::audit {
 namespace {
-
-constexpr int kDone = 0;
-constexpr int kRefused = 1;
 
 // What the command line said.
 struct Wanted {
@@ -30,8 +26,8 @@ struct Wanted {
 };
 
 int Refuse(const std::string& problem) {
-  std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str());
-  return kRefused;
+  Complain(problem);
+  return kExitBad;
 }
 
 std::unexpected<std::string> CannotExport(const Wanted& wanted, const Error& error) {
@@ -70,12 +66,10 @@ OrProblem<sql::Database*> FindLog(const std::vector<Log>& logs, const Head& head
 OrProblem<Tiled> ReadCheckpoint(const std::string& path, sql::Database& database) {
   auto note = Anchor::Read(path);
   if (!note) return std::unexpected("no checkpoint in " + path + ": " + WhyNot(note.error()));
-  const auto vault = database.QueryOne("SELECT TRAIL_PUBLIC_KEY FROM VAULT");
-  if (!vault) return std::unexpected("cannot read the vault's public key: " + vault.error().Message());
-  if (*vault == nullptr) return std::unexpected("the database holds no vault, and so no public key");
-  const Bytes key = (*vault)->Blob(0);
-  (*vault)->Reset();
-  auto tiled = CheckTiled(std::move(*note), key);
+  const auto key = PublicKeyOf(database);
+  if (!key) return std::unexpected("cannot read the vault's public key: " + key.error().Message());
+  if (key->empty()) return std::unexpected("the database holds no vault, and so no public key");
+  auto tiled = CheckTiled(std::move(*note), *key);
   if (!tiled) return std::unexpected(path + ": " + tiled.error().Message());
   return std::move(*tiled);
 }
@@ -116,7 +110,7 @@ int Run(CLI::App& app, Wanted& wanted) {
   if (!logs) return Refuse(logs.error());
   const bool directory = wanted.format == "tiles" || wanted.format == "bundle";
   const auto done = directory ? ExportToDirectory(wanted, *logs) : ExportToFile(wanted, *logs);
-  return done ? kDone : Refuse(done.error());
+  return done ? kExitDone : Refuse(done.error());
 }
 
 }  // namespace

@@ -6,19 +6,16 @@
 #include <cstdio>
 #include <memory>
 
+#include "audit/cli_logs.h"
 #include "audit/key_list.h"
 #include "audit/questions.h"
 #include "audit/request_story.h"
 #include "audit/review.h"
 #include "base/command_line.h"
 #include "base/config.h"
-#include "base/printable.h"
 
 namespace strongroom::audit {
 namespace {
-
-constexpr int kDone = 0;
-constexpr int kRefused = 1;
 
 // What the command line said.
 struct Asked {
@@ -47,11 +44,9 @@ constexpr auto kKinds = std::to_array<Kind>({{"", ""},
                                              {"key", "KEY_REF"},
                                              {"gaps", ""}});
 
-void Complain(const std::string& problem) { std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str()); }
-
 int Refuse(const std::string& problem) {
   Complain(problem);
-  return kRefused;
+  return kExitBad;
 }
 
 // OpenWork opens the work database, read-only; where it cannot, the trail's part can still be told.
@@ -131,7 +126,7 @@ int Run(CLI::App& app, Asked& asked) {
   const ReportStyle style = asked.csv ? ReportStyle::kCsv : asked.sources->json ? ReportStyle::kJson : ReportStyle::kTable;
   const std::string text = FormatReport(*report, style);
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return written ? kDone : Refuse("the report could not be written");
+  return written ? kExitDone : Refuse("the report could not be written");
 }
 
 }  // namespace

@@ -26,8 +26,7 @@ Result<void> Store::LockVault() {
 }
 
 Result<std::int64_t> Store::MoveEpoch(std::int64_t past) {
-  TRY(database_.Execute("UPDATE VAULT SET EPOCH = ?1 WHERE EPOCH < ?1", {past}));
-  TRY(database_.Execute("UPDATE VAULT SET EPOCH = EPOCH + 1"));
+  TRY(database_.Execute("UPDATE VAULT SET EPOCH = CASE WHEN EPOCH < ?1 THEN ?1 ELSE EPOCH END + 1", {past}));
   TRY_ASSIGN(const VaultRow vault, FindVault());
   return vault.epoch;
 }
