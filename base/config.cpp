@@ -110,6 +110,8 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     vault.Flag("single_user", config.vault.single_user);
     vault.Number("keys_per_minute", config.vault.keys_per_minute, 1, 1'000'000);
     vault.Number("releases_per_minute", config.vault.releases_per_minute, 0, 1'000'000'000);
+    vault.Number("suspect_after", config.vault.suspect_after, 1, 1000);
+    vault.Number("suspect_within_seconds", config.vault.suspect_within_seconds, 1, 86'400);
   }
   {
     Reader roles(file, top.Table("roles"), "roles", problem);
@@ -307,6 +309,8 @@ user = ")" + user + R"("                               # the user vaultd must ru
 single_user = true                            # one user may be admin and worker; false where roles have users of their own
 keys_per_minute = 1000                        # different keys a minute that one worker's user is given
 releases_per_minute = 0                       # of a key with a profile without --rpm; 0: no ceiling
+suspect_after = 3                             # so many 401s and 403s in a row for a key,
+suspect_within_seconds = 60                   # within so long, and a probe decides whether it is SUSPENDED
 
 [roles]                                       # user names, uids or "@group"
 admin = [")" + user + R"("]

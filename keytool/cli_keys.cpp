@@ -55,7 +55,7 @@ void AddOnboard(CLI::App& app, Choice& choice) {
 void AddRotate(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "rotate", "put a new version of a key in the place of this one");
   const auto options = std::make_shared<RotateOptions>();
-  command->add_option("KEY_REF", options->key_ref, "the ACTIVE key")->required();
+  command->add_option("KEY_REF", options->key_ref, "the key: ACTIVE, or SUSPENDED, REVOKED or COMPROMISED")->required();
   command->add_option("--grace", options->grace, "how long the old one goes on (30d)");
   AddKeyFlags(*command, options->key_file, options->no_verify);
   AddReason(*command, options->reason);

@@ -22,26 +22,32 @@ Outcome<std::string> ShowKeyDocument(const Session& session, const std::string& 
   return session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
 }
 
-// Only an ACTIVE key can be rotated: better said before the new one is typed.
-Outcome<void> CheckActive(const Session& session, const std::string& key_ref) {
+// What has been replaced already, or is gone, cannot be: better said before the new key is typed.
+Outcome<void> CheckReplaceable(const Session& session, const std::string& key_ref) {
   TRY_ASSIGN(const std::string document, ShowKeyDocument(session, key_ref));
   const std::string status = ReadMember(document, "status");
-  if (status.empty() || status == "ACTIVE") return {};
-  return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": only an ACTIVE key can be rotated; see " +
+  if (status != "PENDING" && status != "ROTATED" && status != "DESTROYED") return {};
+  return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED; see " +
                                           Command(session.context(), "keytool show " + key_ref));
 }
 
 void Report(const Session& session, const vault::RotateKeyRequest& done, const std::optional<Probed>& probed) {
-  std::string until;
-  if (const auto document = ShowKeyDocument(session, done.old_key_ref)) until = ReadMember(*document, "grace_until");
-  if (until.empty()) until = ShownTime(base::FormatTime(base::WallMicros() + done.grace));
+  std::string until, status = "ROTATED";
+  if (const auto document = ShowKeyDocument(session, done.old_key_ref)) {
+    until = ReadMember(*document, "grace_until");
+    status = ReadMember(*document, "status");
+  }
+  const bool goes_on = status == "ROTATED";
+  if (goes_on && until.empty()) until = ShownTime(base::FormatTime(base::WallMicros() + done.grace));
   if (session.context().json) {
     JsonLine line;
-    line.Text("key_ref", done.new_key_ref).Text("old_key_ref", done.old_key_ref).Text("grace_until", until);
+    line.Text("key_ref", done.new_key_ref).Text("old_key_ref", done.old_key_ref);
+    line.OptionalText("grace_until", goes_on ? until : "").Text("old_status", status);
     return Print(line.Raw("probe", ProbedJson(probed)).Str() + "\n");
   }
   Print("rotated\n" + base::FormatFacts({{"  new", done.new_key_ref + "  ACTIVE, " + ProbedWords(probed)},
-                                         {"  old", done.old_key_ref + "  ROTATED, works until " + until}}));
+                                         {"  old", done.old_key_ref + "  " + status + (goes_on ? ", works until " + until : "")}}));
+  if (!goes_on) return Print("next: revoke the old key at its provider, where it is not yet\n");
   Print("next: revoke the old key at its provider after that; sooner here with " +
         Command(session.context(), "keytool revoke " + done.old_key_ref + " --reason TEXT") + "\n");
 }
@@ -55,7 +61,7 @@ Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
   TRY(CheckKeySource(options.key_file));
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(rotate.reason, AskReason(options.reason));
-  TRY(CheckActive(session, options.key_ref));
+  TRY(CheckReplaceable(session, options.key_ref));
   if (!options.no_verify) TRY(CheckProbe());
 
   vault::AddKeyRequest add;

@@ -13,6 +13,7 @@
 #include "vault/kek_directory.h"
 #include "vault/kek_file.h"
 #include "vault/opener.h"
+#include "vault/notice.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
 #include "vault/proven_key.h"
@@ -216,6 +217,7 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["two_people"] = {{"demanded", demanded ? Json(*demanded) : Json(nullptr)}};  // null: the row was changed, or sealed
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
+  TRY_ASSIGN(json["noticed"], store.CountNotices());  // keys that are SUSPENDED because their providers refused them
   json["keys"] = Json::object();
   for (const auto& [status, count] : keys) json["keys"][status] = count;
   json["profiles"] = profiles;
@@ -265,7 +267,17 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
   TRY_ASSIGN(Json json, KeyJson(store, *row));
   json["destroyable_from"] = Time(DestroyableFrom(*row));
   // Of a destroyed row nothing is left to prove.
-  json["intact"] = IsDestroyed(*row) ? Json(nullptr) : Json(ProvenKey::Prove(vault, *row).has_value());
+  const auto proven = ProvenKey::Prove(vault, *row);
+  json["intact"] = IsDestroyed(*row) ? Json(nullptr) : Json(proven.has_value());
+  json["noticed_at"] = nullptr;  // since when it is SUSPENDED because its provider refused it
+  json["noticed_http_status"] = nullptr;
+  if (proven) {
+    TRY_ASSIGN(const std::optional<NoticeRow> notice, FindNotice(vault, store, *proven));
+    if (notice) {
+      json["noticed_at"] = base::FormatTime(notice->noticed_at);
+      json["noticed_http_status"] = notice->http_status;
+    }
+  }
   json["profiles"] = Json::array();
   TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(*ref));
   for (const ProfileRow& profile : profiles) json["profiles"].push_back(profile.profile_ref);

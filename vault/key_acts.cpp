@@ -22,6 +22,7 @@ class RotateKey final : public Act {
   Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
 
  private:
+  Result<void> PutAside(Store& store, ProvenKey& old_key, base::Micros now);
   Result<std::size_t> Repoint(Store& store, base::Micros now) const;
 
   OpenVault& vault_;
@@ -43,20 +44,31 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   record.before = audit::Facts{{"key_ref", old_key.row().key_ref}, {"status", old_key.row().status}};
   TRY_ASSIGN(ProvenKey new_key, ProvenKey::Find(vault_, store, request_.new_key_ref));
   record.key_version = new_key.row().key_version;
-  const auto rotated = NextState(old_key.state(), Move::kRotate);
   const auto active = NextState(new_key.state(), Move::kActivate);
-  if (!rotated || !active) return Refuse(Refusal::kKeyMoveForbidden);
+  if (!active) return Refuse(Refusal::kKeyMoveForbidden);
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
-  TRY(old_key.Write(vault_, store, *rotated, now + request_.grace, now));
+  TRY(PutAside(store, old_key, now));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
-  stops.push_back({old_key.row().key_ref, old_key.row().row_version, *rotated});
   TRY_ASSIGN(const std::size_t profiles, Repoint(store, now));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", new_key.row().status},
                               {"probed", request_.probed ? "yes" : "no"},
                               {"old_status", old_key.row().status},
-                              {"grace_until", base::FormatTime(now + request_.grace)},
                               {"profiles", std::to_string(profiles)}};
+  if (old_key.state() == KeyState::kRotated) (*record.after)["grace_until"] = base::FormatTime(now + request_.grace);
+  return {};
+}
+
+// PutAside: an ACTIVE key goes on for its grace. One that was stopped has none: a SUSPENDED one is revoked, and what was stopped for good
+// stays as it is.
+Result<void> RotateKey::PutAside(Store& store, ProvenKey& old_key, base::Micros now) {
+  if (old_key.state() == KeyState::kRevoked || old_key.state() == KeyState::kCompromised) return {};
+  const bool suspended = old_key.state() == KeyState::kSuspended;
+  const auto next = NextState(old_key.state(), suspended ? Move::kRevoke : Move::kRotate);
+  if (!next) return Refuse(Refusal::kKeyMoveForbidden);
+  const auto grace = suspended ? old_key.row().grace_until : std::optional(now + request_.grace);
+  TRY(old_key.Write(vault_, store, *next, grace, now));
+  stops.push_back({old_key.row().key_ref, old_key.row().row_version, *next});
   return {};
 }
 

@@ -24,6 +24,7 @@
 #include "vault/service.h"
 #include "vault/stops.h"
 #include "vault/store.h"
+#include "vault/suspects.h"
 #include "vault/trail.h"
 #include "vault/vault_keys.h"
 
@@ -87,6 +88,7 @@ struct OpenVault {
   std::atomic<bool> stopping{false};  // what goes on in further transactions ends with the one at hand
   Proofs proofs{*this};                   // the writer's thread alone
   Releases releases{config.vault};        // the same, but for what it denied
+  Suspects suspects{config.vault};        // the same
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops

@@ -77,11 +77,11 @@ void Walk(auto& walk, Is<Rate> auto& m) {
   walk(m.model, m.provider, m.input_micro_usd, m.output_micro_usd, m.effective_from);
 }
 void Walk(auto& walk, Is<ResolveRequest> auto& m) { walk(m.request_id, m.attempt, m.customer, m.profile_ref); }
-void Walk(auto& walk, Is<ResolveAnswer> auto& m) { walk(m.origin, m.key_ref, m.epoch, m.seq, m.trail_size); }
+void Walk(auto& walk, Is<ResolveAnswer> auto& m) { walk(m.origin, m.key_ref, m.epoch, m.seq, m.trail_size, m.watched); }
 void Walk(auto& walk, Is<ProfileAnswer> auto& m) {
   walk(m.profile_ref, m.customer, m.mode, m.provider, m.model, m.endpoint, m.status);
   walk(m.key_ref, m.system_prompt, m.models_allowed, m.api_version);
-  walk(m.default_max_tokens, m.default_temp_tenths, m.rpm, m.tpm, m.quota, m.epoch);
+  walk(m.default_max_tokens, m.default_temp_tenths, m.rpm, m.tpm, m.quota, m.epoch, m.key_noticed);
 }
 void Walk(auto& walk, Is<RatesRequest> auto& m) { walk(m.after_model, m.after_provider); }
 void Walk(auto& walk, Is<RatesAnswer> auto& m) {
@@ -102,6 +102,9 @@ void Walk(auto& walk, Is<RotateKeyRequest> auto& m) {
   walk(m.old_key_ref, m.new_key_ref, m.reason, m.grace, m.probed);
 }
 void Walk(auto& walk, Is<MoveRequest> auto& m) { walk(m.ref, m.move, m.reason); }
+void Walk(auto& walk, Is<ReportCallRequest> auto& m) { walk(m.key_ref, m.request_id, m.status); }
+void Walk(auto& walk, Is<ReportCallAnswer> auto& m) { walk(m.probe); }
+void Walk(auto& walk, Is<ReportProbeRequest> auto& m) { walk(m.key_ref, m.status); }
 void Walk(auto& walk, Is<SetProfileRequest> auto& m) { walk(m.fields, m.reason); }
 void Walk(auto& walk, Is<SetRateRequest> auto& m) {
   Walk(walk, m.rate);
@@ -230,6 +233,9 @@ STRONGROOM_CODEC(AddKeyRequest)
 STRONGROOM_CODEC(ActivateKeyRequest)
 STRONGROOM_CODEC(RotateKeyRequest)
 STRONGROOM_CODEC(MoveRequest)
+STRONGROOM_CODEC(ReportCallRequest)
+STRONGROOM_CODEC(ReportCallAnswer)
+STRONGROOM_CODEC(ReportProbeRequest)
 STRONGROOM_CODEC(SetProfileRequest)
 STRONGROOM_CODEC(SetRateRequest)
 STRONGROOM_CODEC(KekRequest)

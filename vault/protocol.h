@@ -80,6 +80,10 @@ enum class Operation : std::uint8_t {
   kSignCheckpoint = 80,  // the trail's newest head, signed
   kNoteRead = 81,        // the trail is told who reads it, and what
   kNewOrigin = 82,       // a database that is not its anchor's is taken as it is, under a new name of the log
+  kReportCall = 90,     // worker: a provider refused a key, or took one that is watched
+  kProbeSuspect = 91,   // worker: open the key that a report was answered to probe
+  kReportProbe = 92,    // worker: what came of it; a key that was refused is SUSPENDED
+  kResumeNoticed = 93,  // admin: ACTIVE again, after a test
 };
 
 // A body that is one i64: an epoch notice (the epoch), the answer to PrepareKek (the version).
@@ -106,6 +110,7 @@ struct ResolveAnswer {
   std::int64_t epoch = 0;
   std::int64_t seq = 0;
   std::int64_t trail_size = 0;
+  bool watched = false;  // providers refused it a moment ago: that one takes it is worth a ReportCall
   Bytes Encode() const;
   static Result<ResolveAnswer> Decode(ByteView body);
 };
@@ -117,6 +122,7 @@ struct ProfileAnswer {
   std::int64_t default_max_tokens = 1024;
   std::optional<std::int64_t> default_temp_tenths, rpm, tpm, quota;
   std::int64_t epoch = 0;
+  bool key_noticed = false;  // its key is SUSPENDED because its provider refused it (vault/notice.h)
   Bytes Encode() const;
   static Result<ProfileAnswer> Decode(ByteView body);
 };
@@ -272,6 +278,27 @@ struct RequireRequest {
   std::string reason;
   Bytes Encode() const;
   static Result<RequireRequest> Decode(ByteView body);
+};
+
+// ReportCallRequest is the HTTP status of a provider's answer to a call with that key. ReportCallAnswer: whether this worker is to
+// probe it now.
+struct ReportCallRequest {
+  std::string key_ref, request_id;
+  std::int64_t status = 0;
+  Bytes Encode() const;
+  static Result<ReportCallRequest> Decode(ByteView body);
+};
+struct ReportCallAnswer {
+  bool probe = false;
+  Bytes Encode() const;
+  static Result<ReportCallAnswer> Decode(ByteView body);
+};
+// ReportProbeRequest: 0 where no answer came. ReportProbe is answered by a StoppedAnswer where the key was SUSPENDED, else by nothing.
+struct ReportProbeRequest {
+  std::string key_ref;
+  std::int64_t status = 0;
+  Bytes Encode() const;
+  static Result<ReportProbeRequest> Decode(ByteView body);
 };
 
 // StoppedAnswer: how long it took until no vaultd could release what the act has stopped, and the nodes that had not

@@ -234,6 +234,14 @@ constexpr auto kTable = std::to_array<Row>({
      "opens; restore that backup as a whole ('keytool restore'), or revoke the key and onboard a new one"},
     {Refusal::kTrailSound, "TRAIL_SOUND", Code::kRefused,
      "nothing was done: the trail is what its anchor says, and keeps its name"},
+    {Refusal::kKeyNoticed, "KEY_REFUSED_BY_PROVIDER", Code::kRefused,
+     "key withheld: its provider refuses it, so it was SUSPENDED; 'keytool resume' tries it again, 'keytool rotate' puts a new one in its "
+     "place"},
+    {Refusal::kNoProbeOrdered, "NO_PROBE_ORDERED", Code::kRefused,
+     "nothing was done: vaultd did not ask this worker to probe that key, or too long ago"},
+    {Refusal::kKeyNotProbed, "KEY_NOT_PROBED", Code::kRefused,
+     "nothing was done: a key that was SUSPENDED because its provider refused it goes on once the provider takes it; 'keytool resume' asks "
+     "it first"},
 });
 
 constexpr bool InOrder() {

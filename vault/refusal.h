@@ -99,6 +99,9 @@ enum class Refusal : std::uint16_t {
   kNodeRemoved,
   kKekRetired = 90,
   kTrailSound,
+  kKeyNoticed = 100,
+  kNoProbeOrdered,
+  kKeyNotProbed,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "vault/field_rules.h"
+#include "vault/notice.h"
 #include "vault/operations.h"
 #include "vault/proofs.h"
 
@@ -94,11 +95,13 @@ class Resolve final : public Act {
   }
   Result<std::shared_ptr<const ProvenProfile>> FindProfile(Store& store, audit::Draft& record) const;
   Result<std::shared_ptr<const ProvenKey>> FindKey(Store& store, const std::string& key_ref) const;
+  Result<void> CheckState(Store& store, const ProvenKey& key, base::Micros now) const;
 
   OpenVault& vault_;
   const ResolveRequest request_;
   Decided decided_;
   std::int64_t uid_ = -1;
+  bool watched_ = false;
   std::string taken_;  // the key whose release was counted, empty where none was
 };
 
@@ -129,6 +132,15 @@ Result<std::shared_ptr<const ProvenKey>> Resolve::FindKey(Store& store, const st
   return vault_.proofs.OfKey(std::move(*row));
 }
 
+// A worker leaves the requests of a key that was noticed in the queue, and answers those of one that an admin has stopped.
+Result<void> Resolve::CheckState(Store& store, const ProvenKey& key, base::Micros now) const {
+  auto usable = key.CheckState(now);
+  if (usable || key.state() != KeyState::kSuspended) return usable;
+  TRY_ASSIGN(const std::optional<NoticeRow> notice, FindNotice(vault_, store, key));
+  if (notice) return Refuse(Refusal::kKeyNoticed);
+  return usable;
+}
+
 Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& record) {
   record.customer = request_.customer;
   record.request_id = request_.request_id;
@@ -144,13 +156,14 @@ Result<void> Resolve::Decide(Store& store, base::Micros now, audit::Draft& recor
   NoteKey(key->row(), record);
   if (key->row().customer != profile->row().customer && !key->context().hosted) return Refuse(Refusal::kKeyNotYours);
   if (key->row().provider != profile->row().provider) return Refuse(Refusal::kKeyProviderMismatch);
-  TRY(key->CheckState(now));
+  TRY(CheckState(store, *key, now));
   TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
   if (!(profile->origin() == key->context().origin)) return Refuse(Refusal::kOriginMismatch);
   // Sealed keys are https by the rules of intake; this is the last look before one goes out.
   if (!profile->origin().is_https()) return Refuse(Refusal::kOriginNotTls);
   TRY(Take(store, record));
+  watched_ = vault_.suspects.IsWatched(*record.key_ref);
   decided_ = Keep(vault_, std::move(key), began);
   return {};
 }
@@ -176,22 +189,46 @@ Reply Resolve::Answer(audit::Receipt& receipt) {
   answer.epoch = decided_.epoch;
   answer.seq = receipt.seq;
   answer.trail_size = vault_.trail->size();
+  answer.watched = watched_;
   Reply reply(answer.Encode());
   reply.open_secret = Release(vault_, std::move(decided_), std::move(receipt.record));
   return reply;
 }
 
+// By whose will a key is probed.
+enum class Prober : std::uint8_t { kAdmin, kWorker };
+
 class Probe final : public Act {
  public:
-  Probe(OpenVault& vault, std::string key_ref) : vault_(vault), key_ref_(std::move(key_ref)) {}
+  Probe(OpenVault& vault, std::string key_ref, Prober prober) : vault_(vault), key_ref_(std::move(key_ref)), prober_(prober) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Reply Answer(audit::Receipt& receipt) override;
 
  private:
+  Result<void> Allow(Store& store, ProvenKey& key, std::int64_t uid, base::Micros now);
+
   OpenVault& vault_;
   const std::string key_ref_;
+  const Prober prober_;
   Decided decided_;
 };
+
+// A worker may probe what it was told to, once.
+Result<void> Probe::Allow(Store& store, ProvenKey& key, std::int64_t uid, base::Micros now) {
+  if (prober_ == Prober::kWorker) {
+    TRY(key.CheckState(now));
+    if (!vault_.suspects.BeginProbe(key_ref_, uid, base::MonoMicros())) return Refuse(Refusal::kNoProbeOrdered);
+    return {};
+  }
+  if (key.state() == KeyState::kPending) {
+    // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.
+    if (key.row().last_used_at || key.row().row_version > 1) return Refuse(Refusal::kKeyProbeSpent);
+    return key.Touch(vault_, store, now);
+  }
+  if (key.state() != KeyState::kSuspended) return key.CheckState(now);
+  vault_.suspects.NoteTest(key_ref_, uid, base::MonoMicros());
+  return {};
+}
 
 Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record) {
   record.key_ref = key_ref_;
@@ -203,13 +240,7 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   record.purpose = "probe of a key that is " + key.row().status;
   TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
-  if (key.state() == KeyState::kPending) {
-    // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.
-    if (key.row().last_used_at || key.row().row_version > 1) return Refuse(Refusal::kKeyProbeSpent);
-    TRY(key.Touch(vault_, store, now));
-  } else if (key.state() != KeyState::kSuspended) {
-    TRY(key.CheckState(now));
-  }
+  TRY(Allow(store, key, record.actor.uid, now));
   decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), began);
   return {};
 }
@@ -234,7 +265,12 @@ MadeAct MakeResolve(OpenVault& vault, ByteView body, std::optional<SecretValue>)
 
 MadeAct MakeProbe(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
   TRY_ASSIGN(std::string key_ref, DecodeText(body));
-  return std::make_unique<Probe>(vault, std::move(key_ref));
+  return std::make_unique<Probe>(vault, std::move(key_ref), Prober::kAdmin);
+}
+
+MadeAct MakeProbeSuspect(OpenVault& vault, ByteView body, std::optional<SecretValue>) {
+  TRY_ASSIGN(std::string key_ref, DecodeText(body));
+  return std::make_unique<Probe>(vault, std::move(key_ref), Prober::kWorker);
 }
 
 }  // namespace strongroom::vault

@@ -107,6 +107,15 @@ struct ApprovalRow {
   Bytes mac;
 };
 
+// NoticeRow is KEY_NOTICE: a key that was SUSPENDED because its provider refused it, and the ROW_VERSION of that.
+struct NoticeRow {
+  std::string key_ref;
+  std::int64_t row_version = 0;
+  std::int64_t http_status = 0;
+  base::Micros noticed_at = 0;
+  Bytes vault_mac;
+};
+
 // SwitchRow is TWO_PEOPLE: the last word on whether two people are demanded.
 struct SwitchRow {
   bool on = false;
@@ -166,6 +175,10 @@ class Store {
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
   Result<void> EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
+  // Notices, one a key at most: PutNotice replaces it. CountNotices is of the keys that are SUSPENDED, proved or not.
+  Result<std::optional<NoticeRow>> FindNotice(std::string_view key_ref);
+  Result<void> PutNotice(const NoticeRow& row);
+  Result<std::int64_t> CountNotices();
   // CountKeysByKek leaves out what is destroyed: it has no wrap.
   Result<std::map<std::int64_t, std::int64_t>> CountKeysByKek();
 

@@ -208,4 +208,29 @@ Result<std::map<std::int64_t, std::int64_t>> Store::CountKeysByKek() {
   }
 }
 
+Result<std::optional<NoticeRow>> Store::FindNotice(std::string_view key_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT KEY_REF, ROW_VERSION, HTTP_STATUS, NOTICED_AT, VAULT_MAC FROM KEY_NOTICE WHERE KEY_REF = ?1", {key_ref}));
+  if (row == nullptr) return std::nullopt;
+  NoticeRow found{row->Text(0), row->Int64(1), row->Int64(2), row->Int64(3), row->Blob(4)};
+  row->Reset();
+  return found;
+}
+
+Result<void> Store::PutNotice(const NoticeRow& row) {
+  TRY(database_.Execute("DELETE FROM KEY_NOTICE WHERE KEY_REF = ?1", {View(row.key_ref)}));
+  TRY(database_.Execute("INSERT INTO KEY_NOTICE (KEY_REF, ROW_VERSION, HTTP_STATUS, NOTICED_AT, VAULT_MAC) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        {View(row.key_ref), row.row_version, row.http_status, row.noticed_at, ByteView(row.vault_mac)}));
+  return {};
+}
+
+Result<std::int64_t> Store::CountNotices() {
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT COUNT(*) FROM KEY_NOTICE WHERE EXISTS (SELECT 1 FROM KEY_VAULT WHERE "
+                                                      "KEY_VAULT.KEY_REF = KEY_NOTICE.KEY_REF AND STATUS = 'SUSPENDED')"));
+  if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");
+  const std::int64_t count = row->Int64(0);
+  row->Reset();
+  return count;
+}
+
 }  // namespace strongroom::vault

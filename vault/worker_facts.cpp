@@ -1,4 +1,5 @@
 // What workers read before they call: profiles and rates.
+#include "vault/notice.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
 
@@ -6,6 +7,16 @@ namespace strongroom::vault {
 namespace {
 
 constexpr std::int64_t kMostRates = 1000;  // a page; a rate has at most some 450 bytes
+
+// Only a row that says SUSPENDED is worth the proof.
+Result<bool> IsNoticed(const OpenVault& vault, Store& store, const std::string& key_ref) {
+  TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
+  if (!row || row->status != StateName(KeyState::kSuspended)) return false;
+  const auto key = ProvenKey::Prove(vault, std::move(*row));
+  if (!key) return false;
+  TRY_ASSIGN(const std::optional<NoticeRow> notice, FindNotice(vault, store, *key));
+  return notice.has_value();
+}
 
 }  // namespace
 
@@ -36,6 +47,9 @@ Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
   answer.rpm = row->rpm;
   answer.tpm = row->tpm;
   answer.quota = row->quota;
+  if (row->key_ref) {
+    TRY_ASSIGN(answer.key_noticed, IsNoticed(vault, store, *row->key_ref));
+  }
   return answer.Encode();
 }
 

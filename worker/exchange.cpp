@@ -73,12 +73,20 @@ asio::awaitable<void> Exchange::Serve() {
     co_await RefuseUncalled(std::move(*failure));
     co_return;
   }
+  if (MayHold()) {
+    co_await Hold();
+    co_return;
+  }
   while (true) {
     ++attempt_;
     const Step begun = co_await BeginCall();
     if (begun == Step::kEnded) co_return;
     std::optional<Verdict> verdict = co_await CallOnce();
     if (!verdict) continue;
+    if (MayHold()) {
+      co_await Hold();
+      co_return;
+    }
     co_await Finish(std::move(*verdict));
     co_return;
   }
@@ -89,6 +97,7 @@ asio::awaitable<std::optional<Failure>> Exchange::Prepare() {
   Result<std::shared_ptr<const Profile>> profile = co_await tools_.profiles.Find(request_.profile_ref, deadline_);
   if (!profile) co_return OfRefusal(profile.error());
   profile_ = *profile;
+  if (profile_->key_noticed) noticed_in_ = tools_.profiles.generation();
   if (profile_->customer != request_.customer || profile_->status == "TERMINATED") {
     co_return MakeFailure(ErrorCode::kProfileNotFound, "no such profile for this customer");
   }
@@ -131,6 +140,19 @@ asio::awaitable<std::optional<Failure>> Exchange::LoadPrompt() {
     if (base::MonoMicros() + kDatabasePause >= deadline_) {
       co_return MakeFailure(ErrorCode::kTimeout, "the stored prompt could not be read within the deadline");
     }
+    co_await Sleep(kDatabasePause);
+  }
+}
+
+asio::awaitable<void> Exchange::Hold() {
+  base::Log(base::Level::kInfo, "request_held",
+            {{"request_id", request_.request_id}, {"customer", request_.customer}, {"profile_ref", request_.profile_ref}});
+  while (true) {
+    const Result<void> held = co_await tools_.store.Hold(claimed_.id);
+    // What was held behind the news that its key goes on would wait for the next.
+    if (held && noticed_in_ != tools_.profiles.generation()) tools_.profiles.Forget();
+    if (held) co_return;
+    base::LogError("hold_failed", held.error(), {{"request_id", request_.request_id}});
     co_await Sleep(kDatabasePause);
   }
 }
@@ -216,6 +238,7 @@ asio::awaitable<std::expected<KeyToSend, Failure>> Exchange::ResolveKey() {
   const NextBody next = [this] { return NextAsk(); };
   Result<vault::Answer> answer = co_await AskPatiently(tools_.client, vault::Operation::kResolve, next, deadline_);
   if (!answer) {
+    if (vault::RefusalOf(answer.error()) == vault::Refusal::kKeyNoticed) noticed_in_ = tools_.profiles.generation();
     base::Log(base::Level::kWarning, "key_refused",
               {{"request_id", request_.request_id},
                {"customer", request_.customer},
@@ -230,6 +253,7 @@ asio::awaitable<std::expected<KeyToSend, Failure>> Exchange::ResolveKey() {
   Result<vault::Origin> origin = vault::Origin::Parse(facts->origin);
   if (!origin) co_return std::unexpected(MakeFailure(ErrorCode::kInternal, "the vault named no origin"));
   key_ref_ = facts->key_ref;
+  key_watched_ = facts->watched;
   base::Log(base::Level::kInfo, "key_resolved",
             {{"request_id", request_.request_id},
              {"customer", request_.customer},
@@ -282,6 +306,7 @@ asio::awaitable<std::optional<Exchange::Verdict>> Exchange::Judge(std::expected<
     }
     co_return Verdict(MakeFailure(ErrorCode::kInternal, text));
   }
+  TellOfKey(*answer);
   CallOutcome outcome = provider_->ReadAnswer(*answer);
   // What is needed of it has been read; a provider that echoes a key must not leave it in freed memory.
   explicit_bzero(answer->body.data(), answer->body.size());
@@ -298,6 +323,16 @@ asio::awaitable<std::optional<Exchange::Verdict>> Exchange::Judge(std::expected<
   success.latency_ms = (base::MonoMicros() - begun_) / base::kMicrosPerMilli;
   success.dropped = left_out_;
   co_return Verdict(std::move(success));
+}
+
+// A 429 or a 5xx says nothing of the key.
+void Exchange::TellOfKey(const HttpAnswer& answer) const {
+  if (!key_ref_) return;
+  const bool refused = answer.status == 401 || answer.status == 403;
+  const bool took = answer.status >= 200 && answer.status < 300;
+  if (!refused && !(took && key_watched_)) return;
+  KeyWatch::Call call{*key_ref_, request_.request_id, profile_->endpoint, profile_->api_version.value_or(""), answer.status};
+  tools_.watch.Tell(std::move(call));
 }
 
 asio::awaitable<std::optional<Exchange::Verdict>> Exchange::AfterFailure(const HttpAnswer& answer,

@@ -16,6 +16,7 @@
 #include "base/config.h"
 #include "vault/client.h"
 #include "worker/contract.h"
+#include "worker/key_watch.h"
 #include "worker/profile_cache.h"
 #include "worker/provider/provider.h"
 #include "worker/queue/work_store.h"
@@ -29,6 +30,7 @@ struct Tools {
   vault::Client& client;
   ProfileCache& profiles;
   Transport& transport;
+  KeyWatch& watch;
   const base::Config& config;
   // Parameters that a model at an endpoint is known to refuse, learnt from its 400s. By endpoint: what one customer's own
   // server refuses says nothing of another's.
@@ -55,6 +57,10 @@ class Exchange {
   asio::awaitable<Step> Obey(Admission admission);
   asio::awaitable<void> LeaveToFirst(Admission admission);
   asio::awaitable<void> RefuseUncalled(Failure failure);
+  // Hold leaves the message in the queue until its key goes on, where nothing was sent for it.
+  asio::awaitable<void> Hold();
+  bool MayHold() const { return noticed_in_ && claimed_.attempts == 0 && attempt_ <= 1 && asks_ <= 1; }
+  void TellOfKey(const HttpAnswer& answer) const;
   asio::awaitable<std::expected<KeyToSend, Failure>> ResolveKey();
   std::optional<Bytes> NextAsk();
   // CallOnce makes one attempt; nullopt means "again", after whatever pause it has taken.
@@ -84,6 +90,8 @@ class Exchange {
   const Provider* provider_ = nullptr;
   std::string model_;
   std::optional<std::string> key_ref_;
+  bool key_watched_ = false;  // vaultd wants to hear of its successes too
+  std::optional<std::int64_t> noticed_in_;  // of the profiles, when vaultd said that it is suspended because its provider refuses it
   std::set<std::string> dropped_;      // by this exchange's own resends
   std::vector<std::string> left_out_;  // what was set but not sent in the last call: the reply's `dropped`
   std::int64_t attempt_ = 0;       // the number of the call under way, or of the last one

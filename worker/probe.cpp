@@ -1,8 +1,10 @@
-// worker --probe: one authenticated call with one key, for keytool.
+#include "worker/probe.h"
+
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <cstdio>
+#include <cstring>
 #include <string>
 
 #include "base/log.h"
@@ -16,20 +18,14 @@ namespace {
 
 constexpr base::Micros kPatience = 20 * base::kMicrosPerSecond;
 
-struct Found {
-  bool ok = false;
-  int status = 0;
-  std::string message;
-};
-
 std::string Sentence(const CallFailure& failure, int status) {
   if (failure.code == ErrorCode::kProviderAuth) return "the provider refused the key (HTTP " + std::to_string(status) + ")";
   return failure.message;
 }
 
 // Any 2xx proves the key; a 429 does too, for a provider counts only calls it has authenticated.
-Found ReadProbe(const Provider& provider, const HttpAnswer& answer) {
-  Found found;
+Finding ReadProbe(const Provider& provider, const HttpAnswer& answer) {
+  Finding found;
   found.status = answer.status;
   if ((answer.status >= 200 && answer.status < 300) || answer.status == 429) {
     found.ok = true;
@@ -42,12 +38,13 @@ Found ReadProbe(const Provider& provider, const HttpAnswer& answer) {
   return found;
 }
 
-asio::awaitable<Found> Probe(vault::Client& client, Transport& transport, std::string key_ref, std::string endpoint,
-                             std::string api_version) {
-  Found found;
-  const base::Micros deadline = base::MonoMicros() + kPatience;
+}  // namespace
+
+asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, vault::Operation operation, std::string key_ref,
+                                  std::string endpoint, std::string api_version, base::Micros deadline) {
+  Finding found;
   Bytes body = vault::EncodeText(key_ref);
-  Result<vault::Answer> answer = co_await client.Ask(vault::Operation::kProbe, std::move(body), deadline);
+  Result<vault::Answer> answer = co_await client.Ask(operation, std::move(body), deadline);
   if (!answer) {
     found.message = answer.error().Message();
     co_return found;
@@ -67,20 +64,21 @@ asio::awaitable<Found> Probe(vault::Client& client, Transport& transport, std::s
   HttpCall call = provider->HealthCheck(endpoint.empty() ? facts->origin : endpoint, api_version);
   KeyToSend key(std::move(*answer->secret), std::move(*origin));
   std::optional<KeyToSend> sent(std::move(key));
-  const std::expected<HttpAnswer, TransportFailure> got =
+  std::expected<HttpAnswer, TransportFailure> got =
       co_await transport.Send(std::move(call), std::move(sent), deadline);
   if (!got) {
     found.message = TransportFailureText(got.error());
     co_return found;
   }
-  co_return ReadProbe(*provider, *got);
+  found = ReadProbe(*provider, *got);
+  // A provider that echoes a key must not leave it in freed memory.
+  explicit_bzero(got->body.data(), got->body.size());
+  co_return found;
 }
-
-}  // namespace
 
 int RunProbe(const base::Config& config, const std::string& key_ref, const std::string& endpoint,
              const std::string& api_version) {
-  Found found;
+  Finding found;
   const Result<void> live = Splice::SelfTest();
   const Result<vault::ClientOptions> options = vault::ClientOptionsFrom(config);
   TransportOptions transport_options;
@@ -92,8 +90,9 @@ int RunProbe(const base::Config& config, const std::string& key_ref, const std::
     asio::io_context io(1);
     Transport transport(io.get_executor(), transport_options);
     vault::Client client(io.get_executor(), *options);
+    const base::Micros deadline = base::MonoMicros() + kPatience;
     auto run = [&]() -> asio::awaitable<void> {
-      found = co_await Probe(client, transport, key_ref, endpoint, api_version);
+      found = co_await ProbeKey(client, transport, vault::Operation::kProbe, key_ref, endpoint, api_version, deadline);
       client.Close();
       io.stop();
     };

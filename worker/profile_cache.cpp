@@ -58,6 +58,7 @@ void ProfileCache::Forget() {
   ++generation_;
   profiles_.clear();
   rates_.reset();
+  if (on_forget_) on_forget_();
 }
 
 asio::awaitable<Result<std::shared_ptr<const Profile>>> ProfileCache::Find(const std::string& profile_ref,

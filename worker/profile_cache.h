@@ -28,6 +28,12 @@ class ProfileCache {
   using Rates = std::vector<vault::Rate>;
   asio::awaitable<Result<std::shared_ptr<const Rates>>> FindRates(base::Micros deadline);
 
+  // OnForget is called behind each Forget: profiles and keys may be others now.
+  void OnForget(std::function<void()> handler) { on_forget_ = std::move(handler); }
+
+  // generation moves with each Forget.
+  std::int64_t generation() const { return generation_; }
+
   // Forget drops everything: on SIGHUP, and where an answer shows that a profile is stale.
   void Forget();
 
@@ -35,6 +41,7 @@ class ProfileCache {
   vault::Client& client_;
   std::map<std::string, std::shared_ptr<const Profile>, std::less<>> profiles_;
   std::shared_ptr<const Rates> rates_;
+  std::function<void()> on_forget_;
   std::int64_t generation_ = 0;  // moves with Forget, so that an answer asked for before it is not kept after it
 };
 

@@ -48,6 +48,8 @@ class Loop {
         signals_(io, SIGTERM, SIGINT, SIGHUP) {}
 
   void Start() {
+    tools_.profiles.OnForget([this] { UnholdSoon(); });
+    UnholdSoon();
     asio::co_spawn(io_, ClaimLoop(), asio::detached);
     asio::co_spawn(io_, RenewLoop(), asio::detached);
     asio::co_spawn(io_, SignalLoop(), asio::detached);
@@ -60,6 +62,8 @@ class Loop {
   asio::awaitable<void> Serve(Claimed claimed);
   asio::awaitable<void> Wait(std::chrono::steady_clock::duration most);
   asio::awaitable<void> Drain();
+  void UnholdSoon();
+  asio::awaitable<void> UnholdLoop();
   asio::awaitable<bool> WorkMayWait(bool expired_due);
   void Reload();
   bool Full() const { return running_ >= most_; }
@@ -76,6 +80,8 @@ class Loop {
   std::set<std::int64_t> serving_;  // the ids of the messages under way
   bool stopping_ = false;
   bool done_ = false;
+  bool unhold_due_ = false, unholding_ = false;
+  bool look_again_ = false;  // this process has put messages back
   asio::steady_timer changed_;  // cancelled whenever an exchange ends or a signal comes
   asio::signal_set signals_;
 };
@@ -112,7 +118,7 @@ asio::awaitable<void> Loop::ClaimLoop() {
       continue;
     }
     const bool expired_due = std::chrono::steady_clock::now() >= expired_at;
-    const bool go = look || co_await WorkMayWait(expired_due);
+    const bool go = look || std::exchange(look_again_, false) || co_await WorkMayWait(expired_due);
     if (!go) {
       co_await Wait(kPollEvery);
       continue;
@@ -160,6 +166,23 @@ asio::awaitable<void> Loop::RenewLoop() {
     const Result<std::int64_t> renewed = co_await tools_.store.RenewLeases();
     if (!renewed) base::LogError("renew_failed", renewed.error());
   }
+}
+
+// UnholdSoon has the messages that wait for a key looked at again: the vault's epoch has moved, and theirs may go on.
+void Loop::UnholdSoon() {
+  unhold_due_ = true;
+  if (!std::exchange(unholding_, true)) asio::co_spawn(io_, UnholdLoop(), asio::detached);
+}
+
+asio::awaitable<void> Loop::UnholdLoop() {
+  while (std::exchange(unhold_due_, false) && !stopping_) {
+    const Result<std::int64_t> unheld = co_await tools_.store.Unhold();
+    if (!unheld) base::LogError("unhold_failed", unheld.error());
+    if (unheld && *unheld > 0) base::Log(base::Level::kInfo, "requests_unheld", {{"count", *unheld}});
+    look_again_ = true;
+    changed_.cancel();
+  }
+  unholding_ = false;
 }
 
 // A file with a mistake in it leaves the worker as it was. Where databases, sockets and logs are counts from the next start.
@@ -239,6 +262,7 @@ int RunWorker(const base::Config& config, std::int64_t in_flight) {
   Transport transport(io.get_executor(), transport_options);
   vault::Client client(io.get_executor(), *options);
   ProfileCache profiles(client);
+  KeyWatch watch(io.get_executor(), client, transport);
   const QueueName inbound{config.worker.inbound_library, config.worker.inbound_queue};
   WorkStore store(std::move(*database), std::move(*checkpointer), io.get_executor(), inbound, OwnerName(),
                   config.worker.lease_ms * base::kMicrosPerMilli);
@@ -248,7 +272,7 @@ int RunWorker(const base::Config& config, std::int64_t in_flight) {
              {"in_flight", in_flight},
              {"protection", vault::ProtectionName(vault::Arena::Process().protection())}});
   base::Config live = config;
-  Loop loop(io, Tools{store, client, profiles, transport, live, {}}, live, in_flight);
+  Loop loop(io, Tools{store, client, profiles, transport, watch, live, {}}, live, in_flight);
   loop.Start();
   io.run();
   client.Close();

@@ -144,9 +144,9 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(Has(vault.Must({"show", kFirst}), "ROTATED"));
   CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), kSecond));
   CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}).starts_with(kSecond + " is SUSPENDED on every node, after "));
-  const Ran not_active = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "-", "--reason", "due"}, "x");
-  CHECK(not_active.status == 1);
-  CHECK(Has(not_active.err, "SUSPENDED"));
+  const Ran replaced = vault.Do({"rotate", kFirst, "--no-verify", "--key-file", "-", "--reason", "due"}, "x");
+  CHECK(replaced.status == 1);
+  CHECK(Has(replaced.err, "is ROTATED: a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED"));
   CHECK(vault.Must({"resume", kSecond, "--reason", "explained"}).starts_with(kSecond + " is ACTIVE on every node, after "));
   CHECK(Has(vault.Must({"compromise", kFirst, "--reason", "leaked", "--json"}), "\"status\":\"COMPROMISED\""));
   CHECK(vault.Must({"revoke", kSecond, "--reason", "over"}).starts_with(kSecond + " is REVOKED on every node, after "));

@@ -130,8 +130,8 @@ Result<std::map<std::string, std::string>> BrokenReplies(sql::Database& database
 Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now) {
   TRY_ASSIGN(const std::int64_t deleted,
              database.Execute("DELETE FROM QUEUE_MESSAGE WHERE MESSAGE_ID = ?1 AND CALL_BEGUN_AT IS NULL AND "
-                              "(LEASE_OWNER IS NULL OR LEASE_UNTIL < ?2)",
-                              {id, now}));
+                              "(LEASE_OWNER IS NULL OR LEASE_UNTIL < ?2 OR LEASE_OWNER = ?3)",
+                              {id, now, kHeldOwner}));
   return deleted == 1;
 }
 

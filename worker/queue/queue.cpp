@@ -136,6 +136,18 @@ Result<void> Drop(sql::Database& database, std::int64_t id, std::string_view own
   return {};
 }
 
+Result<void> Hold(sql::Database& database, std::int64_t id, std::string_view owner, base::Micros until) {
+  TRY(database.Execute("UPDATE QUEUE_MESSAGE SET LEASE_OWNER = ?1, LEASE_UNTIL = ?2, CLAIMED_AT = NULL, CLAIMS = 0, ATTEMPTS = 0, "
+                       "CALL_BEGUN_AT = NULL, DEADLINE = NULL WHERE MESSAGE_ID = ?3 AND LEASE_OWNER = ?4",
+                       {kHeldOwner, until, id, owner}));
+  return {};
+}
+
+Result<std::int64_t> Unhold(sql::Database& database, const QueueName& queue) {
+  return database.Execute("UPDATE QUEUE_MESSAGE SET LEASE_OWNER = NULL, LEASE_UNTIL = NULL WHERE LEASE_OWNER = ?1 AND LIBRARY = ?2 AND NAME = ?3",
+                          {kHeldOwner, queue.library, queue.name});
+}
+
 Result<void> Release(sql::Database& database, std::int64_t id, std::string_view owner) {
   TRY(database.Execute("UPDATE QUEUE_MESSAGE SET LEASE_OWNER = NULL, LEASE_UNTIL = NULL, CALL_BEGUN_AT = NULL "
                        "WHERE MESSAGE_ID = ?1 AND LEASE_OWNER = ?2",

@@ -100,6 +100,14 @@ Result<Settled> Answer(sql::Database& database, const Settlement& settlement, st
 Result<void> AnswerAgain(sql::Database& database, std::int64_t id, std::string_view owner, const Identity& identity);
 Result<void> Drop(sql::Database& database, std::int64_t id, std::string_view owner);
 
+// Hold leaves a message to nobody until Unhold, or until `until`: what it needs is not to be had for now. It is as if it had not been
+// claimed: its deadline has not begun. Only for one whose call was never begun by anybody.
+Result<void> Hold(sql::Database& database, std::int64_t id, std::string_view owner, base::Micros until);
+// Unhold gives back what any worker holds so, in the order in which it came, and returns how many.
+Result<std::int64_t> Unhold(sql::Database& database, const QueueName& queue);
+// The owner under which messages are held.
+inline constexpr std::string_view kHeldOwner = "held: the key is suspended";
+
 // Release gives a message back unclaimed (a worker that stops before its call began).
 Result<void> Release(sql::Database& database, std::int64_t id, std::string_view owner);
 

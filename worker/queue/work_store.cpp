@@ -22,6 +22,8 @@ constexpr auto kCheckpointEvery = std::chrono::milliseconds(200);
 // provider takes a thousand times as long.
 constexpr auto kGatherFor = std::chrono::microseconds(1500);
 constexpr std::size_t kGatherSteps = 64;
+// Where no worker was told that a key goes on, what waits for it is looked at again after so long.
+constexpr base::Micros kMostHold = 10 * 60 * base::kMicrosPerSecond;
 
 // Step is one function to run inside a transaction. It may run a second time, alone, after the group it was in failed.
 class Step {
@@ -245,6 +247,20 @@ asio::awaitable<Result<void>> WorkStore::Release(std::int64_t id) {
     return worker::Release(db, id, state_->owner);
   };
   return state_->Perform<void>(std::move(work));
+}
+
+asio::awaitable<Result<void>> WorkStore::Hold(std::int64_t id) {
+  auto work = [this, id](sql::Database& db) {
+    return worker::Hold(db, id, state_->owner, base::WallMicros() + kMostHold);
+  };
+  return state_->Perform<void>(std::move(work));
+}
+
+asio::awaitable<Result<std::int64_t>> WorkStore::Unhold() {
+  auto work = [this](sql::Database& db) {
+    return worker::Unhold(db, state_->inbound);
+  };
+  return state_->Perform<std::int64_t>(std::move(work));
 }
 
 asio::awaitable<Result<std::int64_t>> WorkStore::RenewLeases() {

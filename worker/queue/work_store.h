@@ -37,6 +37,8 @@ class WorkStore {
   asio::awaitable<Result<void>> AnswerAgain(std::int64_t id, const Identity& identity);
   asio::awaitable<Result<void>> Drop(std::int64_t id);
   asio::awaitable<Result<void>> Release(std::int64_t id);
+  asio::awaitable<Result<void>> Hold(std::int64_t id);
+  asio::awaitable<Result<std::int64_t>> Unhold();
   asio::awaitable<Result<std::int64_t>> RenewLeases();
   asio::awaitable<Result<std::string>> LoadText(const std::string& ref, const std::string& customer);
   // Changed is true where another process has committed since the last call: there may be work.

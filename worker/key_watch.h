@@ -1,0 +1,39 @@
+// KeyWatch tells vaultd which keys providers refuse, and probes one where vaultd wants it: only what the probe is answered decides
+// (vault/suspects.h).
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <cstdint>
+#include <string>
+
+#include "vault/client.h"
+#include "worker/transport.h"
+
+namespace strongroom::worker {
+
+class KeyWatch {
+ public:
+  // Call is one that the provider has answered. `endpoint` and `api_version` are the profile's: what a probe is sent by.
+  struct Call {
+    std::string key_ref, request_id, endpoint, api_version;
+    std::int64_t status = 0;  // HTTP
+  };
+
+  // All belongs to one event loop; client and transport outlive it.
+  KeyWatch(asio::any_io_executor executor, vault::Client& client, Transport& transport)
+      : executor_(std::move(executor)), client_(client), transport_(transport) {}
+
+  // Tell reports the call, and goes on by itself: nobody waits for it. A vaultd that is away is not told.
+  void Tell(Call call);
+
+ private:
+  asio::awaitable<void> Report(Call call);
+  asio::awaitable<void> Probe(Call call);
+
+  asio::any_io_executor executor_;
+  vault::Client& client_;
+  Transport& transport_;
+};
+
+}  // namespace strongroom::worker

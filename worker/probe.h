@@ -1,0 +1,26 @@
+// Probing a key: the provider's cheapest authenticated call, with nothing in it of any caller's.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "vault/client.h"
+#include "worker/transport.h"
+
+namespace strongroom::worker {
+
+// Finding is what the provider said: its HTTP status (0: nothing came) and one sentence.
+struct Finding {
+  bool ok = false;
+  int status = 0;
+  std::string message;
+};
+
+// ProbeKey has vaultd open a key by `operation` (kProbe, an admin's; kProbeSuspect, a worker's), sends it to its ORIGIN and reads what
+// comes back. `endpoint` may add a path to the ORIGIN; it and `api_version` may be empty.
+asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, vault::Operation operation, std::string key_ref,
+                                  std::string endpoint, std::string api_version, base::Micros deadline);
+
+}  // namespace strongroom::worker
