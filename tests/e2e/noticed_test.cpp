@@ -56,6 +56,9 @@ class Dying : public House {
     }
   }
 
+  std::string BatchLog() { return batch_.Err(); }
+  Ended StopBatch() { return batch_.Stop(); }
+
  private:
   Process batch_;
 };
@@ -89,6 +92,34 @@ TEST_CASE("noticed: a key that stays dead is replaced, and what waited goes on w
   house.Finish();
   REQUIRE(StatusOf(house, kFirst) == "REVOKED");
   REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM USAGE_LOG WHERE KEY_REF = ?1", {std::string_view(kSecond)}) > 100);
+
+  // What the provider refused is sent again, and nothing else.
+  const std::int64_t failed = Rows(house, "error");
+  const std::string batch = house.Text(house.work(), "SELECT BATCH_ID FROM AI_BATCH");
+  const Ended replayed = house.Batch({"resume", batch, "--replay"});
+  INFO(replayed.out << replayed.err);
+  REQUIRE(replayed.code == 0);
+  REQUIRE(Has(replayed.err, std::to_string(failed) + " rows that ended in PROVIDER_AUTH were sent again"));
+  REQUIRE(Rows(house, "success") == kRows);
+  std::int64_t twice = 0;
+  for (const auto& [request, calls] : house.sim().Calls()) twice += calls == 2 ? 1 : 0;
+  REQUIRE(twice == failed);
+  const Ended again = house.Batch({"resume", batch, "--replay"});
+  REQUIRE(again.code == 0);
+  REQUIRE_FALSE(Has(again.err, "sent again"));
+}
+
+TEST_CASE("noticed: a batch says what it waits for, and can be left waiting") {
+  Dying house;
+  REQUIRE(Eventually([&] { return Has(house.BatchLog(), "rows wait: their key is SUSPENDED, for its provider refuses it"); }));
+  const Ended stopped = house.StopBatch();
+  REQUIRE(stopped.code == 1);
+  REQUIRE(house.QueueEmpty());
+  REQUIRE(house.Act({"rotate", kFirst, "--key-file", house.NewKey("next")}).code == 0);
+  const Ended ended = house.Batch({"resume", house.Text(house.work(), "SELECT BATCH_ID FROM AI_BATCH"), "--replay"});
+  INFO(ended.out << ended.err);
+  REQUIRE(ended.code == 0);
+  REQUIRE(Rows(house, "success") == kRows);
 }
 
 TEST_CASE("noticed: a model that is forbidden stops no key") {

@@ -65,6 +65,9 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(activate);
   Sound(RotateKeyRequest{"old", "new", "why", 42, true});
   Sound(MoveRequest{"k", "revoke", "why"});
+  Sound(ReportCallRequest{"k", "r", 401});
+  Sound(ReportCallAnswer{true});
+  Sound(ReportProbeRequest{"k", 0});
   Sound(SetProfileRequest{SomeFields(), "why"});
   Sound(SetRateRequest{Rate{"m", "p", 1, 2, 3}, "why"});
   Sound(ProposeRequest{15, "00ff"});

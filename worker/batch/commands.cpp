@@ -71,6 +71,7 @@ int Report(const BatchEnd& end, bool json) {
   if (json) std::printf("%s\n", JsonOf(end.batch).c_str());
   const BatchRecord& batch = end.batch;
   const std::int64_t done = batch.processed + batch.failed;
+  if (end.replayed > 0) std::fprintf(stderr, "%s: %lld rows that ended in PROVIDER_AUTH were sent again\n", batch.batch_id.c_str(), static_cast<long long>(end.replayed));
   if (!end.error.empty()) {
     return Refuse(end.error + "; " + std::to_string(done) + " of " + std::to_string(batch.total) +
                   " rows have replies; continue with: batch resume " + batch.batch_id);
@@ -110,9 +111,9 @@ int RefuseOutput(const BatchRecord& batch, const Error& error) {
                                                       : "cannot be written: " + error.Message()));
 }
 
-int RunAndReport(Opened& opened, BatchRecord batch, Input& input, bool json) {
+int RunAndReport(Opened& opened, BatchRecord batch, Input& input, bool json, Replay replay = Replay::kNo) {
   if (!json) std::fprintf(stderr, "%s: %lld rows\n", batch.batch_id.c_str(), static_cast<long long>(batch.total));
-  return Report(RunBatch(*opened.database, opened.config, std::move(batch), input), json);
+  return Report(RunBatch(*opened.database, opened.config, std::move(batch), input, replay), json);
 }
 
 std::string DefaultOutput(const std::string& file) {
@@ -151,7 +152,7 @@ int BatchSubmit(const SubmitOptions& options) {
   return RunAndReport(*opened, std::move(batch), *input, options.json);
 }
 
-int BatchResume(const std::string& home, const std::string& batch_id, bool json) {
+int BatchResume(const std::string& home, const std::string& batch_id, bool replay, bool json) {
   auto opened = OpenHome(home);
   if (!opened) return Refuse(opened.error());
   auto batch = FindBatch(*opened->database, batch_id);
@@ -163,7 +164,7 @@ int BatchResume(const std::string& home, const std::string& batch_id, bool json)
   }
   const Result<base::UniqueFd> reserved = ReserveOutput(*batch);
   if (!reserved) return RefuseOutput(*batch, reserved.error());
-  return RunAndReport(*opened, std::move(*batch), *input, json);
+  return RunAndReport(*opened, std::move(*batch), *input, json, replay ? Replay::kRefused : Replay::kNo);
 }
 
 int BatchStatus(const std::string& home, const std::string& batch_id, bool json) {

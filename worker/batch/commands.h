@@ -15,7 +15,8 @@ struct SubmitOptions {
 
 // Each returns the process's exit code: 0 done and every row succeeded, 1 refused, failed, or a row failed.
 int BatchSubmit(const SubmitOptions& options);
-int BatchResume(const std::string& home, const std::string& batch_id, bool json);
+// `replay`: rows that ended in PROVIDER_AUTH are sent once more.
+int BatchResume(const std::string& home, const std::string& batch_id, bool replay, bool json);
 int BatchStatus(const std::string& home, const std::string& batch_id, bool json);
 
 }  // namespace strongroom::worker

@@ -127,6 +127,21 @@ Result<std::map<std::string, std::string>> BrokenReplies(sql::Database& database
   }
 }
 
+Result<void> TakeReplyBack(sql::Database& database, const std::string& customer, const std::string& request_id) {
+  TRY(database.Execute("DELETE FROM REPLY_MESSAGE WHERE CUSTOMER = ?1 AND REQUEST_ID = ?2 AND CONTENT_HASH IS NOT NULL", {customer, request_id}));
+  TRY(database.Execute("DELETE FROM USAGE_LOG WHERE CUSTOMER = ?1 AND REQUEST_ID = ?2 AND ERROR_CODE = 'PROVIDER_AUTH'", {customer, request_id}));
+  return {};
+}
+
+Result<bool> IsHeld(sql::Database& database, std::int64_t id) {
+  TRY_ASSIGN(sql::Statement* const row,
+             database.QueryOne("SELECT COUNT(*) FROM QUEUE_MESSAGE WHERE MESSAGE_ID = ?1 AND LEASE_OWNER = ?2", {id, kHeldOwner}));
+  if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");
+  const bool held = row->Int64(0) > 0;
+  row->Reset();
+  return held;
+}
+
 Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now) {
   TRY_ASSIGN(const std::int64_t deleted,
              database.Execute("DELETE FROM QUEUE_MESSAGE WHERE MESSAGE_ID = ?1 AND CALL_BEGUN_AT IS NULL AND "

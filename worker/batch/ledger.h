@@ -54,6 +54,10 @@ Result<std::map<std::string, std::string>> BrokenReplies(sql::Database& database
 // request is to be answered.
 Result<std::optional<std::int64_t>> CancelUnclaimed(sql::Database& database, std::int64_t id, const Identity& identity,
                                                     base::Micros now);
+// TakeReplyBack forgets the reply of a request, and its usage row, so that it can be sent again: for one that ended in PROVIDER_AUTH.
+Result<void> TakeReplyBack(sql::Database& database, const std::string& customer, const std::string& request_id);
+// IsHeld: the message waits for its key (queue.h, Hold).
+Result<bool> IsHeld(sql::Database& database, std::int64_t id);
 // Withdraw removes a message that nobody holds, without a reply: a batch that was interrupted sends it again.
 Result<bool> Withdraw(sql::Database& database, std::int64_t id, base::Micros now);
 

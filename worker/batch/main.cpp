@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   worker::SubmitOptions submit;
   std::string batch_id;
+  bool replay = false;
   CLI::App* send = app.add_subcommand("submit", "send every row of FILE and write the replies, in input order");
   send->add_option("FILE", submit.file, "JSONL: {\"id\": any, \"prompt\": \"...\", \"system_prompt\"?, \"max_tokens\"?}")->required();
   send->add_option("--customer", submit.customer, "the customer who owns the profile")->required();
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   status->add_option("BATCH_ID", batch_id, "one batch");
   CLI::App* resume = app.add_subcommand("resume", "send again what has no reply, and finish the batch");
   resume->add_option("BATCH_ID", batch_id, "as `batch status` lists it")->required();
+  resume->add_flag("--replay", replay, "send rows that ended in PROVIDER_AUTH once more: after a key was replaced");
   for (CLI::App* place : {&app, send, status, resume}) {  // before the subcommand and after it
     place->add_option("--home", submit.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     place->add_flag("--json", submit.json, "print facts as JSON");
@@ -37,5 +39,5 @@ int main(int argc, char** argv) {
   }
   if (send->parsed()) return worker::BatchSubmit(submit);
   if (status->parsed()) return worker::BatchStatus(submit.home, batch_id, submit.json);
-  return worker::BatchResume(submit.home, batch_id, submit.json);
+  return worker::BatchResume(submit.home, batch_id, replay, submit.json);
 }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -35,12 +36,13 @@ enum class RowState : std::uint8_t { kWaiting, kSent, kDone };
 // Run is one pass over one batch.
 class Run {
  public:
-  Run(sql::Database& database, const base::Config& config, BatchRecord batch, Input& input)
+  Run(sql::Database& database, const base::Config& config, BatchRecord batch, Input& input, Replay replay)
       : database_(database),
         inbound_{config.worker.inbound_library, config.worker.inbound_queue},
         replies_{"BATCH", batch.batch_id},
         batch_(std::move(batch)),
         input_(input),
+        replay_(replay),
         rows_(input.rows(), RowState::kWaiting) {}
 
   BatchEnd Go();
@@ -56,6 +58,8 @@ class Run {
   Result<bool> SendMore();
   Result<bool> TakeMore();
   Result<void> GiveUpLate();
+  Result<void> TellOfHold();
+  Result<void> TakeRefusalsBack();
   Result<void> GiveUp(std::size_t index);
   Usage UsageOf(const Request& request, const Failure& failure) const;
   Result<void> WithdrawUnclaimed();
@@ -71,6 +75,9 @@ class Run {
   QueueName inbound_, replies_;
   BatchRecord batch_;
   Input& input_;
+  const Replay replay_;
+  std::int64_t replayed_ = 0;
+  bool told_of_hold_ = false;
   std::vector<RowState> rows_;
   std::map<std::size_t, Sent> sent_;
   std::size_t next_ = 0;
@@ -139,6 +146,19 @@ Result<void> Run::LookForReplies() {
   return {};
 }
 
+Result<void> Run::TakeRefusalsBack() {
+  TRY_ASSIGN(sql::Transaction transaction, sql::Transaction::Start(database_));
+  for (std::size_t index = 0; index < rows_.size(); ++index) {
+    TRY_ASSIGN(const std::optional<std::string> reply, FindReply(database_, batch_.customer, RequestId(index)));
+    if (!reply) continue;
+    const Result<ReplyView> view = ParseReply(*reply);
+    if (!view || view->error_code != ErrorCodeName(ErrorCode::kProviderAuth)) continue;
+    TRY(TakeReplyBack(database_, batch_.customer, RequestId(index)));
+    ++replayed_;
+  }
+  return transaction.Commit();
+}
+
 Result<bool> Run::SendMore() {
   const auto room = static_cast<std::size_t>(batch_.in_flight) - std::min(sent_.size(), static_cast<std::size_t>(batch_.in_flight));
   std::vector<std::pair<std::size_t, Request>> fresh;
@@ -194,11 +214,24 @@ Result<void> Run::GiveUpLate() {
   const base::Micros now = base::MonoMicros();
   if (now - looked_late_ < kGiveUpLookEvery) return {};
   looked_late_ = now;
+  TRY(TellOfHold());
   std::vector<std::size_t> late;
   for (const auto& [index, sent] : sent_) {
     if (sent.give_up_at <= now) late.push_back(index);
   }
   for (const std::size_t index : late) TRY(GiveUp(index));
+  return {};
+}
+
+// The oldest row stands for all: they are of one profile.
+Result<void> Run::TellOfHold() {
+  if (sent_.empty()) return {};
+  TRY_ASSIGN(const bool held, IsHeld(database_, sent_.begin()->second.message_id));
+  if (held && !told_of_hold_) {
+    std::fprintf(stderr, "\nbatch: %zu rows wait: their key is SUSPENDED, for its provider refuses it; 'keytool resume' or 'keytool rotate' lets them go "
+                         "on. To stop here: Ctrl-C, later batch resume %s\n", sent_.size(), batch_.batch_id.c_str());
+  }
+  told_of_hold_ = held;
   return {};
 }
 
@@ -290,7 +323,8 @@ BatchEnd Run::Go() {
     batch_.started_at = base::WallMicros();
     broken_.emplace();  // a batch that never ran has no replies to look for
   }
-  Result<void> state = LookForReplies();
+  Result<void> state = replay_ == Replay::kRefused ? TakeRefusalsBack() : Result<void>();
+  if (state) state = LookForReplies();
   if (state) state = UpdateBatch(database_, batch_);
   int failures = 0;
   if (state) {
@@ -319,18 +353,19 @@ BatchEnd Run::Go() {
   }
   if (!state) end.error = problem_.empty() ? state.error().Message() : problem_;
   end.batch = batch_;
+  end.replayed = replayed_;
   return end;
 }
 
 }  // namespace
 
-BatchEnd RunBatch(sql::Database& database, const base::Config& config, BatchRecord batch, Input& input) {
+BatchEnd RunBatch(sql::Database& database, const base::Config& config, BatchRecord batch, Input& input, Replay replay) {
   stop_asked.store(false);
   struct sigaction action {};
   action.sa_handler = AskStop;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  return Run(database, config, std::move(batch), input).Go();
+  return Run(database, config, std::move(batch), input, replay).Go();
 }
 
 }  // namespace strongroom::worker
