@@ -14,7 +14,7 @@ Result<void> ActsOf(sql::Database& database, const Stretch& stretch, std::vector
   std::int64_t seq = -1, rows = kPage;
   while (rows == kPage) {
     TRY_ASSIGN(sql::Statement * row,
-               database.Query("SELECT SEQ, AT, RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND (AT, SEQ) > (?1, ?2) AND AT <= ?3 "
+               database.Query("SELECT SEQ, AT, RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND ACTION <> 'report_call' AND (AT, SEQ) > (?1, ?2) AND AT <= ?3 "
                               "ORDER BY AT, SEQ LIMIT ?4",
                               {at, seq, stretch.until.value_or(kEndOfTime), kPage}));
     for (rows = 0;; ++rows) {
@@ -77,6 +77,8 @@ std::string WhyOf(const Draft& draft) {
   return draft.purpose ? *draft.reason + ": " + *draft.purpose : *draft.reason;
 }
 
-bool IsRelease(const Draft& draft) { return draft.action == "resolve" || draft.action == "probe"; }
+bool IsRelease(const Draft& draft) {
+  return draft.action == "resolve" || draft.action == "probe" || draft.action == "probe_suspect";
+}
 
 }  // namespace strongroom::audit

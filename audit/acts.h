@@ -18,7 +18,7 @@ struct Stretch {
   std::string InWords() const;
 };
 
-// EachAct calls `each` with the records of all logs whose action is not `resolve`, by their time. There is an index of them.
+// EachAct calls `each` with the records of all logs whose action is neither `resolve` nor `report_call`, by their time. There is an index of them.
 Result<void> EachAct(const std::vector<Log>& logs, const Stretch& stretch, const std::function<void(const Entry&)>& each);
 // EachFound calls `each` with the records of all logs that match, by their time.
 Result<void> EachFound(const std::vector<Log>& logs, Filter filter, const Stretch& stretch,

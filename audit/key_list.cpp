@@ -13,7 +13,7 @@ Result<std::optional<base::Micros>> LastUse(const std::vector<Log>& logs, std::s
   std::optional<base::Micros> last;
   for (const Log& log : logs) {
     TRY_ASSIGN(sql::Statement * row,
-               log.database->QueryOne("SELECT AT FROM AUDIT_LOG WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe') "
+               log.database->QueryOne("SELECT AT FROM AUDIT_LOG WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') "
                                       "ORDER BY AT DESC LIMIT 1", {key_ref}));
     if (row == nullptr) continue;
     last = std::max(last.value_or(0), row->Int64(0));

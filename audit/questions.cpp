@@ -75,7 +75,7 @@ Result<Section> Denied(const std::vector<Log>& logs, const Stretch& stretch) {
 
 Result<Section> AdminActs(const std::vector<Log>& logs, const std::string& actor, const Stretch& stretch) {
   Section section{"admin",
-                  "every act but resolve by account or uid " + actor + ", every outcome, " + stretch.InWords(),
+                  "every act but resolve and report_call by account or uid " + actor + ", every outcome, " + stretch.InWords(),
                   {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"UID", true}, {"ROLE"}, {"ACTION"}, {"OUTCOME"}, {"KEY OR CUSTOMER"}, {"WHY"}, {"BEFORE"}, {"AFTER"}},
                   {},
                   {}};
@@ -110,7 +110,7 @@ Result<Section> OutsideWorker(const std::vector<Log>& logs, const Stretch& stret
 
 Result<Section> KeyHistory(const std::vector<Log>& logs, const std::string& key_ref, const Stretch& stretch) {
   Section section{"key",
-                  "every act but resolve on " + key_ref + ", and rotations from it, every outcome, " + stretch.InWords(),
+                  "every act but resolve and report_call on " + key_ref + ", and rotations from it, every outcome, " + stretch.InWords(),
                   {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"STATUS BEFORE"}, {"STATUS AFTER"}, {"BEFORE"}, {"AFTER"}, {"WHY"}},
                   {},
                   {}};

@@ -5,7 +5,7 @@
   "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, "           \
   "GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT"
 
-#define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe') ORDER BY AT DESC LIMIT 1"
+#define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') ORDER BY AT DESC LIMIT 1"
 
 namespace strongroom::vault {
 namespace {

@@ -101,6 +101,7 @@ struct Week {
         .Tell(At("2026-11-01T08:01:00Z"), "ada", "add_key", add)
         .Tell(At("2026-11-01T08:02:00Z"), "ada", "probe", About("K1"))
         .Tell(At("2026-11-02T09:00:00Z"), "srworker", "resolve", About("K1"))
+        .Tell(At("2026-11-02T09:00:01Z"), "srworker", "report_call", About("K1"))
         .Tell(At("2026-11-02T10:00:00Z"), "srworker", "resolve", About("K1", Outcome::kDenied, "KEY_SUSPENDED"))
         .Tell(At("2026-11-03T08:00:00Z"), "eve", "resolve", About("K1", Outcome::kDenied, "NO_ROLE"))
         .Tell(At("2026-11-03T08:00:01Z"), "eve", "status", [] { Draft d; d.outcome = Outcome::kDenied; d.reason = "NO_ROLE"; return d; }())

@@ -88,6 +88,8 @@ TEST_CASE("noticed: a probe that is refused suspends the key, on record", "[noti
   REQUIRE(opened.has_value());
   REQUIRE(opened->open_secret().has_value());
   CHECK(house.Last().draft.action == "probe_suspect");
+  // It is a use like any other.
+  CHECK(Show(house, ref)["last_used_at"] == base::FormatTime(house.Last().place.time));
   REQUIRE(ReportProbe(house, ref, 401).has_value());
   const audit::Entry last = house.Last();
   CHECK(last.draft.action == "report_probe");
