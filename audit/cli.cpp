@@ -77,6 +77,7 @@ void DescribeProve(CLI::App& prove, Arguments& arguments) {
   AddCount(*consistency, "NEW", "how many it is to see: the checkpoint's", [&](std::int64_t count) { arguments.new_size = count; });
   for (auto* command : {inclusion, consistency}) {
     command->add_option("--checkpoint", arguments.checkpoint, "against this one instead of the home's newest");
+    command->add_option("--vkey", arguments.vkey, "the key that must have signed it, as it was noted, or a file with it; else the database's own");
     command->add_option("--db", arguments.database, kDatabaseHelp);
     command->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     command->add_option("--node", arguments.node, "the log of this node alone, where several share the database");

@@ -81,8 +81,11 @@ OrProblem<Claim> ReadClaim(const std::string& file) {
 OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type) {
   auto key = VerifierKey::Parse(text);
   if (!key) {
-    const auto file = base::ReadFile(text, kMostNoteBytes);
-    if (!file) return std::unexpected(text + " is no verifier key, and no file with one: " + key.error().Message());
+    const auto file = base::ReadRegular(text, kMostNoteBytes);
+    if (!file && file.error().code() == Code::kNotFound) {
+      return std::unexpected(text + " is no verifier key, and no file with one: " + key.error().Message());
+    }
+    if (!file) return std::unexpected(text + " cannot be read: " + file.error().Message());
     key = VerifierKey::Parse(std::string_view(*file).substr(0, file->find('\n')));
     if (!key) return std::unexpected("the first line of " + text + ": " + key.error().Message());
   }

@@ -29,6 +29,27 @@ OrProblem<Claim> FindClaim(const Arguments& arguments) {
   return std::move(**anchor);
 }
 
+// CheckSigned refuses a checkpoint that somebody else has signed: a proof against it would prove nothing to whoever has the key.
+OrProblem<void> CheckSigned(const Arguments& arguments, const Claim& claim, sql::Database& database) {
+  Bytes public_key;
+  if (arguments.vkey.empty()) {
+    auto own = PublicKeyOf(database);
+    if (!own) return std::unexpected("cannot read the vault's row: " + own.error().Message());
+    if (own->empty()) return std::unexpected("there is no key to check the checkpoint with: name it with --vkey");
+    public_key = std::move(*own);
+  } else {
+    auto named = ReadKey(arguments.vkey, SignatureType::kEd25519);
+    if (!named) return std::unexpected(named.error());
+    public_key = std::move(named->public_key);
+  }
+  const auto key = VerifierKey::Of(claim.checkpoint.origin, SignatureType::kEd25519, public_key);
+  const Signed by = key ? CheckSignature(claim.note, *key) : Signed::kNot;
+  if (by == Signed::kYes) return {};
+  if (by == Signed::kForged) return std::unexpected("the signature of " + claim.from + " is forged: get the checkpoint again");
+  return std::unexpected(claim.from + " is not signed by " + (arguments.vkey.empty() ? "the log's key" : "the key of --vkey") +
+                         ": get the checkpoint again from where it was kept");
+}
+
 OrProblem<Proving> Prepare(const Arguments& arguments) {
   Proving proving;
   auto claim = FindClaim(arguments);
@@ -45,6 +66,8 @@ OrProblem<Proving> Prepare(const Arguments& arguments) {
   if (!log) return std::unexpected("cannot read the trail: " + log.error().Message());
   if (*log == nullptr) return std::unexpected("no log here is that of " + proving.claim.checkpoint.origin);
   proving.log = *log;
+  const auto checked = CheckSigned(arguments, proving.claim, *proving.log->database);
+  if (!checked) return std::unexpected(checked.error());
   return proving;
 }
 

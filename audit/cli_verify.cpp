@@ -51,6 +51,21 @@ int Show(const Arguments& arguments, const Report& report) {
   return Flushed() ? ExitOf(report) : kExitUnchecked;
 }
 
+// JudgeUnread is the report on a bundle whose checkpoint this key did not sign: it may claim any size, so its records are not read.
+std::optional<Report> JudgeUnread(const Claim& checkpoint, const VerifierKey& key) {
+  const auto signer = VerifierKey::Of(checkpoint.checkpoint.origin, SignatureType::kEd25519, key.public_key);
+  const Signed by = signer ? CheckSignature(checkpoint.note, *signer) : Signed::kNot;
+  if (by == Signed::kYes) return std::nullopt;
+  const bool forged = by == Signed::kForged;
+  Report report;
+  report.verdict = Refuted({0, "signature",
+                            (forged ? "the signature of " + checkpoint.from + " is forged" : checkpoint.from + " is not signed by the key that counts") +
+                                ": its records were not read"});
+  report.verdict.findings.push_back({checkpoint, forged ? ClaimState::kForged : ClaimState::kNotSigned});
+  report.key.vkey = key.Print();
+  return report;
+}
+
 int RunBundle(const Arguments& arguments, Given given) {
   auto checkpoint = ReadClaim(arguments.bundle + "/checkpoint");
   if (!checkpoint) return CouldNotCheck(arguments, checkpoint.error());
@@ -60,13 +75,18 @@ int RunBundle(const Arguments& arguments, Given given) {
     if (!key) return CouldNotCheck(arguments, key.error() + "; name the key with --vkey");
     given.key = std::move(*key);
   }
+  const std::string_view source_of_key = own_key ? "the bundle's own: compare it with one that was noted" : "--vkey";
+  if (auto bad = JudgeUnread(*checkpoint, *given.key)) {
+    bad->key.source = source_of_key;
+    return Show(arguments, *bad);
+  }
   Question question = Ask(given);
   question.claims = std::move(given.claims);
   BundleSource source(arguments.bundle, checkpoint->checkpoint.head.size);
   question.claims.push_back(std::move(*checkpoint));
   auto report = VerifyOne(source, question);
   if (!report) return CouldNotCheck(arguments, report.error());
-  report->key.source = own_key ? "the bundle's own: compare it with one that was noted" : "--vkey";
+  report->key.source = source_of_key;
   return Show(arguments, *report);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "audit/record.h"
+#include "audit/trail_schema.h"
 #include "audit/tree.h"
 
 namespace strongroom::audit {
@@ -76,16 +77,20 @@ Result<std::int64_t> DatabaseSource::FullTiles() {
   return std::clamp<std::int64_t>(last, -1, kMostInteger / kTileWidth) + 1;  // somebody else may have written it
 }
 
+Result<std::optional<TrailSource::IndexFault>> DatabaseSource::CheckSchema() {
+  TRY_ASSIGN(const auto odd, FindOddSchema(database_));
+  if (odd) return IndexFault{0, *odd};
+  return std::nullopt;
+}
+
 Result<std::optional<TrailSource::IndexFault>> DatabaseSource::CheckIndexes() {
+  TRY_ASSIGN(const auto stray, FindStray(database_));
+  if (stray) return IndexFault{0, *stray};
   if (database_.engine() != sql::Engine::kSqlite) return std::nullopt;
-  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT TYPE FROM sqlite_schema WHERE NAME = 'AUDIT_LOG'"));
-  const std::string type = row == nullptr ? "" : row->Text(0);
-  if (row != nullptr) row->Reset();
-  if (type != "table") return IndexFault{0, "AUDIT_LOG is no table but a " + (type.empty() ? "stranger" : type) + ": what it shows may be another thing each time"};
   // Sums of what an index holds beside its first column, through the index and past it. SQLite's own integrity_check compares that column too, and takes longer
   // than all the rest.
   // One statement, which sees one moment of a trail that is being written.
-  TRY_ASSIGN(row, database_.QueryOne(
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne(
                       "SELECT T.KEYS = K.ROWS AND T.OF_KEYS = K.SUM, T.CUSTOMERS = C.ROWS AND T.OF_CUSTOMERS = C.SUM FROM "
                       "(SELECT TOTAL(KEY_REF IS NOT NULL) AS KEYS, TOTAL((KEY_REF IS NOT NULL) * (AT % 1000003 + SEQ % 999983)) AS OF_KEYS, "
                       "TOTAL(CUSTOMER IS NOT NULL) AS CUSTOMERS, TOTAL((CUSTOMER IS NOT NULL) * (AT % 1000003 + SEQ % 999983)) AS OF_CUSTOMERS "

@@ -55,6 +55,8 @@ class TrailSource {
     std::string detail;
   };
   virtual Result<std::optional<IndexFault>> CheckIndexes() { return std::nullopt; }
+  // CheckSchema looks, before anything is read, whether what is read is what vaultd makes.
+  virtual Result<std::optional<IndexFault>> CheckSchema() { return std::nullopt; }
 };
 
 // DatabaseSource reads AUDIT_LOG, AUDIT_TILE and AUDIT_HEAD. One thread at a time.
@@ -67,8 +69,9 @@ class DatabaseSource : public TrailSource {
   Result<std::optional<Head>> StoredHead() override;
   bool keeps_head() const override { return true; }
   Result<std::int64_t> FullTiles() override;
-  // In a file alone: a server's indexes are its own affair.
+  // The indexes of a file alone: a server's are its own affair.
   Result<std::optional<IndexFault>> CheckIndexes() override;
+  Result<std::optional<IndexFault>> CheckSchema() override;
 
  private:
   Result<void> ReadTiles(Page& page);

@@ -29,8 +29,11 @@ std::unexpected<Error> Beyond(std::int64_t index) {
 }  // namespace
 
 std::vector<Hash> SplitHashes(ByteView bytes) {
-  std::vector<Hash> hashes(bytes.size() / kHashBytes);
-  for (std::size_t i = 0; i < hashes.size(); ++i) std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(i * kHashBytes), kHashBytes, hashes[i].begin());
+  std::vector<Hash> hashes;
+  hashes.reserve(bytes.size() / kHashBytes + 1);
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kHashBytes))) {
+    std::copy_n(bytes.begin(), std::min(bytes.size(), kHashBytes), hashes.emplace_back().begin());
+  }
   return hashes;
 }
 

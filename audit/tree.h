@@ -17,7 +17,8 @@ namespace strongroom::audit {
 inline constexpr int kTileHeight = 8;
 inline constexpr std::int64_t kTileWidth = 1 << kTileHeight;
 
-// SplitHashes cuts a tile's bytes into its hashes; bytes that are left over are none.
+// SplitHashes cuts a tile's bytes into its hashes; bytes that are left over are one more, with zeros behind them, so that
+// the tile has too many.
 std::vector<Hash> SplitHashes(ByteView bytes);
 
 // StoredTree reads. It keeps the last tile of each level, so that walks along the tree read each once. What it tells is what the

@@ -110,6 +110,8 @@ Result<void> Verification::ReadToAnchor() {
 }
 
 Result<Verdict> Verification::Run() {
+  TRY_ASSIGN(const auto odd, source_.CheckSchema());
+  if (odd) return Refuted({odd->seq, "index_mismatch", odd->detail});
   for (const Claim& claim : claims_) tree_.Expect(claim.checkpoint.head.size);
   if (question_.anchor) {
     TRY(ReadAnchor());
@@ -229,6 +231,13 @@ void Verification::Weigh(Verdict& verdict) const {
 Result<Claim> Claim::Of(std::string from, Note note) {
   TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::Parse(note.text));
   return Claim{std::move(from), std::move(note), std::move(checkpoint)};
+}
+
+Verdict Refuted(Fault fault) {
+  Verdict verdict;
+  verdict.head = std::string(kNoRecord);
+  verdict.fault = std::move(fault);
+  return verdict;
 }
 
 Result<Verdict> Verify(TrailSource& source, const Question& question) { return Verification(source, question).Run(); }

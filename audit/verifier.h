@@ -85,6 +85,9 @@ struct Verdict {
   Weakness weakness = Weakness::kNone;
 };
 
+// Refuted is the verdict on a trail that is not worth reading.
+Verdict Refuted(Fault fault);
+
 // Verify reads the whole trail from seq 0. An error means that it could not be read; a fault, that it was read and is wrong.
 Result<Verdict> Verify(TrailSource& source, const Question& question);
 // Verify without checkpoints.

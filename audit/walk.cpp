@@ -25,6 +25,10 @@ std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
 
 bool Walk::Step(const Row& row) {
   if (pending_) return Settle(row);
+  if (row.seq < 0) {
+    Blame(0, "reordered", "there is a row before record 0, under the seq " + std::to_string(row.seq) + ": it was put in, and is no record");
+    return false;
+  }
   if (row.seq > records_) {
     Blame(records_, "missing", "the trail goes on at " + std::to_string(row.seq));
     return false;

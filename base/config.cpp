@@ -1,9 +1,6 @@
 #include "base/config.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -268,13 +265,17 @@ std::string FindHome(const std::string& flag) {
 
 std::expected<Config, ConfigProblem> LoadConfig(const std::string& home) {
   const std::string file = home + "/strongroom.toml";
-  if (const UniqueFd readable(open(file.c_str(), O_RDONLY | O_CLOEXEC)); !readable.valid()) {
-    const int why = errno;
-    if (why != ENOENT) return std::unexpected(ConfigProblem{file + ": " + std::strerror(why)});
+  constexpr std::size_t kMostBytes = 1 << 20;
+  const auto content = ReadRegular(file, kMostBytes);
+  if (!content && content.error().code() == Code::kNotFound) {
     return std::unexpected(ConfigProblem{"no " + file + ": run `keytool init --home " + home +
                                          "` first, or name another home with --home"});
   }
-  toml::parse_result parsed = toml::parse_file(file);
+  if (!content) {
+    const Error& error = content.error();
+    return std::unexpected(ConfigProblem{file + ": " + (error.has_number() ? std::strerror(static_cast<int>(error.number())) : error.Message())});
+  }
+  toml::parse_result parsed = toml::parse(*content, file);
   if (!parsed) {
     std::ostringstream text;
     text << file << ":" << parsed.error().source().begin.line << ": " << parsed.error().description();

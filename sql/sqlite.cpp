@@ -24,7 +24,12 @@ Result<void> SqliteDatabase::Connect() {
   TRY(CheckFile(path_));
   auto result = OpenHandle();
   if (result) result = Configure();
-  if (!result) Close();
+  if (result) return {};
+  Close();
+  if (options_.access == Access::kReadOnly && HasStrandedLog(path_)) {
+    return Fail(Code::kUnavailable, "there is a write-ahead log beside it (-wal), which cannot be read where the directory cannot be written to: "
+                                    "copy both files into a directory that can be");
+  }
   return result;
 }
 

@@ -35,12 +35,30 @@ Result<void> CheckFile(const std::string& path) {
   return {};
 }
 
-bool IsFrozen(const std::string& path) {
+namespace {
+
+// SizeOf is -1 where there is no such file.
+off_t SizeOf(const std::string& path) {
+  struct stat file {};
+  return stat(path.c_str(), &file) == 0 ? file.st_size : -1;
+}
+
+bool CannotPutBeside(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  struct stat log {};
-  const bool has_log = stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
-  return !has_log && access(directory.c_str(), W_OK) != 0 && errno == EROFS;
+  return access(directory.c_str(), W_OK) != 0 && (errno == EROFS || errno == EACCES);
+}
+
+}  // namespace
+
+bool IsFrozen(const std::string& path) {
+  const off_t log = SizeOf(path + "-wal");
+  const bool live = log >= 0 && SizeOf(path + "-shm") >= 0;
+  return log <= 0 && !live && CannotPutBeside(path);
+}
+
+bool HasStrandedLog(const std::string& path) {
+  return SizeOf(path + "-wal") > 0 && SizeOf(path + "-shm") < 0 && CannotPutBeside(path);
 }
 
 std::string FrozenUri(const std::string& path) {

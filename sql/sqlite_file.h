@@ -16,9 +16,12 @@ Result<void> CreateFile(const std::string& path, unsigned mode);
 // it (POSIX).
 Result<void> CheckFile(const std::string& path);
 
-// IsFrozen is true of a file on a read-only file system without a write-ahead log beside it: nobody changes it, and SQLite, which wants
-// to put files of its own beside a database with such a log, cannot.
+// IsFrozen is true of a file without a write-ahead log beside it, in a directory that we may not write to: SQLite, which wants to put files
+// of its own beside a database of that mode, cannot. Where a log and its index are there, empty or not, somebody may be writing: then it
+// is not frozen, and SQLite needs to make neither.
 bool IsFrozen(const std::string& path);
+// HasStrandedLog is true where there is a log beside the file, and no index of it, which SQLite cannot make there.
+bool HasStrandedLog(const std::string& path);
 // FrozenUri names such a file to sqlite3_open_v2 (SQLITE_OPEN_URI).
 std::string FrozenUri(const std::string& path);
 

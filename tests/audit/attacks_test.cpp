@@ -299,12 +299,72 @@ TEST_CASE("attack: an index that hides a record") {
   Bad(trail, 0, "index_mismatch");
 }
 
-TEST_CASE("attack: a view in the table's place") {
+TEST_CASE("attack: what is read is no table of this schema") {
   const SignedTrail trail(kRecords);
-  const auto database = trail.Open();
-  REQUIRE(database->Execute("ALTER TABLE AUDIT_LOG RENAME TO REAL_LOG"));
-  REQUIRE(database->Execute("CREATE VIEW AUDIT_LOG AS SELECT * FROM REAL_LOG"));
+  std::string script;
+  SECTION("a view of the records") {
+    script = "ALTER TABLE AUDIT_LOG RENAME TO REAL_LOG; CREATE VIEW AUDIT_LOG AS SELECT * FROM REAL_LOG";
+  }
+  SECTION("a view of the tiles") {
+    script = "ALTER TABLE AUDIT_TILE RENAME TO REAL_TILE; CREATE VIEW AUDIT_TILE AS SELECT * FROM REAL_TILE";
+  }
+  SECTION("a view of the head") {
+    script = "ALTER TABLE AUDIT_HEAD RENAME TO REAL_HEAD; CREATE VIEW AUDIT_HEAD AS SELECT * FROM REAL_HEAD";
+  }
+  SECTION("a virtual table of the head") {
+    script = "ALTER TABLE AUDIT_HEAD RENAME TO REAL_HEAD; CREATE VIRTUAL TABLE AUDIT_HEAD USING FTS5 (TREE_SIZE, ROOT); "
+             "INSERT INTO AUDIT_HEAD SELECT * FROM REAL_HEAD";
+  }
+  SECTION("a column dropped") { script = "ALTER TABLE AUDIT_TILE RENAME COLUMN HASHES TO OTHERS"; }
+  SECTION("a column of another type") {
+    script = "DROP TABLE AUDIT_HEAD; CREATE TABLE AUDIT_HEAD (TREE_SIZE TEXT NOT NULL, ROOT BLOB NOT NULL)";
+  }
+  SECTION("a column that is computed") {
+    script = "ALTER TABLE AUDIT_LOG DROP COLUMN REQUEST_ID; ALTER TABLE AUDIT_LOG ADD COLUMN REQUEST_ID TEXT AS (ACTOR)";
+  }
+  SECTION("an index dropped") { script = "DROP INDEX AUDIT_LOG_KEY"; }
+  SECTION("a table dropped") { script = "DROP TABLE AUDIT_HEAD"; }
+  REQUIRE(trail.Open()->RunScript(script));
   Bad(trail, 0, "index_mismatch");
+}
+
+TEST_CASE("attack: what nobody reads is put beside what is read") {
+  const SignedTrail trail(600);
+  SECTION("a second head") {
+    trail.Execute("INSERT INTO AUDIT_HEAD VALUES (5, ZEROBLOB(32))");
+    Bad(trail, 0, "index_mismatch");
+  }
+  SECTION("a tile before the first") {
+    trail.Execute("INSERT INTO AUDIT_TILE VALUES (0, -1, ZEROBLOB(8192))");
+    Bad(trail, 0, "index_mismatch");
+  }
+  SECTION("a tile of a level below the records") {
+    trail.Execute("INSERT INTO AUDIT_TILE VALUES (-1, 0, ZEROBLOB(8192))");
+    Bad(trail, 0, "index_mismatch");
+  }
+  SECTION("a tile above that is not full yet") {
+    trail.Execute("INSERT INTO AUDIT_TILE VALUES (1, 0, ZEROBLOB(8192))");
+    Bad(trail, 0, "index_mismatch");
+  }
+  SECTION("a tile of a level that no trail reaches") {
+    trail.Execute("INSERT INTO AUDIT_TILE VALUES (9223372036854775807, 0, ZEROBLOB(8192))");
+    Bad(trail, 0, "index_mismatch");
+  }
+  SECTION("a tile between two") {
+    trail.Execute("INSERT INTO AUDIT_TILE SELECT 0, 0.5, HASHES FROM AUDIT_TILE WHERE TILE_INDEX = 0");
+    Bad(trail, 0, "index_mismatch");
+  }
+  SECTION("bytes behind a tile's hashes") {
+    trail.Execute("UPDATE AUDIT_TILE SET HASHES = CAST(HASHES || x'0102' AS BLOB) WHERE TILE_INDEX = 1");
+    Bad(trail, 511, "index_mismatch");
+  }
+}
+
+TEST_CASE("attack: rows before the first record") {
+  const SignedTrail trail(kRecords);
+  trail.Execute("INSERT INTO AUDIT_LOG SELECT -5, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID FROM AUDIT_LOG WHERE SEQ = 7");
+  Bad(trail, 0, "reordered");
+  CHECK(Auditlog("verify --home " + trail.home()).Has("there is a row before record 0, under the seq -5"));
 }
 
 }  // namespace strongroom::audit

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/files.h"
 #include "tests/audit/signed_trail.h"
 
 namespace strongroom::audit {
@@ -118,6 +117,14 @@ TEST_CASE("bundle: each file that was changed, dropped or cut is named") {
     bundle.Put("tile/0/002.p/88", bundle.Get("tile/0/002.p/88") + std::string(32, 'x'));
     bundle.Bad(599, "index_mismatch");
   }
+  SECTION("a byte behind the entries of a bundle that is not full") {
+    bundle.Put("tile/entries/002.p/88", entries + "x");
+    bundle.Bad(599, "changed");
+  }
+  SECTION("bytes behind the hashes of a tile that is not full") {
+    bundle.Put("tile/0/002.p/88", bundle.Get("tile/0/002.p/88") + "xyz");
+    bundle.Bad(599, "index_mismatch");
+  }
   SECTION("a hash") { bundle.Flip("tile/0/001", 64); bundle.Bad(258, "index_mismatch"); }
   SECTION("a hash of a tile that is not full") { bundle.Flip("tile/0/002.p/88", 32 * 87); bundle.Bad(599, "index_mismatch"); }
   SECTION("a hash above") { bundle.Flip("tile/1/000.p/2", 33); bundle.Bad(256, "index_mismatch"); }
@@ -146,21 +153,43 @@ TEST_CASE("bundle: what is none cannot be checked") {
   bundle.Expect(2, "\"verdict\":\"unchecked\"");
 }
 
-TEST_CASE("bundle: a claim of any size, and a pipe in a file's place, keep nobody") {
+TEST_CASE("bundle: its checkpoint is looked at before anything that it claims") {
   const SignedTrail trail(kRecords);
   const Exported bundle(trail);
-  SECTION("a size beyond all that is there") {
-    std::string text = base::ReadFile(bundle.directory + "/checkpoint", 4096).value();
+  const auto claim_more = [&](std::string text) {
     const std::size_t begin = text.find('\n') + 1;
-    text.replace(begin, text.find('\n', begin) - begin, "9007199254740991");
-    bundle.Put("checkpoint", text);
-    bundle.Expect(1, "\"verdict\":\"tampered\"");
+    return text.replace(begin, text.find('\n', begin) - begin, "9007199254740991");
+  };
+  SECTION("a size beyond all that is there") {
+    bundle.Put("checkpoint", claim_more(bundle.Get("checkpoint")));
+    bundle.Expect(1, "\"verdict\":\"tampered\",\"records\":0");
+    bundle.Bad(0, "signature");
   }
-  SECTION("a pipe") {
-    fs::remove(bundle.directory + "/checkpoint");
-    REQUIRE(mkfifo((bundle.directory + "/checkpoint").c_str(), 0600) == 0);
-    bundle.Expect(2, "\"verdict\":\"unchecked\"");
+  SECTION("another's signature, over records that are not read then") {
+    const std::string other = "--vkey " + Signer(trail.signer().key().name, 2).key().Print();
+    fs::remove_all(bundle.directory + "/tile");
+    bundle.Expect(1, "\"first_bad_seq\":0,\"kind\":\"signature\"", other);
+    CHECK(Auditlog("verify --bundle " + bundle.directory + " " + other).Has("next "));
   }
+}
+
+TEST_CASE("bundle: a pipe, a device or a huge file in a file's place keep nobody") {
+  const SignedTrail trail(kRecords);
+  const Exported bundle(trail);
+  const auto put_pipe = [&](const std::string& name) {
+    fs::remove(bundle.directory + '/' + name);
+    REQUIRE(mkfifo((bundle.directory + '/' + name).c_str(), 0600) == 0);
+  };
+  SECTION("the checkpoint") { put_pipe("checkpoint"); }
+  SECTION("the key") { put_pipe("vkey"); }
+  SECTION("entries") { put_pipe("tile/entries/001"); }
+  SECTION("hashes") { put_pipe("tile/0/001"); }
+  SECTION("a device") {
+    fs::remove(bundle.directory + "/vkey");
+    fs::create_symlink("/dev/zero", bundle.directory + "/vkey");
+  }
+  SECTION("a huge file") { fs::resize_file(bundle.directory + "/tile/entries/001", std::uintmax_t{1} << 33); }
+  bundle.Expect(2, "\"verdict\":\"unchecked\"");
 }
 
 }  // namespace strongroom::audit

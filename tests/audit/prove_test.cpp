@@ -83,6 +83,15 @@ TEST_CASE("prove: what cannot be proved is refused, and says why") {
   other.root[0] ^= 1;
   Refused("prove inclusion 7 --checkpoint " + trail.Write("other", trail.signer().Sign(other)) + home, "run auditlog verify");
   Refused("prove consistency 7 --checkpoint " + trail.Write("other", trail.signer().Sign(other)) + home, "run auditlog verify");
+  // Another's signature, over the right tree.
+  const Signer wrong(trail.signer().key().name, 2);
+  const std::string not_ours = " --checkpoint " + trail.Write("not-ours", wrong.Sign(trail.HeadAt(300)));
+  Refused("prove inclusion 7" + not_ours + home, "is not signed by the log's key");
+  Refused("prove consistency 7" + not_ours + home, "is not signed by the log's key");
+  Refused("prove inclusion 7 --vkey " + wrong.key().Print() + home, "is not signed by the key of --vkey");
+  Refused("prove inclusion 7 --vkey " + trail.vkey() + home, "index 7", 0);
+  const std::string body = Checkpoint{trail.signer().key().name, trail.HeadAt(300)}.Body();
+  Refused("prove inclusion 7 --checkpoint " + trail.Write("forged", body + '\n' + trail.signer().Line(body + "x")) + home, "is forged");
   trail.Grow(1, true);
   Refused("prove inclusion 7" + home, "not signed");
   std::filesystem::remove(trail.anchor());

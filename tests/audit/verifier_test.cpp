@@ -227,7 +227,7 @@ TEST_CASE("rows that are no records are faults, not crashes") {
   SECTION("huge") { Store(*database, 1, std::string(3'000'000, '{')); CheckFault(trail, 1, "changed"); }
   SECTION("a negative seq") {
     REQUIRE(database->Execute("UPDATE AUDIT_LOG SET SEQ = -5 WHERE SEQ = 0"));
-    CheckFault(trail, -5, "reordered");
+    CheckFault(trail, 0, "reordered");
   }
 }
 

@@ -1,10 +1,14 @@
 // `auditlog verify` of trails that nothing is wrong with: how far they are vouched for, and by whom.
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
+#include "tests/audit/published.h"
 #include "tests/audit/signed_trail.h"
 
 namespace strongroom::audit {
@@ -181,6 +185,35 @@ TEST_CASE("verify: a copy on a medium that cannot be written to") {
   if (mounted) umount(medium.c_str());
 }
 
+TEST_CASE("verify: a copy in a directory that the auditor may not write to") {
+  if (geteuid() != 0) return;  // nobody else can become somebody else
+  const SignedTrail trail(kRecords);
+  const std::string place = trail.home() + "/copy";
+  std::filesystem::create_directory(place);
+  std::filesystem::copy_file(trail.Copy("copy.db"), place + "/vault.db");
+  for (const std::string& path : {trail.home(), place}) REQUIRE(chmod(path.c_str(), 0755) == 0);
+  REQUIRE(chmod((place + "/vault.db").c_str(), 0644) == 0);
+  const auto as_auditor = [](const std::string& arguments) { return RunShell(arguments, "setpriv --reuid=65534 --regid=65534 --clear-groups "); };
+  const std::string db = "--db " + place + "/vault.db";
+  const auto verify = [&] { return as_auditor("verify " + db + " --vkey " + trail.vkey() + " " + trail.Checkpoint(kRecords)); };
+  CHECK(verify().status == 0);
+  CHECK(as_auditor("search " + db + " --limit 1").status == 0);
+  CHECK(as_auditor("report denied " + db).status == 0);
+  SECTION("with a log that is empty") {
+    std::ofstream(place + "/vault.db-wal").close();
+    REQUIRE(chmod((place + "/vault.db-wal").c_str(), 0644) == 0);
+    CHECK(verify().status == 0);
+  }
+  SECTION("with a log that is not, which holds the newest records") {
+    std::ofstream(place + "/vault.db-wal") << std::string(4096, 'x');
+    REQUIRE(chmod((place + "/vault.db-wal").c_str(), 0644) == 0);
+    const Ran run = verify();
+    INFO(run.complaints);
+    CHECK(run.status == 2);
+    CHECK(run.complaints.find("copy both files into a directory that can be") != std::string::npos);
+  }
+}
+
 TEST_CASE("verify: what cannot be checked exits 2") {
   const SignedTrail trail(5);
   const std::string good = trail.Checkpoint(5), db = "--db " + trail.file().string() + " ";
@@ -191,6 +224,14 @@ TEST_CASE("verify: what cannot be checked exits 2") {
   Expect(2, db + "--vkey " + Signer("w", 1, SignatureType::kCosignature).key().Print() + " " + good, "takes the key of a log");
   Expect(2, db + "--bundle " + trail.home(), "auditlog");
   Expect(2, "--bundle " + trail.home() + "/nowhere", "cannot be read");
+  const std::string pipe = trail.home() + "/pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  for (const std::string& never : {pipe, std::string("/dev/zero")}) {
+    Expect(2, db + never, "no plain file");
+    Expect(2, db + "--vkey " + never + " " + good, "no plain file");
+    Expect(2, "--proof " + never + " --record " + good + " --vkey " + trail.vkey(), "no plain file");
+    Expect(2, "--db " + never, "no regular file");
+  }
   trail.Execute("DELETE FROM VAULT");
   Expect(2, db + good, "--vkey");
 }
