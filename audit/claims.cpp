@@ -101,10 +101,7 @@ std::optional<Fault> FindShort(const std::vector<Finding>& findings, std::int64_
 }
 
 std::optional<Fault> FindBadSignature(const std::vector<Finding>& findings) {
-  std::int64_t vouched = 0;
-  for (const Finding& finding : findings) {
-    if (finding.state == ClaimState::kValid) vouched = std::max(vouched, finding.claim.checkpoint.head.size);
-  }
+  const std::int64_t vouched = VouchedBy(findings);
   for (const Finding& finding : findings) {
     if (finding.state == ClaimState::kForged) return Fault{vouched, "signature", "the signature of " + Called(finding) + " is forged"};
     if (finding.state == ClaimState::kNotSigned) {
@@ -127,6 +124,14 @@ std::size_t CountWitnesses(const Note& note, const std::vector<VerifierKey>& wit
     }
   }
   return seen.size();
+}
+
+std::int64_t VouchedBy(const std::vector<Finding>& findings) {
+  std::int64_t vouched = 0;
+  for (const Finding& finding : findings) {
+    if (finding.state == ClaimState::kValid) vouched = std::max(vouched, finding.claim.checkpoint.head.size);
+  }
+  return vouched;
 }
 
 bool IsEvidence(const Finding& finding) { return finding.state == ClaimState::kValid || finding.state == ClaimState::kUnsigned; }

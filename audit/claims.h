@@ -20,6 +20,9 @@ Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Que
 // FaultOfClaims is what the findings show to be wrong with the trail, or with a checkpoint.
 std::optional<Fault> FaultOfClaims(const std::vector<Finding>& findings, std::int64_t records);
 
+// VouchedBy is how many records the largest sound checkpoint is of.
+std::int64_t VouchedBy(const std::vector<Finding>& findings);
+
 // IsEvidence is true where a finding speaks of this trail: it is signed, or the home's own.
 bool IsEvidence(const Finding& finding);
 

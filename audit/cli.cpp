@@ -60,12 +60,14 @@ void DescribeVerify(CLI::App& verify, Arguments& arguments) {
   verify.add_option("--vkey", arguments.vkey, "the log's verifier key as it was noted, or a file with it; else the database's or bundle's own");
   auto* witness = verify.add_option("--witness", arguments.witnesses, "verifier key of a witness (cosignature/v1), or a file with it; repeat")
                       ->allow_extra_args(false);
-  verify.add_option("--quorum", arguments.quorum, "so many of the witnesses must have signed a checkpoint (all)")->needs(witness);
+  verify.add_option("--quorum", arguments.quorum, "so many of the witnesses must have signed a checkpoint, at least 1 (all)")
+      ->needs(witness)
+      ->check(CLI::Range(std::size_t{1}, kMostSignatures));
   auto* proof = verify.add_option("--proof", arguments.proof, "a proof that `prove inclusion` printed, instead of a trail; with --record and --vkey");
   auto* record = verify.add_option("--record", arguments.record, "the record that it is of, as `search --json` prints it");
   proof->needs(record)->excludes(database);
   record->needs(proof);
-  verify.add_option("checkpoints", arguments.checkpoints, "checkpoint files that were kept elsewhere; - is standard input");
+  verify.add_option("checkpoints", arguments.checkpoints, "checkpoints that were kept elsewhere: files, or lines of vaultd's log; - is standard input");
 }
 
 void DescribeProve(CLI::App& prove, Arguments& arguments) {
@@ -81,6 +83,7 @@ void DescribeProve(CLI::App& prove, Arguments& arguments) {
     command->add_option("--db", arguments.database, kDatabaseHelp);
     command->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     command->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
+    command->add_flag("--json", arguments.json, "one JSON object: the place, and the text as `proof` or `request`");
   }
 }
 
@@ -133,10 +136,17 @@ int RunAuditlog(int argc, const char* const* argv, Live* live) {
   DescribeSearch(*search, arguments);
   DescribeProve(*prove, arguments);
   vkey->add_option("--db", arguments.database, kDatabaseHelp);
-  for (auto* place : {&app, verify, search, prove, vkey, checkpoint}) {  // before the subcommand and after it
+  const std::initializer_list<std::pair<CLI::App*, const char*>> places = {  // before the subcommand and after it
+      {&app, "for programs; `COMMAND --help` says what"},
+      {verify, "one JSON object, one a line for each of several logs"},
+      {search, "each record's exact bytes, one a line"},
+      {prove, "one JSON object: the place, and the text as `proof` or `request`"},
+      {vkey, "one JSON object a log: origin and vkey"},
+      {checkpoint, "one JSON object: origin, size, root, and the note"}};
+  for (const auto& [place, json] : places) {
     place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");
     place->add_option("--node", arguments.node, "the log of this node alone, where several share the database");
-    place->add_flag("--json", arguments.json, "verify, checkpoint: one JSON object; search: each record's exact bytes, one a line");
+    place->add_flag("--json", arguments.json, json);
   }
   try {
     app.parse(argc, argv);

@@ -1,8 +1,5 @@
 #include "audit/cli_logs.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdio>
 #include <utility>
 
@@ -15,20 +12,6 @@ namespace strongroom::audit {
 namespace {
 
 constexpr std::string_view kAnchorFile = "anchor";
-
-OrProblem<std::string> ReadInput() {
-  std::string text(kMostNoteBytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = read(STDIN_FILENO, text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected("standard input cannot be read");
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  text.resize(size);
-  return text;
-}
 
 }  // namespace
 
@@ -54,28 +37,6 @@ Result<std::optional<Claim>> ReadAnchor(const Arguments& arguments) {
   TRY_ASSIGN(Claim claim, Claim::Of(path, std::move(*note)));
   claim.own = true;
   return claim;
-}
-
-OrProblem<Claim> ReadClaim(const std::string& file) {
-  OrProblem<std::string> text;
-  if (file == "-") {
-    text = ReadInput();
-    if (!text) return std::unexpected(text.error());
-  } else {
-    auto read = base::ReadRegular(file, kMostNoteBytes);
-    if (!read) return std::unexpected(file + " cannot be read: " + read.error().Message());
-    text = std::move(*read);
-  }
-  auto note = Note::Parse(*text);
-  if (!note && file != "-") {
-    // A copy of a home's anchor is a checkpoint too.
-    if (auto anchor = Anchor::Read(file)) note = std::move(anchor);
-  }
-  const std::string from = file == "-" ? "standard input" : file;
-  if (!note) return std::unexpected(from + ": " + note.error().Message());
-  auto claim = Claim::Of(from, std::move(*note));
-  if (!claim) return std::unexpected(from + ": " + claim.error().Message());
-  return std::move(*claim);
 }
 
 OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type) {

@@ -45,8 +45,6 @@ std::string AnchorPath(const Arguments& arguments);
 // ReadAnchor is the home's anchor; nullopt where there is none.
 Result<std::optional<Claim>> ReadAnchor(const Arguments& arguments);
 
-// ReadClaim reads a checkpoint from a file, a copy of an anchor too, or from standard input ("-").
-OrProblem<Claim> ReadClaim(const std::string& file);
 // ReadKey reads a verifier key: the text itself, or a file with it on its first line.
 OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type);
 

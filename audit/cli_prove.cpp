@@ -2,8 +2,10 @@
 #include <cstdio>
 #include <utility>
 
+#include "audit/cli_claims.h"
 #include "audit/cli_logs.h"
 #include "audit/tree.h"
+#include "base/log.h"
 
 namespace strongroom::audit {
 namespace {
@@ -71,7 +73,30 @@ OrProblem<Proving> Prepare(const Arguments& arguments) {
   return proving;
 }
 
+// Document is what a proof is printed as with --json: its place as numbers, and the text that others take, whole.
+std::string Document(std::string_view numbers, const Claim& claim, std::string_view name, std::string_view text) {
+  std::string out = "{" + std::string(numbers) + R"(,"size":)" + std::to_string(claim.checkpoint.head.size) + R"(,"origin":)";
+  base::AppendJsonString(out, claim.checkpoint.origin);
+  out += R"(,"from":)";
+  base::AppendJsonString(out, claim.from);
+  out += R"(,")" + std::string(name) + R"(":)";
+  base::AppendJsonString(out, text);
+  return out + "}\n";
+}
+
 constexpr std::string_view kNotOfThis = "the trail is not the one that the checkpoint is of: run auditlog verify";
+
+std::string VkeyJson(const std::string& node, const std::string& vkey) {
+  std::string out = R"({"origin":)";
+  base::AppendJsonString(out, vkey.substr(0, vkey.find('+')));
+  if (!node.empty()) {
+    out += R"(,"node":)";
+    base::AppendJsonString(out, node);
+  }
+  out += R"(,"vkey":)";
+  base::AppendJsonString(out, vkey);
+  return out + "}\n";
+}
 
 }  // namespace
 
@@ -88,7 +113,9 @@ int RunProveInclusion(const Arguments& arguments) {
   const auto leaf = tree.Node(0, arguments.seq);
   if (!path || !leaf) return Refused("cannot prove it: " + (path ? leaf.error() : path.error()).Message());
   if (!VerifyInclusion(arguments.seq, head, *leaf, *path)) return Refused(kNotOfThis);
-  Print(RecordProof{arguments.seq, std::move(*path), proving->claim.note}.Print());
+  const std::string text = RecordProof{arguments.seq, std::move(*path), proving->claim.note}.Print();
+  const std::string numbers = R"("seq":)" + std::to_string(arguments.seq) + R"(,"leaf":")" + base::Hex(*leaf) + '"';
+  Print(arguments.json ? Document(numbers, proving->claim, "proof", text) : text);
   return Flushed() ? kExitDone : kExitBad;
 }
 
@@ -107,7 +134,8 @@ int RunProveConsistency(const Arguments& arguments) {
   const auto old = EdgeAt(tree, arguments.old_size);
   if (!proof || !old) return Refused("cannot prove it: " + (proof ? old.error() : proof.error()).Message());
   if (!VerifyConsistency(old->head(), head, *proof)) return Refused(kNotOfThis);
-  Print(ConsistencyRequest(arguments.old_size, *proof, proving->claim.note));
+  const std::string text = ConsistencyRequest(arguments.old_size, *proof, proving->claim.note);
+  Print(arguments.json ? Document(R"("old_size":)" + std::to_string(arguments.old_size), proving->claim, "request", text) : text);
   return Flushed() ? kExitDone : kExitBad;
 }
 
@@ -134,7 +162,7 @@ int RunVkey(const Arguments& arguments) {
       if (key) vkey = key->Print();
     }
     if (vkey.empty()) return Refused("no record of this log names its key");
-    Print(vkey + '\n');
+    Print(arguments.json ? VkeyJson(log.node, vkey) : vkey + '\n');
   }
   return Flushed() ? kExitDone : kExitBad;
 }

@@ -99,7 +99,7 @@ Result<Answers> MakeReport(const std::vector<Log>& logs, const Asked& asked) {
 std::string Misuse(Asked& asked) {
   const auto kind = std::ranges::find(kKinds, asked.name, &Kind::name);
   if (kind == kKinds.end()) return "there is no report " + asked.name;
-  if (!kind->subject.empty() && asked.subject.empty()) return "report " + asked.name + " needs a " + std::string(kind->subject);
+  if (!kind->subject.empty() && asked.subject.empty()) return "report " + asked.name + " needs " + std::string(kind->subject == "ACTOR" ? "an " : "a ") + std::string(kind->subject);
   if (kind->subject.empty() && !asked.subject.empty()) return "report " + asked.name + " is about all: leave out " + asked.subject;
   if ((asked.name == "unused") != asked.days.has_value()) return "--days N belongs to report unused";
   if (asked.days && (asked.since_text || asked.until_text)) return "report unused asks of the last --days: leave out --since and --until";

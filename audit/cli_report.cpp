@@ -1,6 +1,7 @@
 #include "audit/cli_report.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,6 @@ Advice AdviceOn(const Report& report) {
                 "run auditlog verify there too, or name that host's checkpoint file here"};
       }
       return {"no checkpoint: the tail is unsigned", "name a checkpoint that was kept elsewhere: auditlog verify --vkey KEY CHECKPOINT-FILE"};
-    case Weakness::kNoAnchor:
-      return {"the home's anchor is missing: the tail is unsigned",
-              "vaultd releases nothing without it; put it back from a copy, or verify with a checkpoint that was kept elsewhere"};
     case Weakness::kSealed:
       return {"the home's newest checkpoint is not signed: the vault is sealed, or was not opened yet",
               "keytool unseal, then verify again. Where it is open already, somebody has changed the anchor: name a checkpoint that was kept "
@@ -33,13 +31,22 @@ Advice AdviceOn(const Report& report) {
     case Weakness::kFewWitnesses:
       return {"too few witnesses have signed the newest checkpoint", "name a checkpoint file with their cosignatures, or ask for fewer: --quorum"};
     case Weakness::kTail:
+      if (report.home) {
+        return {"the home's newest checkpoint does not cover the end: vaultd ended before it had told anybody of those records, or somebody added them",
+                "start vaultd: it keeps what fits, and records the range (recovered_tail); then verify again"};
+      }
       return {"the newest checkpoint that counts does not cover the end",
               "name a newer checkpoint; a vaultd that is up makes one with every group of records"};
   }
   return {};
 }
 
-std::string_view AdviceOn(const std::string& kind) {
+std::string_view NextOn(const Verdict& verdict) {
+  const std::string& kind = verdict.fault->kind;
+  if (kind == "signature" && verdict.no_anchor) {
+    return "find out who removed it, and put it back from a copy; vaultd releases nothing without it. Of a home that was put back from a backup: start vaultd. Where "
+           "it is lost for good: keytool new-origin";
+  }
   if (kind == "signature") return "get checkpoint and verifier key again from where they were noted; auditlog vkey shows what the home says its key is";
   if (kind == "fork") return "keep the database and the checkpoint as they are: together they prove that the trail was written anew";
   if (kind == "rollback") return "put the newest database back, with vaultd stopped; what has happened since is in no other place";
@@ -65,7 +72,56 @@ std::string JsonString(std::string_view text) {
   return out;
 }
 
+std::string_view SourceInWords(KeySource source) {
+  switch (source) {
+    case KeySource::kNamed: return "--vkey";
+    case KeySource::kDatabase: return "the database's own: compare it with one that was noted";
+    case KeySource::kBundle: break;
+  }
+  return "the bundle's own: compare it with one that was noted";
+}
+
+std::string ToldJson(const std::vector<Told>& all) {
+  std::string tails, origins;
+  for (const Told& told : all) {
+    std::string& out = told.origin.empty() ? tails : origins;
+    out += (out.empty() ? "" : ",") + (R"({"seq":)" + std::to_string(told.seq));
+    out += told.origin.empty() ? R"(,"from":)" + JsonString(told.from) + R"(,"to":)" + JsonString(told.to) : R"(,"origin":)" + JsonString(told.origin);
+    out += '}';
+  }
+  return R"(,"recovered_tails":[)" + tails + R"(],"new_origins":[)" + origins + ']';
+}
+
+// AddFindings is a line a checkpoint; of many that were read in one place, a line for all that are valid.
+void AddFindings(const std::vector<Finding>& findings, std::vector<std::pair<std::string, std::string>>& facts) {
+  struct Group {
+    std::int64_t valid = 0, newest = 0;
+  };
+  std::map<std::string, Group> groups;
+  for (const Finding& finding : findings) {
+    const std::int64_t size = finding.claim.checkpoint.head.size;
+    const std::string state(StateName(finding));
+    if (!finding.claim.group.empty() && state == "valid") {
+      Group& group = groups[finding.claim.group];
+      ++group.valid;
+      group.newest = std::max(group.newest, size);
+      continue;
+    }
+    std::string text = state + ", " + std::to_string(size) + " records";
+    if (finding.witnesses > 0) text += ", witnesses: " + std::to_string(finding.witnesses);
+    facts.emplace_back("checkpoint", text + ", " + finding.claim.from);
+  }
+  for (const auto& [from, group] : groups) {
+    facts.emplace_back("checkpoints", std::to_string(group.valid) + " valid, the newest of " + std::to_string(group.newest) + " records, " + from);
+  }
+}
+
 }  // namespace
+
+std::string KeyJson(const KeyShown& key) {
+  const std::string_view source = key.source == KeySource::kNamed ? "named" : key.source == KeySource::kDatabase ? "database" : "bundle";
+  return R"({"vkey":)" + JsonString(key.vkey) + R"(,"source":")" + std::string(source) + R"("})";
+}
 
 std::string VerdictJson(const Report& report) {
   const Verdict& verdict = report.verdict;
@@ -77,12 +133,14 @@ std::string VerdictJson(const Report& report) {
   if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
   if (verdict.fault) {
     out += R"(,"first_bad_seq":)" + std::to_string(verdict.fault->seq) + R"(,"kind":")" + verdict.fault->kind;
-    out += R"(","detail":)" + JsonString(verdict.fault->detail);
+    out += R"(","detail":)" + JsonString(verdict.fault->detail) + R"(,"next":)" + JsonString(NextOn(verdict));
   } else {
     out += R"(,"unsigned_records":)" + std::to_string(std::max<std::int64_t>(verdict.records - verdict.vouched, 0));
-    if (weak) out += R"(,"detail":)" + JsonString(AdviceOn(report).why);
+    if (weak) out += R"(,"detail":)" + JsonString(AdviceOn(report).why) + R"(,"next":)" + JsonString(AdviceOn(report).next);
   }
-  out += R"(,"root":")" + Base64(verdict.root) + R"(","checkpoints":[)";
+  out += R"(,"root":")" + Base64(verdict.root) + '"' + ToldJson(verdict.told);
+  if (!report.key.vkey.empty()) out += R"(,"key":)" + KeyJson(report.key);
+  out += R"(,"checkpoints":[)";
   for (const Finding& finding : verdict.findings) {
     const Checkpoint& checkpoint = finding.claim.checkpoint;
     if (out.back() != '[') out += ',';
@@ -103,7 +161,7 @@ std::string VerdictText(const Report& report) {
     facts.emplace_back("first bad seq", std::to_string(verdict.fault->seq));
     facts.emplace_back("kind", verdict.fault->kind);
     facts.emplace_back("detail", verdict.fault->detail);
-    facts.emplace_back("next", AdviceOn(verdict.fault->kind));
+    facts.emplace_back("next", NextOn(verdict));
   } else {
     const Advice advice = AdviceOn(report);
     facts.emplace_back("verified", std::to_string(verdict.records) + " records");
@@ -118,12 +176,9 @@ std::string VerdictText(const Report& report) {
     facts.emplace_back("head", verdict.head);
     facts.emplace_back("root", Base64(verdict.root));
   }
-  for (const Finding& finding : verdict.findings) {
-    std::string text = std::string(StateName(finding)) + ", " + std::to_string(finding.claim.checkpoint.head.size) + " records";
-    if (finding.witnesses > 0) text += ", witnesses: " + std::to_string(finding.witnesses);
-    facts.emplace_back("checkpoint", text + ", " + finding.claim.from);
-  }
-  if (!verdict.findings.empty()) facts.emplace_back("key", report.key.vkey + " (" + std::string(report.key.source) + ")");
+  for (const Told& told : verdict.told) facts.emplace_back(told.origin.empty() ? "recovered" : "new origin", InWords(told));
+  AddFindings(verdict.findings, facts);
+  if (!verdict.findings.empty()) facts.emplace_back("key", report.key.vkey + " (" + std::string(SourceInWords(report.key.source)) + ")");
   return title + base::FormatFacts(facts);
 }
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "audit/bundle.h"
+#include "audit/cli_claims.h"
 #include "audit/cli_logs.h"
 #include "audit/cli_report.h"
+#include "base/config.h"
 #include "base/log.h"
 
 namespace strongroom::audit {
@@ -75,7 +78,7 @@ int RunBundle(const Arguments& arguments, Given given) {
     if (!key) return CouldNotCheck(arguments, key.error() + "; name the key with --vkey");
     given.key = std::move(*key);
   }
-  const std::string_view source_of_key = own_key ? "the bundle's own: compare it with one that was noted" : "--vkey";
+  const KeySource source_of_key = own_key ? KeySource::kBundle : KeySource::kNamed;
   if (auto bad = JudgeUnread(*checkpoint, *given.key)) {
     bad->key.source = source_of_key;
     return Show(arguments, *bad);
@@ -99,6 +102,17 @@ OrProblem<Question> AskAbout(const Log& log, const Given& given) {
     question.trust.public_key = std::move(*key);
   }
   return question;
+}
+
+// AddPublished adds the checkpoints that this home has published under the log's newest name, which vaultd looks at too when it starts.
+void AddPublished(const Arguments& arguments, sql::Database& database, Question& question) {
+  const auto config = base::LoadConfig(base::FindHome(arguments.home));
+  const auto named = NamedKeysOf(database);
+  if (!config || config->audit.checkpoints.empty() || !named || named->empty()) return;
+  const auto key = VerifierKey::Of(named->back().key.name, SignatureType::kEd25519, question.trust.public_key);
+  if (!key) return;
+  auto claims = PublishedClaims(config->audit.checkpoints, *key);
+  question.claims.insert(question.claims.end(), std::make_move_iterator(claims.begin()), std::make_move_iterator(claims.end()));
 }
 
 // AskAll gives each checkpoint, and the anchor, to the log that names its origin, and to the first where none does: that says so.
@@ -131,6 +145,7 @@ OrProblem<std::vector<Question>> AskAll(const std::vector<Log>& logs, const Argu
   // A database without a vault's row, and no anchor beside it, is no home's.
   if (anchor && !*anchor && question.trust.public_key.empty()) return questions;
   question.anchor = [&arguments] { return ReadAnchor(arguments); };
+  AddPublished(arguments, *logs[static_cast<std::size_t>(&question - questions.data())].database, question);
   return questions;
 }
 
@@ -161,9 +176,9 @@ OrProblem<Given> ReadGiven(const Arguments& arguments) {
   given.quorum = arguments.quorum.value_or(given.witnesses.size());
   if (given.quorum > given.witnesses.size()) return std::unexpected("--quorum asks for more witnesses than --witness names");
   for (const std::string& file : arguments.checkpoints) {
-    auto claim = ReadClaim(file);
-    if (!claim) return std::unexpected(claim.error());
-    given.claims.push_back(std::move(*claim));
+    auto claims = ReadClaims(file);
+    if (!claims) return std::unexpected(claims.error());
+    given.claims.insert(given.claims.end(), std::make_move_iterator(claims->begin()), std::make_move_iterator(claims->end()));
   }
   return given;
 }
@@ -186,7 +201,8 @@ int RunVerify(const Arguments& arguments) {
     auto report = VerifyOne(source, (*questions)[i]);
     if (!report) return CouldNotCheck(arguments, report.error());
     report->node = (*logs)[i].node;
-    report->key.source = given->key ? "--vkey" : "the database's own: compare it with one that was noted";
+    report->key.source = given->key ? KeySource::kNamed : KeySource::kDatabase;
+    report->home = (*questions)[i].anchor != nullptr;
     report->elsewhere = ReadsHome(arguments) && !(*questions)[i].anchor && !report->node.empty();
     report->beside = report->elsewhere && anchored && (*questions)[i].claims.empty();
     const int one = Show(arguments, *report);

@@ -3,6 +3,7 @@
 
 #include "audit/claims.h"
 #include "audit/cli_logs.h"
+#include "audit/cli_report.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -33,6 +34,12 @@ Judged Judge(const RecordProof& proof, const Checkpoint& checkpoint, std::string
   return {kExitDone, "", "the record stands at that seq in the log"};
 }
 
+std::string_view NextOn(const Judged& judged) {
+  if (judged.exit == kExitUnsigned) return "get a checkpoint with their cosignatures, or ask for fewer: --quorum";
+  if (judged.kind == "changed") return "ask for the record's exact bytes again (search --json), and for its proof (prove inclusion)";
+  return "get proof and verifier key again from where they were noted";
+}
+
 }  // namespace
 
 int RunVerifyProof(const Arguments& arguments, const Given& given) {
@@ -54,12 +61,14 @@ int RunVerifyProof(const Arguments& arguments, const Given& given) {
     if (!judged.kind.empty()) out += R"(,"kind":")" + judged.kind + '"';
     out += R"(,"detail":)";
     base::AppendJsonString(out, judged.detail);
-    Print(out + "}\n");
+    if (judged.exit != kExitDone) out += R"(,"next":")" + std::string(NextOn(judged)) + '"';
+    Print(out + R"(,"key":)" + KeyJson({given.key->Print(), KeySource::kNamed}) + "}\n");
   } else {
     std::vector<std::pair<std::string, std::string>> facts;
     if (judged.exit == kExitBad) facts.emplace_back("kind", judged.kind);
     facts.emplace_back("seq", seq);
     facts.emplace_back("detail", judged.detail);
+    if (judged.exit != kExitDone) facts.emplace_back("next", NextOn(judged));
     facts.emplace_back("checkpoint", size + " records, " + checkpoint->origin);
     Print((judged.exit == kExitBad ? "DOES NOT VERIFY\n" : judged.exit == kExitUnsigned ? "VERIFIED, BUT NOT WITNESSED\n" : "verified\n") +
           base::FormatFacts(facts));

@@ -12,7 +12,7 @@ class Live {
  public:
   struct Problem {
     std::string text;      // for a person
-    bool refused = false;  // vaultd was there, and said no
+    bool refused = false;  // vaultd was there, and said no; where it could not do it, it is as good as away
   };
   virtual ~Live() = default;
   // NoteRead has it recorded that the caller reads the home's trail; `question` is the command's own words.

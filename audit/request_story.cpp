@@ -50,18 +50,18 @@ Result<std::optional<Used>> AddUsage(sql::Database& work, std::string_view reque
   }
 }
 
-Result<void> AddQueue(sql::Database& work, std::string_view request_id, std::vector<Step>& steps) {
+// AddQueue returns how many messages there are.
+Result<std::int64_t> AddQueue(sql::Database& work, std::string_view request_id, std::vector<Step>& steps) {
   TRY_ASSIGN(sql::Statement * row, work.Query("SELECT ENQUEUED_AT, CLAIMED_AT, LEASE_OWNER, CUSTOMER, ATTEMPTS FROM QUEUE_MESSAGE "
                                               "WHERE REQUEST_ID = ?1", {request_id}));
-  while (true) {
+  for (std::int64_t messages = 0;; ++messages) {
     TRY_ASSIGN(const bool more, row->Next());
-    if (!more) break;
+    if (!more) return messages;
     steps.push_back({row->Int64(0), {"queue", "", "request queued", "waiting", "customer " + row->Text(3)}});
     if (!row->IsNull(1)) {
       steps.push_back({row->Int64(1), {"queue", row->Text(2), "request claimed", "not settled", "attempts " + Number(*row, 4)}});
     }
   }
-  return {};
 }
 
 Result<void> AddReply(sql::Database& work, std::string_view customer, std::string_view request_id, std::vector<Step>& steps) {
@@ -100,7 +100,11 @@ Result<Section> RequestStory(const std::vector<Log>& logs, sql::Database* work, 
       if (!stretch.since) stretch.since = used->at - kAround;
       if (!stretch.until) stretch.until = used->at + kAround;
     }
-    TRY(AddQueue(*work, request_id, steps));
+    TRY_ASSIGN(const std::int64_t queued, AddQueue(*work, request_id, steps));
+    if (used && queued == 0) {
+      section.notes.push_back("it was settled and acknowledged: its message left the queue then, and with it when it was queued and claimed");
+    }
+    if (!used && queued == 0) section.notes.push_back("nor has the queue a message of it");
     if (customer) TRY(AddReply(*work, *customer, request_id, steps));
   }
   Filter filter;

@@ -157,6 +157,7 @@ Result<Section> Integrity(const std::vector<Log>& logs, const ReviewOptions& opt
     if (note) {
       TRY_ASSIGN(anchored, AnchorStatement(log, *note));
     }
+    for (const Told& told : verdict.told) section.notes.push_back((log.node.empty() ? "" : log.node + ": ") + InWords(told));
     const auto when = [](const std::optional<base::Micros>& time) { return time ? base::FormatTime(*time) : ""; };
     std::string found = "verified";
     if (verdict.fault) {

@@ -128,11 +128,13 @@ Result<Verdict> Verification::Run() {
   verdict.records = walk_.records();
   verdict.head = verdict.records == 0 ? std::string(kNoRecord) : base::Hex(walk_.leaf());
   verdict.root = tree_.head().root;
+  verdict.told = walk_.told();
   verdict.first_time = walk_.first_time();
   if (walk_.last()) verdict.last_time = walk_.last()->place.time;
   if (!walk_.fault()) {
     TRY_ASSIGN(verdict.findings, Examine(claims_, question_, walk_.named(), tree_));
   }
+  verdict.no_anchor = question_.anchor && !anchor_ && !anchor_bad_;
   TRY_ASSIGN(verdict.fault, FindFault(verdict.findings));
   if (!verdict.fault) Weigh(verdict);
   return verdict;
@@ -144,6 +146,9 @@ Result<std::optional<Fault>> Verification::FindFault(const std::vector<Finding>&
   if (auto fault = FaultOfHead(findings)) return fault;
   if (auto fault = FaultOfClaims(findings, walk_.records())) return fault;
   if (anchor_bad_) return Fault{0, "signature", "the home's anchor is there and holds no checkpoint"};
+  if (question_.anchor && !anchor_) {
+    return Fault{VouchedBy(findings), "signature", "the home's anchor is missing: it was deleted or lost, and a tail may have been cut with it"};
+  }
   // Last, since it says nothing of the records themselves.
   TRY_ASSIGN(const auto index, source_.CheckIndexes());
   if (index) return Fault{index->seq, "index_mismatch", index->detail};
@@ -218,7 +223,7 @@ void Verification::Weigh(Verdict& verdict) const {
   }
   if (verdict.vouched >= verdict.records) return;
   if (verdict.findings.empty()) {
-    verdict.weakness = question_.anchor ? Weakness::kNoAnchor : Weakness::kNoCheckpoint;
+    verdict.weakness = Weakness::kNoCheckpoint;
   } else if (too_few) {
     verdict.weakness = Weakness::kFewWitnesses;
   } else {

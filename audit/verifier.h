@@ -22,6 +22,7 @@ struct Claim {
   Note note;
   Checkpoint checkpoint;
   bool own = false;  // it is the home's anchor
+  std::string group = {};  // one of many that were read there; empty: it stands for itself
 
   // Of reads a note's text; kInvalidArgument where it is no checkpoint.
   static Result<Claim> Of(std::string from, Note note);
@@ -67,7 +68,6 @@ struct Finding {
 enum class Weakness : std::uint8_t {
   kNone,
   kNoCheckpoint,   // there was none to hold it against
-  kNoAnchor,       // nor has the home one
   kSealed,         // the home's newest is not signed
   kFewWitnesses,   // the newest has not been signed by enough witnesses
   kTail,           // there are records beyond the newest that counts
@@ -81,6 +81,8 @@ struct Verdict {
   std::optional<base::Micros> first_time, last_time;
   std::optional<Fault> fault;
   std::vector<Finding> findings;
+  std::vector<Told> told;
+  bool no_anchor = false;  // a home's is missing, which is a fault
   std::int64_t vouched = 0;  // records under the newest checkpoint that counts
   Weakness weakness = Weakness::kNone;
 };

@@ -23,6 +23,23 @@ std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
   return std::move(*key);
 }
 
+std::optional<Told> ToldBy(const Entry& entry) {
+  if (entry.draft.action != "recovered_tail" && entry.draft.action != "new_origin") return std::nullopt;
+  const auto fact = [&](const char* name) {
+    if (!entry.draft.after) return std::string();
+    const auto found = entry.draft.after->find(name);
+    return found == entry.draft.after->end() ? std::string() : found->second;
+  };
+  if (entry.draft.action == "recovered_tail") return Told{entry.place.seq, fact("from"), fact("to"), ""};
+  const auto key = KeyNamedBy(entry);
+  return Told{entry.place.seq, "", "", key ? key->name : "a name that it does not tell"};
+}
+
+std::string InWords(const Told& told) {
+  if (!told.origin.empty()) return "from record " + std::to_string(told.seq) + " on the log's name is " + told.origin;
+  return "records " + told.from + " to " + told.to + " were found at a start, and nobody had been told of them (record " + std::to_string(told.seq) + ")";
+}
+
 bool Walk::Step(const Row& row) {
   if (pending_) return Settle(row);
   if (row.seq < 0) {
@@ -49,6 +66,7 @@ void Walk::Accept(Entry entry) {
   leaf_hex_ = base::Hex(leaf_);
   if (records_ == 0) first_time_ = entry.place.time;
   if (auto key = KeyNamedBy(entry)) named_.push_back({records_, std::move(*key)});
+  if (auto told = ToldBy(entry)) told_.push_back(std::move(*told));
   ++records_;
   last_ = std::move(entry);
 }

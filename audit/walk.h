@@ -28,6 +28,16 @@ struct NamedKey {
 // KeyNamedBy is the key that a record names: the first of a log, and each `new_origin`.
 std::optional<VerifierKey> KeyNamedBy(const Entry& entry);
 
+// Told is what a record says of the trail's own past: `from` to `to` were written before a vaultd ended, and nobody had been told of them
+// (`recovered_tail`); or the log goes on under another name, `origin` (`new_origin`).
+struct Told {
+  std::int64_t seq = 0;  // of the record that says so
+  std::string from, to, origin;
+};
+std::optional<Told> ToldBy(const Entry& entry);
+// InWords is one line for a person.
+std::string InWords(const Told& told);
+
 class Walk {
  public:
   // Step takes the next row; false where it, or the one before it, is at fault.
@@ -41,6 +51,7 @@ class Walk {
   const std::optional<Entry>& last() const { return last_; }
   std::optional<base::Micros> first_time() const { return first_time_; }
   const std::vector<NamedKey>& named() const { return named_; }
+  const std::vector<Told>& told() const { return told_; }
   const std::optional<Fault>& fault() const { return fault_; }
   // mended_leaf is what the last record's hash would be with its prev put right; nullopt unless that is what is wrong with it
   // or with the one before.
@@ -65,6 +76,7 @@ class Walk {
   bool broken_link_ = false;      // its prev does not name the record before it, whose hash is before_
   std::string before_;
   std::vector<NamedKey> named_;
+  std::vector<Told> told_;
 };
 
 }  // namespace strongroom::audit

@@ -79,7 +79,9 @@ void Publisher::Publish() {
   // Others refuse what has no signature.
   if (!checkpoint || note->signatures.empty()) return;
   Published published = this->published();
-  if (checkpoint->head.size == published.size && !published.failing) return;
+  const bool gone = published.size > 0 && !published.failing && !StillThere();
+  if (gone) base::Log(base::Level::kWarning, "published_checkpoint_gone", {{"directory", options_.directory}});
+  if (checkpoint->head.size == published.size && !published.failing && !gone) return;
   const bool again = published.failing;
   const auto put = Put(text);
   if (!put && !again) {
@@ -94,6 +96,12 @@ void Publisher::Publish() {
   publish_at_ = base::MonoMicros() + options_.every;
   const std::lock_guard lock(mutex_);
   published_ = published;
+}
+
+// Somebody may have taken away what was published.
+bool Publisher::StillThere() const {
+  std::error_code ignored;
+  return options_.directory.empty() || std::filesystem::exists(options_.directory + "/" + std::string(kNewestCheckpoint), ignored);
 }
 
 Result<void> Publisher::Put(const std::string& note) {

@@ -44,6 +44,7 @@ class Publisher {
   void Beat();
   void Publish();
   Result<void> Put(const std::string& note);
+  bool StillThere() const;
 
   Trail& trail_;
   audit::LogWriter& log_;

@@ -1,5 +1,6 @@
 // Proofs as auditlog prints them, checked with nothing but the key and the record.
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "audit/tree.h"
 #include "tests/audit/signed_trail.h"
@@ -65,6 +66,29 @@ TEST_CASE("prove: a checkpoint grew out of another, as witnesses are asked") {
   }
   CHECK(Auditlog("prove consistency 300 600 --home " + trail.home()).status == 0);
   CHECK(Auditlog("prove consistency 200 300 --checkpoint " + trail.Checkpoint(300) + " --home " + trail.home()).status == 0);
+}
+
+TEST_CASE("prove and vkey: one JSON object with --json") {
+  const SignedTrail trail(kRecords);
+  const std::string home = " --json --home " + trail.home();
+  const auto inclusion = nlohmann::json::parse(Auditlog("prove inclusion 7" + home).out);
+  CHECK(inclusion.at("seq") == 7);
+  CHECK(inclusion.at("size") == kRecords);
+  CHECK(inclusion.at("origin") == trail.signer().key().name);
+  CHECK(inclusion.at("leaf") == LeafHash(trail.Record(7)));
+  CHECK(Proves(trail, inclusion.at("proof"), 7));
+  const auto consistency = nlohmann::json::parse(Auditlog("prove consistency 300" + home).out);
+  CHECK(consistency.at("old_size") == 300);
+  CHECK(consistency.at("request") == Auditlog("prove consistency 300 --home " + trail.home()).out);
+  const auto vkey = nlohmann::json::parse(Auditlog("vkey" + home).out);
+  CHECK(vkey.at("vkey") == trail.vkey());
+  CHECK(vkey.at("origin") == trail.signer().key().name);
+  for (const char* command : {"prove", "prove inclusion", "vkey", "checkpoint"}) {
+    const Run help = Auditlog(std::string(command) + " --help");
+    CHECK(help.status == 0);
+    CHECK(help.Has("one JSON object"));
+    CHECK_FALSE(help.Has("exact bytes, one a line"));
+  }
 }
 
 TEST_CASE("prove: what cannot be proved is refused, and says why") {

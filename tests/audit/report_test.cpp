@@ -217,6 +217,8 @@ TEST_CASE("report request: queue, trail, reply and usage by their time") {
   const Json rows = Rows(week.published, "request r-K2");
   CHECK(Column(rows, "what") == Json({"rotate_key", "resolve", "reply queued", "call settled", "reply taken"}));
   CHECK(rows.at(3).at("detail").get<std::string>().find("usd 0.012500 attempts 1 key K2") != std::string::npos);
+  CHECK(RunShell(week.published.Run("report request r-K2")).out.find("it was settled and acknowledged") != std::string::npos);
+  CHECK(RunShell(week.published.Run("report request r-unknown")).out.find("nor has the queue a message of it") != std::string::npos);
   CHECK(rows.dump().find("the answer") == std::string::npos);  // what a customer was told is not the auditor's
 }
 

@@ -72,7 +72,108 @@ TEST_CASE("verify: without a checkpoint the tail is unsigned") {
   CHECK(json.Has("\"unsigned_records\":300"));
   // In a home that is worse: there should be an anchor.
   std::filesystem::remove(trail.anchor());
-  Expect(3, "--home " + trail.home(), "anchor is missing");
+  Expect(1, "--home " + trail.home(), "the home's anchor is missing");
+  Expect(1, "--home " + trail.home(), "put it back from a copy");
+  Expect(1, "--json --home " + trail.home(), "\"first_bad_seq\":0,\"kind\":\"signature\"");
+}
+
+TEST_CASE("verify: what the home has published is looked at too") {
+  const SignedTrail trail(kRecords);
+  const std::string published = trail.home() + "/checkpoints";
+  std::filesystem::create_directory(published);
+  const auto publish = [&](const std::string& name, const std::string& note) { trail.Write("checkpoints/" + name, note); };
+  const auto sign = [&](std::int64_t size) { return trail.signer().Sign(trail.HeadAt(size)); };
+  for (int hour = 10; hour < 40; ++hour) publish("checkpoint-2026-11-" + std::to_string(hour) + "T08Z", sign(hour));
+  publish("checkpoint", sign(280));
+  SECTION("and says how many there are: the newest, and a bounded number of the hourly ones") {
+    Expect(0, "--home " + trail.home(), "25 valid, the newest of 280 records");
+    Expect(0, "--json --home " + trail.home(), "checkpoint-2026-11-39T08Z\"");
+  }
+  SECTION("nothing is said of a copy") { Expect(3, "--db " + trail.file().string(), "no checkpoint"); }
+  SECTION("what is none there, or another's, is passed over") {
+    publish("checkpoint", Signer("strongroom/other/audit", 1).Sign(trail.HeadAt(280)));
+    publish("checkpoint-2026-12-01T08Z", "rubbish");
+    publish("checkpoint-2026-12-01T09Z", Signer(trail.signer().key().name, 2).Sign({900, Hash{}}));
+    REQUIRE(mkfifo((published + "/checkpoint-2026-12-01T10Z").c_str(), 0600) == 0);
+    Expect(0, "--home " + trail.home(), "21 valid, the newest of 39 records");
+  }
+  SECTION("an anchor that was put back together with an older database") {
+    publish("checkpoint-2026-12-01T08Z", trail.signer().Sign({310, HashLeaf("what was cut")}));
+    Expect(1, "--home " + trail.home(), "truncated");
+    Expect(1, "--home " + trail.home(), "vouches for more");
+  }
+  SECTION("everything written anew, the anchor too") {
+    trail.Rewrite(100);
+    trail.RebuildTree();
+    std::filesystem::remove(trail.anchor());
+    Expect(1, "--home " + trail.home(), "fork");
+    Expect(1, "--json --home " + trail.home(), "\"first_bad_seq\":39,\"kind\":\"fork\"");
+  }
+  SECTION("they vouch where the anchor was deleted, and it is named") {
+    std::filesystem::remove(trail.anchor());
+    Expect(1, "--json --home " + trail.home(), "\"first_bad_seq\":280,\"kind\":\"signature\"");
+  }
+}
+
+TEST_CASE("verify: lines of vaultd's log are checkpoints too") {
+  const SignedTrail trail(kRecords);
+  const auto line = [&](const std::string& note) {
+    std::string text;
+    for (const char c : note) text += c == '\n' ? "\\n" : std::string(1, c);
+    return R"({"ts":"2026-11-20T08:00:00.123Z","pid":7,"level":"info","event":"checkpoint","size":1,"note":")" + text + "\"}\n";
+  };
+  const std::string other = R"({"event":"vaultd_start","note":"none"})" "\n" R"({"event":"checkpoint"})" "\nno JSON\n";
+  const auto sign = [&](std::int64_t size) { return trail.signer().Sign(trail.HeadAt(size)); };
+  const std::string db = "--db " + trail.file().string() + " --vkey " + trail.vkey() + " ";
+  const std::string log = trail.Write("vaultd.log", other + line(sign(100)) + other + line(sign(kRecords)));
+  Expect(0, db + log, "2 valid, the newest of 300 records");
+  Expect(0, db + "- < " + log, "standard input");
+  Expect(0, db + trail.Write("one", line(sign(kRecords))), "1 valid, the newest of 300 records");
+  // What stands in a log is checked like any other.
+  Expect(1, db + trail.Write("forged", line(sign(100)) + line(Signer(trail.signer().key().name, 2).Sign(trail.HeadAt(kRecords)))), "signature");
+  Expect(2, db + trail.Write("none", other), "no line of it is a checkpoint");
+  Expect(2, db + trail.Write("broken", line("no note")), "this is no note");
+  std::string many;
+  for (int i = 0; i <= 10'000; ++i) many += line("x");
+  Expect(2, db + trail.Write("many", many), "too many checkpoints");
+}
+
+TEST_CASE("verify: what the trail tells of its own past is named") {
+  const SignedTrail trail(kRecords);
+  const Signer next("strongroom/test/0123456789abcdef/audit", 1);
+  {
+    const auto writer = trail.StartWriter();
+    Draft tail = SampleDraft();
+    tail.action = "recovered_tail";
+    tail.after = Facts{{"from", "290"}, {"to", "299"}};
+    REQUIRE(writer->Append(tail));
+    Draft origin = SampleDraft();
+    origin.action = "new_origin";
+    origin.after = Facts{{"verifier_key", next.key().Print()}};
+    REQUIRE(writer->Append(origin));
+  }
+  const std::string db = "--db " + trail.file().string();
+  Expect(3, db, "records 290 to 299 were found at a start");
+  Expect(3, db, "from record 301 on the log's name is " + next.key().name);
+  Expect(3, "--json " + db, R"("recovered_tails":[{"seq":300,"from":"290","to":"299"}],"new_origins":[{"seq":301,"origin":")" + next.key().name);
+  const Run report = Auditlog("report " + db);
+  CHECK(report.Has("records 290 to 299 were found at a start"));
+  CHECK(report.Has("from record 301 on the log's name is"));
+}
+
+TEST_CASE("verify: with --json it says whose key counted, and what to do next") {
+  const SignedTrail trail(kRecords);
+  const std::string key = R"("key":{"vkey":")" + trail.vkey();
+  Expect(0, "--json --home " + trail.home(), key + R"(","source":"database"})");
+  Expect(0, "--json --vkey " + trail.vkey() + " --home " + trail.home(), key + R"(","source":"named"})");
+  Expect(3, "--json --db " + trail.file().string(), R"("next":"name a checkpoint)");
+  const std::string proof = trail.Write("proof", Auditlog("prove inclusion 7 --home " + trail.home()).out);
+  const std::string of_proof = "--json --proof " + proof + " --vkey " + trail.vkey() + " --record " + trail.Write("record", trail.Record(7));
+  Expect(0, of_proof, key + R"(","source":"named"})");
+  trail.Write("record", trail.Record(8));
+  Expect(1, of_proof, R"("next":"ask for the record's exact bytes again)");
+  trail.Store(100, "{}");
+  Expect(1, "--json --home " + trail.home(), R"("next":"copy the database)");
 }
 
 TEST_CASE("verify: a copy is held against checkpoints that were kept elsewhere") {
@@ -108,6 +209,7 @@ TEST_CASE("verify: what lies beyond the anchor is unsigned, and so is all while 
     trail.Grow(5);
     trail.Write("anchor", before);
     Expect(3, "--home " + trail.home(), "5 records, the newest");
+    Expect(3, "--home " + trail.home(), "start vaultd");
   }
 }
 
@@ -140,6 +242,7 @@ TEST_CASE("verify: witnesses are counted by their keys") {
   Expect(3, "--home " + trail.home() + " " + witness(one), "too few witnesses");
   Expect(2, base + witness(one) + "--quorum 2 " + with_one, "more witnesses than --witness names");
   Expect(2, base + "--quorum 1 " + with_one, "auditlog");
+  Expect(2, base + witness(one) + "--quorum 0 " + with_one, "--quorum");
   Expect(2, base + "--witness " + trail.vkey() + " " + with_one, "takes the key of a witness");
 }
 

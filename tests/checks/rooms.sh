@@ -52,7 +52,7 @@ asio;asio(/|\.hpp);(vault|worker|provider-sim)/
 CLI11;CLI/;([a-z-]+/(batch/)?(main|cli)[a-z_]*\.cpp|keytool/|vault/vaultd\.cpp)
 toml;toml\+\+/;base/config
 spdlog;(spdlog|fmt)/;base/log
-json;nlohmann/;(vault|worker|keytool|provider-sim)/
+json;nlohmann/;(vault/|worker/|keytool/|provider-sim/|audit/log_line\.cpp)
 Catch2;catch2/;none/
 TABLE
 

@@ -1,6 +1,10 @@
 // An auditor's day at a vault that serves: what is handed out, and what is asked.
 #include "tests/e2e/house.h"
 
+#include <sys/resource.h>
+
+#include <chrono>
+#include <csignal>
 #include <fstream>
 
 #include <catch2/catch.hpp>
@@ -94,6 +98,41 @@ TEST_CASE("auditor: a checkpoint on demand, also of a vault that is away, and no
   // What is read of a vault that is away goes without a record, and says so.
   CHECK(Must(house.Auditlog({"search"})).err.find("not recorded") != std::string::npos);
   CHECK(Must(house.Auditlog({"search", "--db", house.home() + "/vault.db"})).err.empty());
+}
+
+TEST_CASE("auditor: a vault that cannot write any more can be looked into") {
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);  // vaultd inherits it: past the limit EFBIG, as ENOSPC on a full disk
+  House house;
+  house.Ready();
+  std::signal(SIGXFSZ, before);
+  const rlimit none{0, 0};
+  REQUIRE(prlimit(house.vaultd().pid(), RLIMIT_FSIZE, &none, nullptr) == 0);
+  const Ended found = Must(house.Auditlog({"search", "--limit", "1"}));
+  CHECK_FALSE(found.out.empty());
+  CHECK(found.err.find("this read is not recorded") != std::string::npos);
+}
+
+TEST_CASE("auditor: waiting for a vaultd that is stopped is told, and ends") {
+  House house;
+  house.Ready();
+  house.vaultd().Signal(SIGSTOP);
+  const auto begun = std::chrono::steady_clock::now();
+  const Ended found = house.Auditlog({"search", "--limit", "1"});
+  house.vaultd().Signal(SIGCONT);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
+  CHECK(found.code == 0);
+  CHECK(found.err.find("waiting for vaultd") < found.err.find("this read is not recorded"));
+}
+
+TEST_CASE("auditor: after a crash the next step is told") {
+  House house;
+  house.Ready();
+  house.vaultd().Crash();
+  const Ended crashed = house.Auditlog({"verify"});
+  INFO(crashed.out << crashed.err);
+  CHECK((crashed.code == 0 || crashed.out.find("start vaultd") != std::string::npos));
+  house.StartVaultd();
+  Must(house.Auditlog({"verify"}));
 }
 
 TEST_CASE("auditor: who used a key, one request end to end, and the review") {

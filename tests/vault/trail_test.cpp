@@ -131,6 +131,20 @@ TEST_CASE("trail: checkpoints are published, the first of an hour under its name
   CHECK(hourly >= 1);
 }
 
+TEST_CASE("trail: a published checkpoint that was taken away is published again, without a new record", "[trail]") {
+  Watched house;
+  house.Configure("publish_seconds", "1");
+  const std::string file = house.home() + "/checkpoints/checkpoint";
+  REQUIRE(Eventually([&] { return fs::exists(file) && house.Status()["trail"]["published_size"] == house.Records(); }));
+  const std::int64_t records = house.Records();
+  fs::remove(file);
+  CHECK(Eventually([&] { return fs::exists(file); }));
+  fs::remove_all(house.home() + "/checkpoints");
+  CHECK(Eventually([&] { return fs::exists(file); }));
+  CHECK(house.Vouches(house.Published()));
+  CHECK(house.Records() == records);
+}
+
 TEST_CASE("trail: a directory that cannot be written is told and keeps nothing else from going on", "[trail]") {
   Watched house;
   std::ofstream(house.home() + "/no-directory") << "a file";

@@ -1,0 +1,22 @@
+// The checkpoints that auditlog is told of, or finds where vaultd publishes them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "audit/logs.h"
+#include "audit/verifier.h"
+
+namespace strongroom::audit {
+
+// ReadClaim reads a checkpoint from a file, a copy of an anchor too, or from standard input ("-").
+OrProblem<Claim> ReadClaim(const std::string& file);
+// ReadClaims reads that, or lines of vaultd's log, of which it takes all checkpoints.
+OrProblem<std::vector<Claim>> ReadClaims(const std::string& file);
+
+// PublishedClaims is what stands in a directory of published checkpoints under `origin`, signed by its key: the newest, and the newest
+// kMostHourly of those that stay. What is anything else there is passed over, as vaultd does: the directory is no part of the trail.
+inline constexpr std::size_t kMostHourly = 24;
+std::vector<Claim> PublishedClaims(const std::string& directory, const VerifierKey& key);
+
+}  // namespace strongroom::audit
