@@ -24,13 +24,8 @@ std::string Padded(std::string text) {
 }
 
 Result<void> WriteAt(int fd, std::string_view bytes, off_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = pwrite(fd, bytes.data(), bytes.size(), offset);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return Fail(Code::kUnavailable, "the anchor cannot be written: errno", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-    offset += wrote;
-  }
+  const auto written = base::WriteAt(fd, base::AsBytes(bytes), offset);
+  if (!written) return Fail(Code::kUnavailable, "the anchor cannot be written: errno", written.error().number());
   return {};
 }
 

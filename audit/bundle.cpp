@@ -52,7 +52,7 @@ std::int64_t BundleSource::WidthOf(std::int64_t index) const { return std::min(k
 
 Result<std::optional<BundleSource::Stored>> BundleSource::File(std::string_view level, std::int64_t index, std::int64_t width) const {
   for (const std::int64_t stored : {width, kTileWidth}) {
-    auto file = base::ReadRegular(directory_ + '/' + TilePath(level, index, stored), kMostFileBytes);
+    auto file = base::ReadFile(directory_ + '/' + TilePath(level, index, stored), kMostFileBytes);
     if (file) return Stored{std::move(*file), stored};
     if (file.error().code() != Code::kNotFound) return std::unexpected(file.error());
   }

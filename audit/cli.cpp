@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "audit/cli_arguments.h"
 #include "audit/cli_export.h"
-#include "audit/cli_logs.h"
 #include "audit/cli_questions.h"
 #include "base/command_line.h"
 #include "base/printable.h"

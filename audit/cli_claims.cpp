@@ -33,7 +33,7 @@ OrProblem<std::string> ReadInput(std::size_t most) {
 
 OrProblem<std::string> ReadText(const std::string& file, std::size_t most) {
   if (file == "-") return ReadInput(most);
-  auto text = base::ReadRegular(file, most);
+  auto text = base::ReadFile(file, most);
   if (!text) return std::unexpected(file + " cannot be read: " + text.error().Message());
   return std::move(*text);
 }

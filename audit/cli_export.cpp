@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "audit/anchor.h"
-#include "audit/cli_logs.h"
+#include "audit/cli_arguments.h"
 #include "audit/export.h"
 #include "audit/ocsf.h"
 #include "audit/syslog.h"

@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "audit/cli_logs.h"
+#include "audit/cli_arguments.h"
 #include "base/log.h"
 
 namespace strongroom::audit {

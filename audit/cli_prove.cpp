@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "audit/cli_arguments.h"
 #include "audit/cli_claims.h"
-#include "audit/cli_logs.h"
 #include "audit/tree.h"
 #include "base/log.h"
 

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "audit/cli_logs.h"
+#include "audit/cli_arguments.h"
 #include "audit/key_list.h"
 #include "audit/questions.h"
 #include "audit/request_story.h"

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "audit/bundle.h"
+#include "audit/cli_arguments.h"
 #include "audit/cli_claims.h"
-#include "audit/cli_logs.h"
 #include "audit/cli_report.h"
 #include "base/config.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "audit/claims.h"
-#include "audit/cli_logs.h"
+#include "audit/cli_arguments.h"
 #include "audit/cli_report.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -44,12 +44,12 @@ std::string_view NextOn(const Judged& judged) {
 
 int RunVerifyProof(const Arguments& arguments, const Given& given) {
   if (!given.key) return CouldNotCheck(arguments, "a proof is checked with a key that was noted: --vkey");
-  const auto text = base::ReadRegular(arguments.proof, kMostNoteBytes);
+  const auto text = base::ReadFile(arguments.proof, kMostNoteBytes);
   if (!text) return CouldNotCheck(arguments, arguments.proof + " cannot be read: " + text.error().Message());
   const auto proof = RecordProof::Parse(*text);
   const auto checkpoint = proof ? Checkpoint::Parse(proof->checkpoint.text) : Fail(proof.error());
   if (!checkpoint) return CouldNotCheck(arguments, arguments.proof + ": " + checkpoint.error().Message());
-  auto record = base::ReadRegular(arguments.record, kMostRecordBytes + 1);
+  auto record = base::ReadFile(arguments.record, kMostRecordBytes + 1);
   if (!record) return CouldNotCheck(arguments, arguments.record + " cannot be read: " + record.error().Message());
   // `search --json` ends the line; no record holds a newline.
   if (record->ends_with('\n')) record->pop_back();

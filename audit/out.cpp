@@ -33,16 +33,6 @@ std::string ParentOf(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-Result<void> WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return Fail(Code::kUnavailable, "it cannot be written: errno", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<OutFile> OutFile::Open(const std::string& path) {
@@ -72,7 +62,7 @@ Result<void> OutFile::Write(std::string_view bytes) {
 }
 
 Result<void> OutFile::Flush() {
-  TRY(WriteAll(fd_.get(), buffer_));
+  TRY(base::WriteAll(fd_.get(), base::AsBytes(buffer_)));
   buffer_.clear();
   return {};
 }
@@ -120,7 +110,7 @@ Result<void> OutDirectory::Put(const std::string& name, std::string_view content
   }
   const base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return Fail(Code::kUnavailable, "it cannot be written: errno", errno);
-  return WriteAll(fd.get(), content);
+  return base::WriteAll(fd.get(), base::AsBytes(content));
 }
 
 Result<void> OutDirectory::Finish() {

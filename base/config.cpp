@@ -266,7 +266,7 @@ std::string FindHome(const std::string& flag) {
 std::expected<Config, ConfigProblem> LoadConfig(const std::string& home) {
   const std::string file = home + "/strongroom.toml";
   constexpr std::size_t kMostBytes = 1 << 20;
-  const auto content = ReadRegular(file, kMostBytes);
+  const auto content = ReadFile(file, kMostBytes);
   if (!content && content.error().code() == Code::kNotFound) {
     return std::unexpected(ConfigProblem{"no " + file + ": run `keytool init --home " + home +
                                          "` first, or name another home with --home"});

@@ -31,12 +31,14 @@ Result<std::string> ReadAll(int fd, std::size_t most) {
   }
 }
 
-Result<void> WriteAll(int fd, std::string_view content) {
+// Write passes what is left to write(2) or its like until all is written.
+template <typename One>
+Result<void> Write(ByteView content, const One& one) {
   while (!content.empty()) {
-    const ssize_t wrote = write(fd, content.data(), content.size());
+    const ssize_t wrote = one(content);
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return Fail(Code::kUnavailable, "cannot write the file: errno", errno);
-    content.remove_prefix(static_cast<std::size_t>(wrote));
+    if (wrote <= 0) return Fail(Code::kUnavailable, "cannot be written: errno", errno);
+    content = content.subspan(static_cast<std::size_t>(wrote));
   }
   return {};
 }
@@ -75,12 +77,6 @@ Result<UniqueFd> OpenPrivate(const std::string& path) {
 }
 
 Result<std::string> ReadFile(const std::string& path, std::size_t most) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return Fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "cannot open the file: errno", errno);
-  return ReadAll(fd.get(), most);
-}
-
-Result<std::string> ReadRegular(const std::string& path, std::size_t most) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return Fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "cannot open the file: errno", errno);
   struct stat facts {};
@@ -93,12 +89,22 @@ Result<std::string> ReadPrivate(const std::string& path, std::size_t most) {
   return ReadAll(fd.get(), most);
 }
 
+Result<void> WriteAll(int fd, ByteView content) {
+  return Write(content, [fd](ByteView left) { return write(fd, left.data(), left.size()); });
+}
+
+Result<void> WriteAt(int fd, ByteView content, off_t offset) {
+  return Write(content, [fd, end = offset + static_cast<off_t>(content.size())](ByteView left) {
+    return pwrite(fd, left.data(), left.size(), end - static_cast<off_t>(left.size()));
+  });
+}
+
 Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode) {
   const std::string temporary = path + ".new";
   unlink(temporary.c_str());
   const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the file: errno", errno);
-  Result<void> written = WriteAll(fd.get(), content);
+  Result<void> written = WriteAll(fd.get(), AsBytes(content));
   if (written && fchmod(fd.get(), mode) != 0) {
     written = Fail(Code::kUnavailable, "cannot set the file's mode: errno", errno);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/result.h"
 
 namespace strongroom::base {
@@ -33,15 +34,16 @@ class UniqueFd {
 // root. Symbolic links are refused. kPermissionDenied says what is wrong; kNotFound where there is no file.
 Result<UniqueFd> OpenPrivate(const std::string& path);
 
-// ReadFile reads a public text file of at most `most` bytes. kResourceExhausted where it is larger.
+// ReadFile reads a public file of at most `most` bytes; somebody else may have put it there. kResourceExhausted where it is larger, kInvalidArgument
+// for a pipe, a device or a directory, which would never end, or keep whoever opens it.
 Result<std::string> ReadFile(const std::string& path, std::size_t most);
-
-// ReadRegular is ReadFile for a file that somebody else may have put there: kInvalidArgument for a pipe, a device or a directory, which
-// would never end, or keep whoever opens it.
-Result<std::string> ReadRegular(const std::string& path, std::size_t most);
 
 // ReadPrivate reads such a file, of at most `most` bytes. kResourceExhausted where it is larger.
 Result<std::string> ReadPrivate(const std::string& path, std::size_t most);
+
+// WriteAll writes all of it, WriteAt at `offset` wherever the descriptor stands. kUnavailable with errno.
+Result<void> WriteAll(int fd, ByteView content);
+Result<void> WriteAt(int fd, ByteView content, off_t offset);
 
 // WriteFileAtomic writes a temporary beside `path`, syncs it, renames it over and syncs the directory: after a
 // crash there is the old file or the new one, whole.

@@ -83,7 +83,7 @@ Outcome<void> Finish::Learn(const RestoreOptions& options, const std::string& st
   made_at_ = fact("quarantine backup made at");
   if (made_at_.empty()) return Failed("NOT_QUARANTINED", "this home is not in quarantine after a restore");
   const std::string vault_id = fact("vault id");
-  const auto read = [](const std::string& path) { return base::ReadRegular(path, kMostFile); };
+  const auto read = [](const std::string& path) { return base::ReadFile(path, kMostFile); };
   if (!options.stops.empty()) {
     const auto text = read(options.stops);
     if (!text) return FailedBy(text.error(), "--stops " + options.stops);

@@ -48,7 +48,7 @@ Outcome<vault::ProfileFields> Read(const ProfileOptions& options) {
   TRY(CheckIfSet("--models-allowed", fields.models_allowed, 1000));
   TRY(CheckIfSet("--api-version", fields.api_version, 20));
   if (!options.system_prompt_file.empty()) {
-    auto prompt = base::ReadRegular(options.system_prompt_file, kMostSystemPrompt);
+    auto prompt = base::ReadFile(options.system_prompt_file, kMostSystemPrompt);
     if (!prompt) return FailedBy(prompt.error(), "--system-prompt-file " + options.system_prompt_file);
     fields.system_prompt = std::move(*prompt);
   }

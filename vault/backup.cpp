@@ -211,7 +211,7 @@ class PuttingBack {
 
 // Everything is looked at before anything is made.
 Done PuttingBack::Check() {
-  auto text = base::ReadRegular(From(kManifestFile), 64 << 10);
+  auto text = base::ReadFile(From(kManifestFile), 64 << 10);
   if (!text) return Problem(From(kManifestFile), text.error());
   auto manifest = ParseManifest(*text);
   if (!manifest) return Problem(From(kManifestFile) + " is not what a backup writes");
@@ -242,7 +242,7 @@ Done PuttingBack::CheckConfig() const {
 // A home is a home by its strongroom.toml, which is put there last.
 Done PuttingBack::CheckHome() const {
   if (IsThere(To(kConfigFile))) return Problem("this home already has a vault: " + home_);
-  const auto begun = base::ReadRegular(To(kQuarantineFile), 64 << 10);
+  const auto begun = base::ReadFile(To(kQuarantineFile), 64 << 10);
   if (begun && *begun == text_) return {};
   // A write-ahead log that is left of another database would be taken for the restored one's.
   for (const char* name : {"vault.db", "vault.db-wal", "vault.db-journal", "strongroom.db", "strongroom.db-wal",

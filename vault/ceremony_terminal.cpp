@@ -8,7 +8,7 @@
 #include <csignal>
 #include <utility>
 
-#include "vault/file_copy.h"
+#include "base/files.h"
 
 namespace strongroom::vault {
 namespace {
@@ -51,7 +51,7 @@ CeremonyTerminal::~CeremonyTerminal() {
   for (const int number : kSignals) signal(number, SIG_DFL);
 }
 
-Result<void> CeremonyTerminal::Say(std::string_view text) const { return WriteAll(tty_.get(), base::AsBytes(text)); }
+Result<void> CeremonyTerminal::Say(std::string_view text) const { return base::WriteAll(tty_.get(), base::AsBytes(text)); }
 
 Result<void> CeremonyTerminal::Show(const Share& share) {
   TRY(Say(kClear));

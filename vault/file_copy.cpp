@@ -39,7 +39,7 @@ Result<FileFacts> Pass(int from, int to) {
     const ByteView bytes(piece.data(), static_cast<std::size_t>(got));
     crypto_hash_sha256_update(&state, bytes.data(), bytes.size());
     facts.size += got;
-    if (to >= 0) TRY(WriteAll(to, bytes));
+    if (to >= 0) TRY(base::WriteAll(to, bytes));
   }
   std::array<std::uint8_t, crypto_hash_sha256_BYTES> digest{};
   crypto_hash_sha256_final(&state, digest.data());
@@ -54,16 +54,6 @@ Result<FileFacts> PassDurably(int from, int to, mode_t mode) {
 }
 
 }  // namespace
-
-Result<void> WriteAll(int fd, ByteView from) {
-  while (!from.empty()) {
-    const ssize_t wrote = write(fd, from.data(), from.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return Fail(Code::kUnavailable, "cannot be written: errno", errno);
-    from = from.subspan(static_cast<std::size_t>(wrote));
-  }
-  return {};
-}
 
 Result<FileFacts> HashFile(const std::string& path) {
   TRY_ASSIGN(const base::UniqueFd fd, OpenRegular(path));

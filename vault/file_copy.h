@@ -16,9 +16,6 @@ struct FileFacts {
   std::string sha256;  // hexadecimal
 };
 
-// WriteAll writes every byte, or tells why not.
-Result<void> WriteAll(int fd, ByteView from);
-
 // HashFile reads a regular file to its end; a symbolic link is refused.
 Result<FileFacts> HashFile(const std::string& path);
 

@@ -31,16 +31,6 @@ bool ReadExactly(int fd, std::span<std::uint8_t> into) {
   return true;
 }
 
-bool WriteAll(int fd, ByteView from) {
-  while (!from.empty()) {
-    const ssize_t wrote = write(fd, from.data(), from.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return false;
-    from = from.subspan(static_cast<std::size_t>(wrote));
-  }
-  return true;
-}
-
 Result<off_t> SizeOf(int fd) {
   struct stat facts{};
   if (fstat(fd, &facts) != 0) return Fail(Code::kUnavailable, "cannot be examined: errno", errno);
@@ -129,7 +119,7 @@ Result<void> KekFile::WriteRaw(const std::string& path, SecretView secret) {
   unlink(path.c_str());
   base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return Fail(Code::kUnavailable, "cannot create the KEK file: errno", errno);
-  if (fchmod(fd.get(), 0600) == 0 && WriteAll(fd.get(), secret.Bytes(SecretAccess())) && fsync(fd.get()) == 0) return {};
+  if (fchmod(fd.get(), 0600) == 0 && base::WriteAll(fd.get(), secret.Bytes(SecretAccess())) && fsync(fd.get()) == 0) return {};
   const int problem = errno;
   unlink(path.c_str());
   return Fail(Code::kUnavailable, "cannot write the KEK file: errno", problem);
@@ -140,7 +130,7 @@ Result<void> KekFile::Erase(const std::string& path) {
   if (!fd.valid() && errno == ENOENT) return {};
   const auto size = fd.valid() ? SizeOf(fd.get()) : Result<off_t>(0);
   const Bytes zeros(static_cast<std::size_t>(size.value_or(0)));
-  if (!fd.valid() || !WriteAll(fd.get(), zeros) || fsync(fd.get()) != 0 || unlink(path.c_str()) != 0) {
+  if (!fd.valid() || !base::WriteAll(fd.get(), zeros) || fsync(fd.get()) != 0 || unlink(path.c_str()) != 0) {
     return Fail(Code::kUnavailable, "cannot remove the KEK file: errno", errno);
   }
   return base::SyncDirectory(Parent(path));

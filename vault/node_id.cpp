@@ -24,7 +24,7 @@ Result<std::string> MakeNodeId(const std::string& home) {
 Result<std::string> ReadNodeId(const std::string& home) {
   const std::string path = home + "/node";
   TRY(base::OpenPrivate(path));
-  TRY_ASSIGN(std::string text, base::ReadRegular(path, 64));
+  TRY_ASSIGN(std::string text, base::ReadFile(path, 64));
   const bool whole = text.size() == kBytes * 2 + 1 && text.ends_with('\n');
   text.resize(std::min(text.size(), kBytes * 2));
   const bool hex = std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });

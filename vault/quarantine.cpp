@@ -16,7 +16,7 @@ std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected
 }  // namespace
 
 std::expected<std::unique_ptr<Quarantine>, VaultProblem> Quarantine::Open(const std::string& path, std::string_view vault_id) {
-  const auto text = base::ReadRegular(path, kMostFile);
+  const auto text = base::ReadFile(path, kMostFile);
   if (!text && text.error().code() == Code::kNotFound) return std::unique_ptr<Quarantine>(new Quarantine(path, std::nullopt));
   if (!text) return Problem("cannot read " + path + ": " + text.error().Message());
   auto backup = ParseManifest(*text);

@@ -7,7 +7,6 @@
 #include <cerrno>
 
 #include "base/files.h"
-#include "vault/file_copy.h"
 #include "vault/shares.h"
 
 namespace strongroom::vault {
@@ -51,7 +50,7 @@ Result<void> Shares::WriteFile(const std::string& path, const Share& share) {
   if (!fd.valid()) {
     return Fail(errno == EEXIST ? Code::kAlreadyExists : Code::kUnavailable, "cannot be created: errno", errno);
   }
-  auto written = WriteAll(fd.get(), text.View().Bytes(SecretAccess()));
+  auto written = base::WriteAll(fd.get(), text.View().Bytes(SecretAccess()));
   if (written && (fchmod(fd.get(), 0600) != 0 || fsync(fd.get()) != 0)) {
     written = Fail(Code::kUnavailable, "cannot be made durable: errno", errno);
   }
@@ -62,7 +61,7 @@ Result<void> Shares::WriteFile(const std::string& path, const Share& share) {
 
 Result<void> Shares::WriteTo(int fd, const Share& share) {
   TRY_ASSIGN(const SecretValue text, Print(share));
-  auto written = WriteAll(fd, text.View().Bytes(SecretAccess()));
+  auto written = base::WriteAll(fd, text.View().Bytes(SecretAccess()));
   ClearRegisters();
   return written;
 }

@@ -30,7 +30,7 @@ std::expected<std::unique_ptr<Stops>, VaultProblem> Stops::Open(const std::strin
     const auto made = base::WriteFileAtomic(path, title, 0600);
     if (!made) return Problem("cannot make " + path + ": " + made.error().Message());
   }
-  const auto content = base::ReadRegular(path, kMostFile);
+  const auto content = base::ReadFile(path, kMostFile);
   if (!content) return Problem("cannot read " + path + ": " + content.error().Message());
   base::UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid()) return Problem("cannot open " + path + " for writing: errno " + std::to_string(errno));

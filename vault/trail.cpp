@@ -93,7 +93,7 @@ std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Con
   if (!newest_hour.empty()) files.push_back((std::filesystem::path(config.audit.checkpoints) / newest_hour).string());
   std::vector<std::pair<std::string, audit::Checkpoint>> published;
   for (const std::string& file : files) {
-    const auto text = base::ReadRegular(file, audit::kMostNoteBytes);
+    const auto text = base::ReadFile(file, audit::kMostNoteBytes);
     const auto note = text ? audit::Note::Parse(*text) : Fail(text.error());
     if (!note || audit::CheckSignature(*note, verifier) != audit::Signed::kYes) continue;
     auto checkpoint = audit::Checkpoint::Parse(note->text);

@@ -290,6 +290,7 @@ TEST_CASE("report: what makes no sense is 2, what cannot be read 1") {
     INFO(arguments);
     CHECK(RunShell(week.published.Run("report " + arguments)).status == 2);
   }
+  CHECK(RunShell(week.published.Run("report admin")).complaints.find("needs an ACTOR;") != std::string::npos);
   CHECK(RunShell("report denied --home /nowhere").status == 1);
   CHECK(RunShell(week.published.Run("report denied >/dev/full")).status == 1);
   CHECK(RunShell("report --help").status == 0);

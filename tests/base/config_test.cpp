@@ -1,5 +1,6 @@
 #include "base/config.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -31,6 +32,14 @@ class Home {
 };
 
 }  // namespace
+
+TEST_CASE("a pipe in the file's place keeps nobody") {
+  const Home home("");
+  const std::string file = home.path() + "/strongroom.toml";
+  std::filesystem::remove(file);
+  REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+  CHECK(home.Problem().find("no plain file") != std::string::npos);
+}
 
 TEST_CASE("the default file loads, and relative paths become absolute") {
   const Home home(base::DefaultConfigText("root"));

@@ -1,9 +1,11 @@
 #include "base/files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -66,6 +68,25 @@ TEST_CASE("a file over its bound is not read") {
   REQUIRE(base::WriteFileAtomic(folder / "f", std::string(101, 'x'), 0600).has_value());
   CHECK(base::ReadFile(folder / "f", 100).error().code() == Code::kResourceExhausted);
   CHECK(base::ReadFile(folder / "none", 100).error().code() == Code::kNotFound);
+}
+
+TEST_CASE("what is no plain file keeps no reader") {
+  const Folder folder;
+  REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  for (const std::string& path : {folder / "pipe", std::string("/dev/zero"), folder / "."}) {
+    CHECK(base::ReadFile(path, 100).error().code() == Code::kInvalidArgument);
+  }
+}
+
+TEST_CASE("all is written, from where it is to go, or the errno is told") {
+  const Folder folder;
+  const base::UniqueFd fd(open((folder / "f").c_str(), O_RDWR | O_CREAT, 0600));
+  REQUIRE(base::WriteAll(fd.get(), base::AsBytes("one two")).has_value());
+  REQUIRE(base::WriteAt(fd.get(), base::AsBytes("TWO"), 4).has_value());
+  CHECK(base::ReadFile(folder / "f", 100).value() == "one TWO");
+  const base::UniqueFd full(open("/dev/full", O_WRONLY));
+  CHECK(base::WriteAll(full.get(), base::AsBytes("x")).error().number() == ENOSPC);
+  CHECK(base::WriteAt(-1, base::AsBytes("x"), 0).error().number() == EBADF);
 }
 
 TEST_CASE("a private file must be private, regular, and no link") {

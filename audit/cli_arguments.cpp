@@ -1,4 +1,4 @@
-#include "audit/cli_logs.h"
+#include "audit/cli_arguments.h"
 
 #include <cstdio>
 #include <utility>
@@ -42,7 +42,7 @@ Result<std::optional<Claim>> ReadAnchor(const Arguments& arguments) {
 OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type) {
   auto key = VerifierKey::Parse(text);
   if (!key) {
-    const auto file = base::ReadRegular(text, kMostNoteBytes);
+    const auto file = base::ReadFile(text, kMostNoteBytes);
     if (!file && file.error().code() == Code::kNotFound) {
       return std::unexpected(text + " is no verifier key, and no file with one: " + key.error().Message());
     }

@@ -1,4 +1,4 @@
-// What the commands of auditlog share: what they were told, and the logs they read.
+// The command line of auditlog as its commands share it: what they were told, how they answer, and whose keys they check with.
 #pragma once
 
 #include <optional>
