@@ -35,8 +35,13 @@ std::string ParentOf(const std::string& path) {
 
 }  // namespace
 
+Temporary::~Temporary() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
 Result<OutFile> OutFile::Open(const std::string& path) {
-  if (path.empty()) return OutFile(base::UniqueFd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)), "", "");
+  if (path.empty()) return OutFile(base::UniqueFd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)), "", Temporary(""));
   struct stat facts{};
   if (lstat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
     return Fail(Code::kRefused, "it is there already and is no regular file");
@@ -44,15 +49,7 @@ Result<OutFile> OutFile::Open(const std::string& path) {
   std::string temporary = path + ".XXXXXX";
   base::UniqueFd fd(mkostemp(temporary.data(), O_CLOEXEC));  // 0600
   if (!fd.valid()) return Fail(Code::kUnavailable, "it cannot be created: errno", errno);
-  return OutFile(std::move(fd), path, std::move(temporary));
-}
-
-OutFile::OutFile(OutFile&& other) noexcept
-    : fd_(std::move(other.fd_)), path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
-      buffer_(std::move(other.buffer_)) {}
-
-OutFile::~OutFile() {
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  return OutFile(std::move(fd), path, Temporary(std::move(temporary)));
 }
 
 Result<void> OutFile::Write(std::string_view bytes) {
@@ -69,9 +66,9 @@ Result<void> OutFile::Flush() {
 
 Result<void> OutFile::Finish() {
   TRY(Flush());
-  if (temporary_.empty()) return {};
-  TRY(base::PutInPlace(temporary_, path_));
-  temporary_.clear();
+  if (temporary_.path().empty()) return {};
+  TRY(base::PutInPlace(temporary_.path(), path_));
+  temporary_.Keep();
   return {};
 }
 
@@ -88,20 +85,12 @@ Result<OutDirectory> OutDirectory::Open(const std::string& named) {
   }
   std::string temporary = path + ".XXXXXX";
   if (mkdtemp(temporary.data()) == nullptr) return Fail(Code::kUnavailable, "it cannot be created: errno", errno);
-  return OutDirectory(path, std::move(temporary));
-}
-
-OutDirectory::OutDirectory(OutDirectory&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})), made_(std::move(other.made_)) {}
-
-OutDirectory::~OutDirectory() {
-  std::error_code ignored;
-  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
+  return OutDirectory(path, Temporary(std::move(temporary)));
 }
 
 Result<void> OutDirectory::Put(const std::string& name, std::string_view content) {
   TRY(GoOn());
-  const std::string path = temporary_ + "/" + name;
+  const std::string path = temporary_.path() + "/" + name;
   if (std::string parent = ParentOf(path); parent != made_) {
     std::error_code error;
     std::filesystem::create_directories(parent, error);
@@ -114,14 +103,14 @@ Result<void> OutDirectory::Put(const std::string& name, std::string_view content
 }
 
 Result<void> OutDirectory::Finish() {
-  const base::UniqueFd fd(open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const base::UniqueFd fd(open(temporary_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // One call for all of its files: there may be a hundred thousand.
   if (!fd.valid() || syncfs(fd.get()) != 0) return Fail(Code::kUnavailable, "it cannot be made durable: errno", errno);
   // Takes the place of a directory only where that is empty.
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (rename(temporary_.path().c_str(), path_.c_str()) != 0) {
     return Fail(Code::kUnavailable, "it cannot be put in its place: errno", errno);
   }
-  temporary_.clear();
+  temporary_.Keep();
   return base::SyncDirectory(ParentOf(path_));
 }
 
