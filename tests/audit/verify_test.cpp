@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -75,6 +76,27 @@ TEST_CASE("verify: without a checkpoint the tail is unsigned") {
   Expect(1, "--home " + trail.home(), "the home's anchor is missing");
   Expect(1, "--home " + trail.home(), "put it back from a copy");
   Expect(1, "--json --home " + trail.home(), "\"first_bad_seq\":0,\"kind\":\"signature\"");
+}
+
+TEST_CASE("verify: an anchor that is away for a moment is waited for, as when vaultd takes a new origin") {
+  const SignedTrail trail(kRecords);
+  std::atomic<bool> done = false;
+  std::thread renaming([&] {
+    while (!done) {
+      std::filesystem::rename(trail.anchor(), trail.home() + "/anchor.before");
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      std::filesystem::rename(trail.home() + "/anchor.before", trail.anchor());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  std::vector<Run> runs;
+  for (int i = 0; i < 20; ++i) runs.push_back(Auditlog("verify --home " + trail.home()));
+  done = true;
+  renaming.join();
+  for (const Run& run : runs) {
+    INFO(run.out);
+    CHECK(run.status == 0);
+  }
 }
 
 TEST_CASE("verify: what the home has published is looked at too") {
