@@ -164,7 +164,7 @@ class Rotation {
     return Failed("KEY_TAMPERED", std::to_string(unopened) +
                                       " keys do not open (the first is " + first +
                                       "), so their rows were changed outside vaultd; they stay under the old KEK, which is "
-                                      "not retired. Restore each row or destroy the key, then run this again");
+                                      "not retired. Restore each row, or give its key up ('keytool compromise', then 'keytool destroy'), then run this again");
   }
 
   Outcome<void> Retire(std::int64_t version) {

@@ -29,6 +29,7 @@ class KeyInput::Buffer {
     do {
       count = read(fd, free.data(), free.size());
     } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno == EISDIR) return Fail(Code::kInvalidArgument, "it is a directory");
     if (count < 0) return Fail(Code::kUnavailable, "it cannot be read; errno", errno);
     used_ += static_cast<std::size_t>(count);
     return static_cast<std::size_t>(count);

@@ -72,6 +72,9 @@ Outcome<void> RemoveProtector(const Context& context, const ProtectorOptions& op
   ProtectorOptions asked = options;
   TRY_ASSIGN(asked.reason, AskReason(options.reason));
   if (asked.with.empty()) asked.with = asked.files.Meant();
+  if (asked.with == asked.protector) {
+    return Usage("what " + asked.protector + " opens with is not needed to remove it: give what another protector opens with, where it is asked for, or nothing");
+  }
   if (asked.with.empty()) {
     const auto removed = Ask(session, vault::Operation::kRemoveProtector, asked, std::nullopt);
     if (!removed && !IsWanted(removed)) return removed;

@@ -30,8 +30,8 @@ Result<Frame> NextFrame(FrameIo& io, int fd, base::Micros deadline) {
     auto frame = io.Read(fd);
     if (!frame && frame.error().code() == Code::kUnavailable) {
       return Fail(Code::kUnavailable,
-                  "vaultd closed the connection without an answer: it is stopping, or [roles] in strongroom.toml gives "
-                  "your user none");
+                  "vaultd closed the connection without an answer: it is stopping or has died (start it, and ask again), or [roles] in "
+                  "strongroom.toml gives your user none");
     }
     if (!frame) return std::unexpected(frame.error());
     if (*frame) return std::move(**frame);

@@ -35,6 +35,9 @@ TEST_CASE("protectors: without its KEK file a vault starts sealed, and a passphr
   CHECK(house.Act({"kek", "remove-protector", "file"}).code == 2);
   CHECK(house.Act({"kek", "remove-protector", "file", "--passphrase-file", wrong}).code == 1);
   REQUIRE(fs::exists(house.home() + "/kek/1.key"));
+  const Ended needless = house.Act({"kek", "remove-protector", "passphrase", "--passphrase-file", words});
+  CHECK(needless.code == 2);
+  CHECK(Has(needless.err, "what passphrase opens with is not needed to remove it"));
   REQUIRE(house.Act({"kek", "remove-protector", "file", "--passphrase-file", words}).code == 0);
   REQUIRE_FALSE(fs::exists(house.home() + "/kek/1.key"));
   REQUIRE(Served(house, "r-1"));

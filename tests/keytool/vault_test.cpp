@@ -144,6 +144,9 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(Has(vault.Must({"show", kFirst}), "ROTATED"));
   CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), kSecond));
   CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}).starts_with(kSecond + " is SUSPENDED on every node, after "));
+  const Ran directory = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "/", "--reason", "due"});
+  CHECK(directory.status == 1);
+  CHECK(Has(directory.err, "it is a directory"));
   const Ran replaced = vault.Do({"rotate", kFirst, "--no-verify", "--key-file", "-", "--reason", "due"}, "x");
   CHECK(replaced.status == 1);
   CHECK(Has(replaced.err, "is ROTATED: a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED"));
