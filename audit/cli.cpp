@@ -48,6 +48,7 @@ int RunSearch(const Arguments& arguments) {
         {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"KEY OR CUSTOMER"}, {"WHY"}}, rows));
   }
   if (!found) Complain("the search stopped: " + found.error().Message());
+  TellPruned(*logs, arguments.filter.since);
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
   return Flushed() && found ? kExitDone : kExitBad;
 }

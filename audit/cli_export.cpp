@@ -110,6 +110,7 @@ int Run(CLI::App& app, Wanted& wanted) {
   if (!logs) return Refuse(logs.error());
   const bool directory = wanted.format == "tiles" || wanted.format == "bundle";
   const auto done = directory ? ExportToDirectory(wanted, *logs) : ExportToFile(wanted, *logs);
+  if (done) TellPruned(*logs, wanted.since);
   return done ? kExitDone : Refuse(done.error());
 }
 

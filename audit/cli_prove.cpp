@@ -65,6 +65,9 @@ int RunProveInclusion(const Arguments& arguments) {
   const auto leaf = tree.Node(0, arguments.seq);
   if (!path || !leaf) return Refused("cannot prove it: " + (path ? leaf.error() : path.error()).Message());
   if (!VerifyInclusion(arguments.seq, head, *leaf, *path)) return Refused(kNotOfThis);
+  if (const auto pruned = FindPruned(*proving->log->database); pruned && *pruned && (*pruned)->Gone(arguments.seq)) {
+    Complain("record " + std::to_string(arguments.seq) + " was pruned: the proof is of its hash, and who has a copy of the record can check it");
+  }
   Print(RecordProof{arguments.seq, std::move(*path), proving->claim.note}.Print());
   return Flushed() ? kExitDone : kExitBad;
 }

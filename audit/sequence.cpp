@@ -30,6 +30,7 @@ Result<void> LogSequence::ReadPage() {
 }
 
 Result<std::optional<StoredRecord>> LogSequence::Next() {
+  while (pruned_ && pruned_->Gone(next_)) ++next_;
   if (next_ > to_) return std::nullopt;
   if (page_.empty()) TRY(ReadPage());
   if (page_.empty() || page_.front().seq != next_) {
@@ -47,7 +48,8 @@ Result<MergedSequence> MergedSequence::Start(const std::vector<Log>& logs, std::
   for (const Log& log : logs) {
     TRY_ASSIGN(const std::int64_t last, LastSeq(*log.database));
     TRY_ASSIGN(const std::int64_t first, since ? FirstSeqAt(*log.database, *since) : Result<std::int64_t>(0));
-    merged.branches_.push_back({LogSequence(*log.database, first, last), std::nullopt});
+    TRY_ASSIGN(std::optional<Pruned> pruned, FindPruned(*log.database));
+    merged.branches_.push_back({LogSequence(*log.database, first, last, std::move(pruned)), std::nullopt});
     TRY(merged.Advance(merged.branches_.back()));
   }
   return merged;

@@ -41,9 +41,19 @@ Result<Page> DatabaseSource::Read(std::int64_t after) {
 
 // A tile was committed with the last record in it, so it is there when that record has been read.
 Result<void> DatabaseSource::ReadTiles(Page& page) {
+  // By runs: between two rows there may be any number of tiles whose records were pruned.
+  for (std::size_t i = 0; i < page.rows.size();) {
+    const std::int64_t first = page.rows[i].seq / kTileWidth;
+    std::int64_t last = first;
+    while (i < page.rows.size() && page.rows[i].seq / kTileWidth <= last + 1) last = page.rows[i++].seq / kTileWidth;
+    TRY(ReadTileRun(page, first, last));
+  }
+  return {};
+}
+
+Result<void> DatabaseSource::ReadTileRun(Page& page, std::int64_t first, std::int64_t last) {
   TRY_ASSIGN(sql::Statement * row,
-             database_.Query("SELECT TILE_INDEX, HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX BETWEEN ?1 AND ?2",
-                             {page.rows.front().seq / kTileWidth, page.rows.back().seq / kTileWidth}));
+             database_.Query("SELECT TILE_INDEX, HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX BETWEEN ?1 AND ?2", {first, last}));
   while (true) {
     TRY_ASSIGN(const bool more, row->Next());
     if (!more) return {};

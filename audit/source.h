@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/merkle.h"
+#include "audit/prune.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "sql/database.h"
@@ -49,6 +50,8 @@ class TrailSource {
   virtual bool keeps_head() const = 0;
   // FullTiles is how many full tiles of leaves are stored, up to the last.
   virtual Result<std::int64_t> FullTiles() = 0;
+  // FindPruned is what the trail is said to have lost to its policy: to be believed once the record that says so has been read.
+  virtual Result<std::optional<Pruned>> FindPruned() = 0;
   // CheckIndexes looks whether what searches go by leads to every record: what is wrong, for a person, and near which seq; nullopt where nothing is.
   struct IndexFault {
     std::int64_t seq = 0;
@@ -67,11 +70,13 @@ class DatabaseSource : public TrailSource {
   Result<std::optional<Head>> StoredHead() override;
   bool keeps_head() const override { return true; }
   Result<std::int64_t> FullTiles() override;
+  Result<std::optional<Pruned>> FindPruned() override { return audit::FindPruned(database_); }
   // In a file alone: a server's indexes are its own affair.
   Result<std::optional<IndexFault>> CheckIndexes() override;
 
  private:
   Result<void> ReadTiles(Page& page);
+  Result<void> ReadTileRun(Page& page, std::int64_t first, std::int64_t last);
 
   sql::Database& database_;
 };

@@ -1,5 +1,7 @@
 #include "audit/walk.h"
 
+#include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace strongroom::audit {
@@ -23,8 +25,19 @@ std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
   return std::move(*key);
 }
 
+void Walk::Skip(const Hash& leaf) {
+  leaf_ = leaf;
+  leaf_hex_ = base::Hex(leaf_);
+  skipped_ = true;
+  ++records_;
+}
+
 bool Walk::Step(const Row& row) {
   if (pending_) return Settle(row);
+  if (AtGone() && row.seq == records_) {
+    Blame(row.seq, "reordered", "the record with this seq was pruned: a row was put in its place");
+    return false;
+  }
   if (row.seq > records_) {
     Blame(records_, "missing", "the trail goes on at " + std::to_string(row.seq));
     return false;
@@ -36,6 +49,7 @@ bool Walk::Step(const Row& row) {
   }
   if (!CheckPlace(row, *entry)) return false;
   if (!pending_) CheckContent(row, *entry);
+  if (!pending_) CheckPruned(*entry);
   Accept(std::move(*entry));
   return true;
 }
@@ -46,7 +60,23 @@ void Walk::Accept(Entry entry) {
   if (records_ == 0) first_time_ = entry.place.time;
   if (auto key = KeyNamedBy(entry)) named_.push_back({records_, std::move(*key)});
   ++records_;
+  skipped_ = false;
   last_ = std::move(entry);
+}
+
+// What is pruned stays pruned, and what was kept is kept: each such record says all of what those before it said.
+void Walk::CheckPruned(const Entry& entry) {
+  auto pruned = PrunedBy(entry);
+  if (!pruned) return;
+  if (newest_pruned_) {
+    const Pruned& before = *newest_pruned_;
+    const auto below = std::ranges::lower_bound(pruned->kept, before.first);
+    const bool same = std::ranges::equal(std::ranges::subrange(pruned->kept.begin(), below), before.kept);
+    if (pruned->first < before.first || !same) {
+      pending_ = {entry.place.seq, "chain", "it says that less was pruned than the record " + std::to_string(before.seq) + " before it"};
+    }
+  }
+  newest_pruned_ = std::move(pruned);
 }
 
 // CheckPlace: own seq, and the link to the record before.
@@ -61,6 +91,7 @@ bool Walk::CheckPlace(const Row& row, const Entry& entry) {
     return false;
   }
   pending_ = {row.seq - 1, "changed", "the next record names other bytes as the ones before it"};
+  if (skipped_) pending_ = {row.seq - 1, "index_mismatch", "the hash of this pruned record in its tile is not the one that the next record names"};
   broken_link_ = true;
   before_ = leaf_hex_;
   return true;
