@@ -153,7 +153,7 @@ TEST_CASE("prune: its record is read strictly") {
   };
   for (const std::string first : {"", "0", "1000", "-256", "+256", "01024", "1280", "9007199254740992", "x"}) CHECK_FALSE(with("first", first));
   for (const std::string kept : {"", "300", "0,", "0,0", "0,300,299", "0,1024", "0 300", "00"}) CHECK_FALSE(with("kept", kept));
-  for (const std::string root : {"", "00", std::string(64, 'A'), std::string(64, 'g')}) CHECK_FALSE(with("root", root));
+  for (const std::string& root : {std::string(), std::string("00"), std::string(64, 'A'), std::string(64, 'g')}) CHECK_FALSE(with("root", root));
   for (const std::string days : {"", "-1", "36501"}) CHECK_FALSE(with("days", days));
   Entry refused = *entry;
   refused.draft.outcome = Outcome::kError;
