@@ -1,5 +1,6 @@
 #include "vault/pruner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "audit/checkpoint.h"
@@ -74,7 +75,8 @@ void Pruner::Submit(const audit::PrunePlan& plan) {
     }
     return decision;
   };
-  job.done = [this, first = plan.pruned.first, records = plan.pruned.first - plan.from](const Result<audit::Receipt>& receipt) {
+  const std::int64_t kept = std::ranges::count_if(plan.pruned.kept, [&](std::int64_t seq) { return seq >= plan.from; });
+  job.done = [this, first = plan.pruned.first, records = plan.pruned.first - plan.from - kept](const Result<audit::Receipt>& receipt) {
     const bool pruned = receipt && receipt->record.outcome == audit::Outcome::kOk;
     if (pruned) base::Log(base::Level::kInfo, "trail_pruned", {{"before_seq", first}, {"records", records}, {"seq", receipt->seq}});
     look_at_ = base::MonoMicros() + (pruned ? kPause : receipt ? kIdle : kRetry);
