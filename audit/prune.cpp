@@ -159,7 +159,11 @@ Result<std::optional<PrunePlan>> PlanPrune(sql::Database& database, const PruneP
   if (so_far) plan.kept = so_far->kept;
   for (std::int64_t tiles = 0; tiles < kPruneTiles && plan.first + kTileWidth <= policy.under; ++tiles) {
     TRY_ASSIGN(const auto landmarks, ReadTile(database, plan.first / kTileWidth, policy.before));
-    if (!landmarks || plan.kept.size() + landmarks->size() > kMostKept) break;
+    if (!landmarks) break;
+    if (plan.kept.size() + landmarks->size() > kMostKept) {
+      if (plan.first > from) break;
+      return Fail(Code::kRefused, "more records must stay than one record can name: nothing more is pruned", plan.first);
+    }
     plan.kept.insert(plan.kept.end(), landmarks->begin(), landmarks->end());
     plan.first += kTileWidth;
   }

@@ -61,7 +61,7 @@ struct PrunePlan {
   Pruned pruned;          // what there is to say when it is done
 };
 // PlanPrune is the next step, of kPruneTiles at most; nullopt where there is nothing to do. It reads each record that is to go and holds it
-// against its leaf hash, so that pruning covers up no change: kCorrupt, with its seq, where one is missing or another.
+// against its leaf hash, so that pruning covers up no change: kCorrupt, with its seq, where one is missing or another; kRefused where too many must stay.
 Result<std::optional<PrunePlan>> PlanPrune(sql::Database& database, const PrunePolicy& policy);
 // Prune deletes what a plan says, in the transaction that is open. kCorrupt where other rows are there.
 Result<void> Prune(sql::Database& database, const PrunePlan& plan);

@@ -214,6 +214,12 @@ Result<std::optional<Fault>> Verification::SharpenFault() {
     return Fault{last, "changed", "the record is not the one that the stored head was made of"};
   }
   const auto mended = walk_.mended_leaf();
+  // A record that was kept, behind a pruned one: its own hash in the tree tells which of the two was changed.
+  if (fault.kind == "index_mismatch" && mended && fault.seq == last - 1) {
+    TRY_ASSIGN(const auto tile, source_.Tile(0, last / kTileWidth, kTileWidth));
+    const bool other = tile && std::ssize(*tile) == kTileWidth && tree_.LeafAt(last) != (*tile)[static_cast<std::size_t>(last % kTileWidth)];
+    return other ? Fault{last, "changed", "its hash is not that in the stored tree, nor its prev that of the record before"} : fault;
+  }
   if (fault.kind != "changed" || !mended || fault.seq != last - 1) return fault;
   if (head_is_of_these && tree_.RootWith(*mended) == head_->root) return Fault{last, "changed", "its prev was changed"};
   TRY_ASSIGN(const auto tile, source_.Tile(0, fault.seq / kTileWidth, kTileWidth));
@@ -267,7 +273,7 @@ std::optional<Fault> Verification::FaultOfPruning(const std::vector<Finding>& fi
   }
   if (pruned_->seq < covered) return std::nullopt;
   return Fault{pruned_->first_gone(), "missing",
-               "the record " + std::to_string(pruned_->seq) + ", which says that it was pruned, is under no checkpoint that counts: name a newer one"};
+               "the record " + std::to_string(pruned_->seq) + ", which says that it was pruned, is under no checkpoint that counts: name a newer one; of a vaultd that died as it wrote it, its next start makes one"};
 }
 
 std::optional<Fault> Verification::FaultOfHead(const std::vector<Finding>& findings) const {

@@ -93,6 +93,7 @@ bool Walk::CheckPlace(const Row& row, const Entry& entry) {
   pending_ = {row.seq - 1, "changed", "the next record names other bytes as the ones before it"};
   if (skipped_) pending_ = {row.seq - 1, "index_mismatch", "the hash of this pruned record in its tile is not the one that the next record names"};
   broken_link_ = true;
+  behind_gone_ = skipped_;
   before_ = leaf_hex_;
   return true;
 }
@@ -130,7 +131,11 @@ bool Walk::Settle(const Row& row) {
   if (next && row.seq == records_ && next->place.seq == row.seq) {
     if (const auto mended = mended_leaf()) {
       // With its prev put right, is the last record what the next one names? Then its prev is all that was changed.
-      if (base::Hex(*mended) == next->place.prev) pending_ = {last_->place.seq, "changed", "its prev was changed"};
+      if (base::Hex(*mended) == next->place.prev) {
+        pending_ = {last_->place.seq, "changed", "its prev was changed"};
+      } else if (behind_gone_ && next->place.prev != leaf_hex_) {
+        pending_ = {last_->place.seq, "changed", "the next record names other bytes as the ones before it"};
+      }
     } else if (next->place.prev != leaf_hex_) {
       pending_->kind = "changed";
       pending_->detail = "the next record names other bytes as the ones before it";

@@ -74,6 +74,7 @@ class Walk {
   bool broken_link_ = false;      // its prev does not name the record before it, whose hash is before_
   std::string before_;
   bool skipped_ = false;          // the record before was pruned
+  bool behind_gone_ = false;      // so was the one that a broken link names
   const std::optional<Pruned> pruned_;
   std::optional<Pruned> newest_pruned_;
   std::vector<NamedKey> named_;

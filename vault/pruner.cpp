@@ -40,7 +40,7 @@ void Pruner::Look(base::Micros now) {
   const auto more = Step(now);
   if (!more) {
     base::LogError("trail_not_pruned", more.error());
-    look_at_ = base::MonoMicros() + (more.error().code() == Code::kCorrupt ? kIdle : kRetry);
+    look_at_ = base::MonoMicros() + (more.error().code() == Code::kUnavailable ? kRetry : kIdle);
   } else if (!*more) {
     look_at_ = base::MonoMicros() + kIdle;
   }

@@ -44,6 +44,15 @@ std::string Edited(const SignedTrail& trail, std::int64_t seq) {
   return Serialize(entry->draft, entry->place);
 }
 
+// Relinked is a record with another prev, and `role` as its actor's.
+std::string Relinked(const SignedTrail& trail, std::int64_t seq, const std::string& role) {
+  auto entry = Parse(trail.Record(seq));
+  REQUIRE(entry);
+  entry->place.prev = std::string(64, 'a');
+  entry->draft.actor.role = role;
+  return Serialize(entry->draft, entry->place);
+}
+
 // PutBack puts a row in the place of a pruned one.
 void PutBack(const PrunedTrail& trail, std::int64_t seq, const std::string& bytes) {
   const auto entry = Parse(bytes);
@@ -135,7 +144,9 @@ TEST_CASE("prune: more landmarks than a record can name end it") {
   for (std::size_t i = 0; i < kMostKept; ++i) trail.Append(removed);
   trail.Grow(256);
   REQUIRE(trail.Prune(Later()) == true);  // the first tile
-  CHECK(trail.Prune(Later()) == false);
+  const auto refused = trail.Prune(Later());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Code::kRefused);
   CHECK(FindPruned(*trail.Open()).value()->first == 256);
   CHECK(Auditlog("verify --home " + trail.home()).status == 0);
 }
@@ -215,6 +226,17 @@ TEST_CASE("pruned, attack: rows") {
   }
   SECTION("the first one left is dropped") { trail.Execute("DELETE FROM AUDIT_LOG WHERE SEQ = 1024"); Bad(trail, 1024, "missing"); }
   SECTION("the first one left is changed") { trail.Store(1024, Edited(trail, 1024)); Bad(trail, 1024, "changed"); }
+  SECTION("the prev of one behind a pruned one is changed, alone or not") {
+    for (const std::int64_t seq : {kLandmark, kBoundary}) {
+      const std::string before = trail.Record(seq);
+      for (const std::string role : {"worker", "admin"}) {
+        trail.Store(seq, Relinked(trail, seq, role));
+        Bad(trail, seq, "changed");
+        Bad(trail, seq, "changed", "--db " + trail.file().string());
+      }
+      trail.Store(seq, before);
+    }
+  }
   SECTION("a column of a kept one is changed") {
     trail.Execute("UPDATE AUDIT_LOG SET ACTOR = 'root' WHERE SEQ = 300");
     Bad(trail, 300, "index_mismatch");

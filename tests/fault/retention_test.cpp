@@ -32,7 +32,7 @@ TEST_CASE("retention: vaultd prunes by itself, and is killed at each write of it
   Age(house);
   const std::string saved = house.Path("saved");
   fs::copy(house.home(), saved, fs::copy_options::recursive);
-  int write = 0;
+  int write = 0, before_anchor = 0;
   for (bool survived = false; !survived;) {
     REQUIRE(++write < kMostWrites);
     INFO("killed at write " << write);
@@ -45,14 +45,18 @@ TEST_CASE("retention: vaultd prunes by itself, and is killed at each write of it
     }));
     if (survived) house.vaultd().Crash();
     else house.vaultd().Wait();
-    const Ended left = house.Auditlog({"verify"});
+    const Ended left = house.Auditlog({"verify", "--json"});
     INFO(left.out << left.err);
-    REQUIRE((left.code == 0 || left.code == 3));
+    // Between the commit and the anchor nothing signed is of the record yet, as of one that somebody else put there: the next start tells.
+    const bool unanchored = left.code == 1 && Has(left.out, "its next start");
+    before_anchor += unanchored ? 1 : 0;
+    REQUIRE((left.code == 0 || left.code == 3 || unanchored));
     house.StartVaultd();
     REQUIRE(Eventually([&] { return Old(house) == 1; }));
     REQUIRE(Has(house.Auditlog({"verify", "--json"}).out, R"({"verdict":"verified")"));
     REQUIRE(house.vaultd().Stop().code == 0);
   }
+  CHECK(before_anchor <= 4);  // the anchor's write and sync, and what SQLite syncs behind a commit
   const Ended verified = house.Auditlog({"verify", "--json"});
   CHECK(Has(verified.out, R"("pruned":{"before":256,"records":255,"kept":[0],"retention_days":400)"));
 }
