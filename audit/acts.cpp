@@ -20,6 +20,10 @@ Result<void> ActsOf(sql::Database& database, const Stretch& stretch, std::vector
     for (rows = 0;; ++rows) {
       TRY_ASSIGN(const bool more, row->Next());
       if (!more) break;
+      // Columns that were edited (an AT that is no integer) must not lead in circles.
+      if (std::pair(row->Int64(1), row->Int64(0)) <= std::pair(at, seq)) {
+        return Fail(Code::kCorrupt, "a record's columns are not what was written: run auditlog verify", row->Int64(0));
+      }
       seq = row->Int64(0);
       at = row->Int64(1);
       auto entry = Parse(base::AsText(row->Blob(2)));

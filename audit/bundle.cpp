@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "audit/record.h"
@@ -48,6 +49,34 @@ std::vector<Row> SplitEntries(std::string_view bytes, std::int64_t first, std::i
   return rows;
 }
 
+std::optional<PrunedBundle> ReadPruned(std::string_view lines) {
+  if (lines.empty() || lines.back() != '\n') return std::nullopt;
+  lines.remove_suffix(1);
+  const std::size_t last = lines.rfind('\n') + 1;  // 0 where there is one line alone
+  const auto entry = Parse(lines.substr(last));
+  auto pruned = entry ? PrunedBy(*entry) : std::nullopt;
+  if (!pruned) return std::nullopt;
+  PrunedBundle bundle{std::move(*pruned), {}};
+  lines = lines.substr(0, last);
+  for (const std::int64_t seq : bundle.pruned.kept) {
+    const std::size_t end = lines.find('\n');
+    if (end == std::string_view::npos) break;
+    const ByteView record = base::AsBytes(lines.substr(0, end));
+    bundle.kept.push_back({seq, Bytes(record.begin(), record.end()), std::nullopt});
+    lines.remove_prefix(end + 1);
+  }
+  return bundle;
+}
+
+Result<std::optional<Pruned>> BundleSource::FindPruned() {
+  constexpr std::size_t kMost = (kMostKept + 1) * (kMostRecordBytes + 1);
+  const auto lines = base::ReadFile(directory_ + '/' + std::string(kPrunedFile), kMost);
+  if (!lines && lines.error().code() != Code::kNotFound) return std::unexpected(lines.error());
+  pruned_ = lines ? ReadPruned(*lines) : std::nullopt;
+  if (!pruned_) return std::nullopt;
+  return pruned_->pruned;
+}
+
 std::int64_t BundleSource::WidthOf(std::int64_t index) const { return std::min(kTileWidth, size_ - index * kTileWidth); }
 
 Result<std::optional<BundleSource::Stored>> BundleSource::File(std::string_view level, std::int64_t index, std::int64_t width) const {
@@ -63,7 +92,12 @@ Result<Page> BundleSource::Read(std::int64_t after) {
   Page page;
   // A tile that is missing is passed over: the rows behind it show the gap.
   int missing = 0;
-  for (std::int64_t seq = std::max<std::int64_t>(after + 1, 0); seq < size_ && page.rows.empty() && missing < kMostMissing; ++missing) {
+  std::int64_t seq = std::max<std::int64_t>(after + 1, 0);
+  if (pruned_ && seq < pruned_->pruned.first) {
+    std::ranges::copy_if(pruned_->kept, std::back_inserter(page.rows), [&](const Row& row) { return row.seq >= seq; });
+    seq = pruned_->pruned.first;
+  }
+  for (; seq < size_ && page.rows.empty() && missing < kMostMissing; ++missing) {
     const std::int64_t index = seq / kTileWidth, width = WidthOf(index);
     TRY_ASSIGN(const auto entries, File("entries", index, width));
     if (entries) {

@@ -2,8 +2,10 @@
 // DIR/tile/entries/<N>[.p/<W>].
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "audit/source.h"
 
@@ -11,6 +13,17 @@ namespace strongroom::audit {
 
 // TilePath is "tile/<level>/<index>[.p/<width>]": the index in groups of three digits, all but the last behind an x.
 std::string TilePath(std::string_view level, std::int64_t index, std::int64_t width);
+
+// The records below what was pruned that were kept, a line each, and on the last line the one that says so.
+inline constexpr std::string_view kPrunedFile = "pruned.jsonl";
+
+// PrunedBundle is what that file says.
+struct PrunedBundle {
+  Pruned pruned;
+  std::vector<Row> kept;
+};
+// ReadPruned is nullopt where its last line is no such record; kept records that are not there are left out.
+std::optional<PrunedBundle> ReadPruned(std::string_view lines);
 
 // SplitEntries makes rows of an entry bundle, from seq `first` on, at most `most`. What does not fit its lengths stays part of the last
 // record, which then is none.
@@ -26,6 +39,7 @@ class BundleSource : public TrailSource {
   Result<std::optional<Head>> StoredHead() override { return std::nullopt; }
   bool keeps_head() const override { return false; }
   Result<std::int64_t> FullTiles() override { return 0; }
+  Result<std::optional<Pruned>> FindPruned() override;
 
  private:
   struct Stored {
@@ -38,6 +52,7 @@ class BundleSource : public TrailSource {
 
   const std::string directory_;
   const std::int64_t size_;
+  std::optional<PrunedBundle> pruned_;
 };
 
 }  // namespace strongroom::audit

@@ -61,7 +61,7 @@ std::optional<Fault> FindContradiction(const std::vector<Finding>& findings) {
 // A log that was put back from a backup goes on under another name; what the one before wrote since is not in it.
 std::optional<Fault> FindLost(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
-    if (!IsEvidence(finding) || !finding.ended_at || finding.claim.checkpoint.head.size <= *finding.ended_at) continue;
+    if (!IsEvidence(finding) || finding.fits || !finding.ended_at || finding.claim.checkpoint.head.size <= *finding.ended_at) continue;
     return Fault{*finding.ended_at, "fork",
                  "here the log was put back from a backup (new_origin), and " + Called(finding) + " vouches for records of before that are not in it"};
   }

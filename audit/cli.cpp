@@ -48,6 +48,7 @@ int RunSearch(const Arguments& arguments) {
         {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"KEY OR CUSTOMER"}, {"WHY"}}, rows));
   }
   if (!found) Complain("the search stopped: " + found.error().Message());
+  TellPruned(*logs, arguments.filter.since);
   if (found && *found == arguments.filter.limit) Complain("stopped at --limit: there may be more");
   return Flushed() && found ? kExitDone : kExitBad;
 }
@@ -125,8 +126,8 @@ int RunAuditlog(int argc, const char* const* argv, Live* live) {
   CLI::App app("Reads and verifies the trail of a Strongroom vault.", "auditlog");
   app.set_version_flag("--version", "auditlog " STRONGROOM_VERSION);
   app.require_subcommand(1);
-  auto* verify = app.add_subcommand("verify", "check the whole trail (exit 0 verified, 1 does not verify, 2 not checked, 3 verified, "
-                                              "but nothing signed vouches for the end)");
+  auto* verify = app.add_subcommand("verify", "check the whole trail, and say what was pruned (exit 0 verified, 1 does not verify, 2 not checked, "
+                                              "3 verified, but nothing signed vouches for the end)");
   auto* search = app.add_subcommand("search", "find records; all conditions given must hold");
   auto* prove = app.add_subcommand("prove", "prove a record, or that the trail has only grown, to whoever has a checkpoint");
   auto* vkey = app.add_subcommand("vkey", "print the log's verifier key, to be noted elsewhere");

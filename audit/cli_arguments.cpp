@@ -25,6 +25,12 @@ bool Flushed() {
 
 void Complain(std::string_view problem) { std::fprintf(stderr, "auditlog: %s\n", base::Printable(problem).c_str()); }
 
+void TellPruned(const std::vector<Log>& logs, std::optional<base::Micros> since) {
+  const auto notes = PrunedNotes(logs, since);
+  if (!notes) return Complain("whether records were pruned cannot be read: " + notes.error().Message());
+  for (const std::string& note : *notes) Complain(note);
+}
+
 bool ReadsHome(const Arguments& arguments) { return arguments.database.empty() && arguments.bundle.empty(); }
 
 std::string AnchorPath(const Arguments& arguments) { return base::FindHome(arguments.home) + '/' + std::string(kAnchorFile); }

@@ -38,6 +38,8 @@ void Print(std::string_view text);
 // Flushed says whether all that was printed got out, and complains where it did not: what a failed fwrite lost, fflush does not know of.
 bool Flushed();
 void Complain(std::string_view problem);
+// TellPruned complains of what an answer may lack.
+void TellPruned(const std::vector<Log>& logs, std::optional<base::Micros> since);
 
 // ReadsHome is true where it is a home that is looked at, with the anchor that belongs to it.
 bool ReadsHome(const Arguments& arguments);

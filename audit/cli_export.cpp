@@ -110,6 +110,7 @@ int Run(CLI::App& app, Wanted& wanted) {
   if (!logs) return Refuse(logs.error());
   const bool directory = wanted.format == "tiles" || wanted.format == "bundle";
   const auto done = directory ? ExportToDirectory(wanted, *logs) : ExportToFile(wanted, *logs);
+  if (done) TellPruned(*logs, wanted.since);
   return done ? kExitDone : Refuse(done.error());
 }
 
@@ -131,7 +132,7 @@ CLI::Option* AddCount(CLI::App& app, const std::string& name, const std::string&
 Command AddExport(CLI::App& app, Sources& sources) {
   const auto wanted = std::make_shared<Wanted>();
   wanted->sources = &sources;
-  CLI::App* add = app.add_subcommand("export", "write the trail for others: as it is, as a C2SP log to verify, or for a SIEM "
+  CLI::App* add = app.add_subcommand("export", "write the trail for others, but for what was pruned: as it is, as a C2SP log to verify, or for a SIEM "
                                              "(exit 0 written, 1 nothing written, 2 makes no sense)");
   add->add_option("--format", wanted->format,
                   "jsonl: each record's exact bytes, one a line; tiles: a C2SP tlog-tiles directory with the newest checkpoint; "

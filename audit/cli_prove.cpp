@@ -113,6 +113,9 @@ int RunProveInclusion(const Arguments& arguments) {
   const auto leaf = tree.Node(0, arguments.seq);
   if (!path || !leaf) return Refused("cannot prove it: " + (path ? leaf.error() : path.error()).Message());
   if (!VerifyInclusion(arguments.seq, head, *leaf, *path)) return Refused(kNotOfThis);
+  if (const auto pruned = FindPruned(*proving->log->database); pruned && *pruned && (*pruned)->Gone(arguments.seq)) {
+    Complain("record " + std::to_string(arguments.seq) + " was pruned: the proof is of its hash, and who has a copy of the record can check it");
+  }
   const std::string text = RecordProof{arguments.seq, std::move(*path), proving->claim.note}.Print();
   const std::string numbers = R"("seq":)" + std::to_string(arguments.seq) + R"(,"leaf":")" + base::Hex(*leaf) + '"';
   Print(arguments.json ? Document(numbers, proving->claim, "proof", text) : text);

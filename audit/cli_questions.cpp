@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "audit/cli_arguments.h"
@@ -117,6 +118,9 @@ int Run(CLI::App& app, Asked& asked) {
   if (!logs) return Refuse(logs.error());
   auto report = MakeReport(*logs, asked);
   if (!report) return Refuse("no report was made: " + report.error().Message());
+  auto pruned = PrunedNotes(*logs, asked.stretch.since);
+  if (!pruned) return Refuse("no report was made: " + pruned.error().Message());
+  std::ranges::move(*pruned, std::back_inserter(report->sections.front().notes));
   for (Section& section : report->sections) {
     if (asked.sample) Draw(section, *asked.sample, asked.seed);
     for (const std::string& note : section.notes) {

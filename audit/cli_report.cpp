@@ -116,6 +116,14 @@ void AddFindings(const std::vector<Finding>& findings, std::vector<std::pair<std
   }
 }
 
+std::string PrunedJson(const Pruned& pruned) {
+  std::string kept;
+  for (const std::int64_t seq : pruned.kept) kept += (kept.empty() ? "" : ",") + std::to_string(seq);
+  return R"(,"pruned":{"before":)" + std::to_string(pruned.first) + R"(,"records":)" + std::to_string(pruned.gone()) + R"(,"kept":[)" + kept +
+         R"(],"retention_days":)" + std::to_string(pruned.days) + R"(,"by_seq":)" + std::to_string(pruned.seq) + R"(,"at":")" +
+         base::FormatTime(pruned.at) + R"("})";
+}
+
 }  // namespace
 
 std::string KeyJson(const KeyShown& key) {
@@ -131,6 +139,7 @@ std::string VerdictJson(const Report& report) {
   out += R"(,"records":)" + std::to_string(verdict.records) + R"(,"head":")" + verdict.head + '"';
   if (verdict.first_time) out += R"(,"first_time":")" + base::FormatTime(*verdict.first_time) + '"';
   if (verdict.last_time) out += R"(,"last_time":")" + base::FormatTime(*verdict.last_time) + '"';
+  if (verdict.pruned) out += PrunedJson(*verdict.pruned);
   if (verdict.fault) {
     out += R"(,"first_bad_seq":)" + std::to_string(verdict.fault->seq) + R"(,"kind":")" + verdict.fault->kind;
     out += R"(","detail":)" + JsonString(verdict.fault->detail) + R"(,"next":)" + JsonString(NextOn(verdict));
@@ -165,6 +174,7 @@ std::string VerdictText(const Report& report) {
   } else {
     const Advice advice = AdviceOn(report);
     facts.emplace_back("verified", std::to_string(verdict.records) + " records");
+    if (verdict.pruned) facts.emplace_back("pruned", verdict.pruned->InWords() + "; their hashes are in the tree");
     if (!advice.why.empty()) {
       title = "VERIFIED, BUT NOT TO THE END\n";
       facts.emplace_back("unsigned", std::to_string(verdict.records - verdict.vouched) + " records, the newest");

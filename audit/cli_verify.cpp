@@ -196,19 +196,24 @@ int RunVerify(const Arguments& arguments) {
   const auto has_anchor = [](const Question& question) { return question.anchor != nullptr; };
   const bool anchored = std::any_of(questions->begin(), questions->end(), has_anchor);
   int code = kExitDone;
+  // What is wrong goes before what could not be told.
+  const auto take = [&code](int one) {
+    const auto weight = [](int exit) { return exit == kExitBad ? 3 : exit == kExitUnchecked ? 2 : exit == kExitUnsigned ? 1 : 0; };
+    if (weight(one) > weight(code)) code = one;
+  };
   for (std::size_t i = 0; i < logs->size(); ++i) {
     DatabaseSource source(*(*logs)[i].database);
     auto report = VerifyOne(source, (*questions)[i]);
-    if (!report) return CouldNotCheck(arguments, report.error());
+    if (!report) {
+      take(CouldNotCheck(arguments, report.error()));
+      continue;
+    }
     report->node = (*logs)[i].node;
     report->key.source = given->key ? KeySource::kNamed : KeySource::kDatabase;
     report->home = (*questions)[i].anchor != nullptr;
     report->elsewhere = ReadsHome(arguments) && !(*questions)[i].anchor && !report->node.empty();
     report->beside = report->elsewhere && anchored && (*questions)[i].claims.empty();
-    const int one = Show(arguments, *report);
-    // What is wrong goes before what could not be told.
-    const auto weight = [](int exit) { return exit == kExitBad ? 3 : exit == kExitUnchecked ? 2 : exit == kExitUnsigned ? 1 : 0; };
-    if (weight(one) > weight(code)) code = one;
+    take(Show(arguments, *report));
   }
   return code;
 }

@@ -7,7 +7,8 @@ namespace strongroom::audit {
 Result<void> ExportRecords(sql::Database& database, std::int64_t from, std::optional<std::int64_t> to, OutFile& out) {
   TRY_ASSIGN(const std::int64_t last, LastSeq(database));
   if (from > last || to.value_or(last) > last) return Fail(Code::kNotFound, "there is no such record; the newest is", last);
-  LogSequence sequence(database, from, to.value_or(last));
+  TRY_ASSIGN(std::optional<Pruned> pruned, FindPruned(database));
+  LogSequence sequence(database, from, to.value_or(last), std::move(pruned));
   while (true) {
     TRY_ASSIGN(const std::optional<StoredRecord> record, sequence.Next());
     if (!record) return out.Finish();

@@ -1,6 +1,8 @@
 // Gaps: where a log is silent, or where numbers are missing. Only columns are read: whether they are the records' says auditlog verify.
+#include <algorithm>
 #include <limits>
 
+#include "audit/prune.h"
 #include "audit/questions.h"
 
 namespace strongroom::audit {
@@ -24,9 +26,15 @@ bool BeginsBoot(const std::string& action) {
   return action == "vaultd_start" || action == "new_origin" || action == "recovered_tail";
 }
 
+// AllPruned is true where each of the numbers between two records was pruned.
+bool AllPruned(const std::optional<Pruned>& pruned, std::int64_t before, std::int64_t after) {
+  if (!pruned || after > pruned->first) return false;
+  return std::ranges::none_of(pruned->kept, [&](std::int64_t kept) { return kept > before && kept < after; });
+}
+
 // KindOf is what lies between two records, "" where nothing does.
-std::string KindOf(const Point& before, const Point& after, base::Micros gap) {
-  if (after.seq != before.seq + 1) return "missing";
+std::string KindOf(const Point& before, const Point& after, base::Micros gap, const std::optional<Pruned>& pruned) {
+  if (after.seq != before.seq + 1) return AllPruned(pruned, before.seq, after.seq) ? "pruned" : "missing";
   if (after.at < before.at) return "time went back";
   if (before.action == "vaultd_stop" && BeginsBoot(after.action)) return "restart";
   const bool told = BeginsBoot(before.action) || before.action == "init" || before.action == "join";
@@ -36,6 +44,7 @@ std::string KindOf(const Point& before, const Point& after, base::Micros gap) {
 }
 
 Result<void> GapsOf(const Log& log, const Stretch& stretch, base::Micros gap, Section& section) {
+  TRY_ASSIGN(const std::optional<Pruned> pruned, FindPruned(*log.database));
   TRY_ASSIGN(std::int64_t seq, FirstSeqAt(*log.database, stretch.since.value_or(0)));
   --seq;
   std::optional<Point> before;
@@ -50,7 +59,7 @@ Result<void> GapsOf(const Log& log, const Stretch& stretch, base::Micros gap, Se
       if (after.at > stretch.until.value_or(std::numeric_limits<base::Micros>::max())) continue;
       // A log begins with 0: what is missing before its first record is missing too.
       if (!before && !stretch.since && seq > 0) before = Point{-1, after.at, ""};
-      const std::string kind = before ? KindOf(*before, after, gap) : "";
+      const std::string kind = before ? KindOf(*before, after, gap, pruned) : "";
       if (!kind.empty()) {
         section.rows.push_back({log.node, kind, std::to_string(before->seq), std::to_string(after.seq), base::FormatTime(before->at),
                                 base::FormatTime(after.at), Length(after.at - before->at), after.action});

@@ -61,6 +61,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Start(std::unique_ptr<sql::Databas
                                                   std::move(boot), options));
   TRY_ASSIGN(writer->tail_, writer->ReadTail());
   TRY_ASSIGN(writer->tree_, GrowingTree::Load(*writer->database_, writer->tail_.seq + 1));
+  writer->written_ = writer->tree_.head();
   writer->last_seq_ = writer->tail_.seq;
   writer->last_time_ = writer->tail_.time;
   writer->thread_ = std::thread([raw = writer.get()] { raw->Run(); });
@@ -292,6 +293,15 @@ Result<std::size_t> LogWriter::Insert(const Draft& record, base::Micros now, Tai
   return bytes.size();
 }
 
+// A longer trail must have grown out of the one that was written: another one, put in its place meanwhile, must not be signed.
+Result<void> LogWriter::CheckGrown() {
+  StoredTree stored(*database_);
+  const auto edge = EdgeAt(stored, written_.size);
+  if (!edge && edge.error().code() != Code::kNotFound) return std::unexpected(edge.error());
+  if (edge && edge->head() == written_) return {};
+  return Fail(Code::kCorrupt, "the trail is another one than was written: run auditlog verify", written_.size);
+}
+
 Result<void> LogWriter::Recover() {
   constexpr base::Literal kStopping = "the trail could not be written and its writer is stopping";
   {
@@ -307,6 +317,9 @@ Result<void> LogWriter::Recover() {
     ready = Fail(Code::kCorrupt, "the trail has lost records it had: run auditlog verify", ready->seq);
   }
   auto tree = ready ? GrowingTree::Load(*database_, ready->seq + 1) : Fail(ready.error());
+  if (tree) {
+    if (const auto same = CheckGrown(); !same) tree = Fail(same.error());
+  }
   if (!tree) {
     Failed(tree.error());
     return Fail(tree.error());
@@ -314,6 +327,7 @@ Result<void> LogWriter::Recover() {
   tree_ = std::move(*tree);
   ready->time = std::max(ready->time, tail_.time);
   tail_ = std::move(*ready);
+  written_ = tree_.head();
   if (const auto kept = anchoring_.Now(tree_.head()); !kept) {
     Failed(kept.error());
     return std::unexpected(kept.error());
@@ -330,6 +344,7 @@ void LogWriter::Failed(const Error& error) {
 
 void LogWriter::Succeeded(const Tail& tail) {
   tail_ = tail;
+  written_ = tree_.head();
   last_seq_ = tail.seq;
   last_time_ = tail.time;
   broken_ = false;

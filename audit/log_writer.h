@@ -95,6 +95,7 @@ class LogWriter {
   // Insert writes one record; it is fitted already.
   Result<std::size_t> Insert(const Draft& record, base::Micros now, Tail& tail);
   Result<void> Recover();
+  Result<void> CheckGrown();
   bool hangs() const;
   void Failed(const Error& error);
   void Succeeded(const Tail& tail);
@@ -112,6 +113,7 @@ class LogWriter {
 
   GrowingTree tree_;  // of the records written, with those of the transaction that is open. This and what follows: the writer's thread alone
   Tail tail_;
+  Head written_;  // of the records that are known to be committed
   Place place_;  // log and boot for good, the rest of the record at hand
   bool broken_ = false;
   base::Micros backoff_ = 0;

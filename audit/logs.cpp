@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "audit/prune.h"
 #include "base/config.h"
 
 namespace strongroom::audit {
@@ -58,6 +59,21 @@ bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros
     when = base::WallMicros() - *ago;
   }
   return when.has_value();
+}
+
+Result<std::vector<std::string>> PrunedNotes(const std::vector<Log>& logs, std::optional<base::Micros> since) {
+  std::vector<std::string> notes;
+  for (const Log& log : logs) {
+    TRY_ASSIGN(const std::optional<Pruned> pruned, FindPruned(*log.database));
+    if (!pruned) continue;
+    TRY_ASSIGN(sql::Statement * row, log.database->QueryOne("SELECT AT FROM AUDIT_LOG WHERE SEQ = ?1", {pruned->first}));
+    const std::optional<base::Micros> left = row == nullptr ? std::nullopt : row->OptionalInt64(0);
+    if (row != nullptr) row->Reset();
+    if (since && left && *since >= *left) continue;
+    notes.push_back((log.node.empty() ? "" : "node " + log.node + ": ") + pruned->InWords() + ": what lies before " +
+                    (left ? base::FormatTime(*left) : "seq " + std::to_string(pruned->first)) + " is not complete here");
+  }
+  return notes;
 }
 
 Result<std::int64_t> SearchAll(const std::vector<Log>& logs, const Filter& filter,

@@ -35,6 +35,9 @@ bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros
 inline constexpr std::string_view kWhenTakes = "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how "
                                                "long ago, such as 2h or 30d";
 
+// PrunedNotes says of each log what was pruned, where it reaches into what was asked for: an answer may lack it.
+Result<std::vector<std::string>> PrunedNotes(const std::vector<Log>& logs, std::optional<base::Micros> since);
+
 // SearchAll is Search over all logs: of one as it reads on, of several by the time of their records.
 Result<std::int64_t> SearchAll(const std::vector<Log>& logs, const Filter& filter,
                                const std::function<void(const Entry&)>& each);

@@ -85,7 +85,7 @@ Result<std::int64_t> FirstSeqAt(sql::Database& database, base::Micros since) {
   TRY_ASSIGN(sql::Statement * last, database.QueryOne("SELECT SEQ FROM AUDIT_LOG ORDER BY SEQ DESC LIMIT 1"));
   if (last == nullptr) return 0;
   std::int64_t low = 0;
-  std::int64_t high = last->Int64(0) + 1;
+  std::int64_t high = std::min(last->Int64(0), kMostInteger) + 1;  // an edited row may have any number
   last->Reset();
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
@@ -93,7 +93,7 @@ Result<std::int64_t> FirstSeqAt(sql::Database& database, base::Micros since) {
                database.QueryOne("SELECT SEQ, AT FROM AUDIT_LOG WHERE SEQ >= ?1 ORDER BY SEQ LIMIT 1", {middle}));
     if (row == nullptr) break;
     if (row->Int64(1) < since) {
-      low = row->Int64(0) + 1;
+      low = std::min(row->Int64(0), kMostInteger) + 1;
     } else {
       high = middle;
     }

@@ -135,7 +135,7 @@ Result<std::string> AnchorStatement(const Log& log, const Note& note) {
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::Parse(note.text));
   TRY_ASSIGN(const bool holds, HoldsHead(*log.database, checkpoint.head));
   if (!holds) return "is not in this log";
-  return "first " + std::to_string(checkpoint.head.size) + " records " + (note.signatures.empty() ? "(not signed)" : "(signed)");
+  return "first " + std::to_string(checkpoint.head.size) + " records " + (note.signatures.empty() ? "(not signed)" : "(auditlog verify checks its signature)");
 }
 
 Result<Section> Integrity(const std::vector<Log>& logs, const ReviewOptions& options) {

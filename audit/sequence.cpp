@@ -30,9 +30,17 @@ Result<void> LogSequence::ReadPage() {
 }
 
 Result<std::optional<StoredRecord>> LogSequence::Next() {
+  while (pruned_ && pruned_->Gone(next_)) ++next_;
   if (next_ > to_) return std::nullopt;
   if (page_.empty()) TRY(ReadPage());
   if (page_.empty() || page_.front().seq != next_) {
+    // vaultd may have pruned it since this reading began.
+    TRY_ASSIGN(auto now, FindPruned(*database_));
+    if (now && now != pruned_ && now->Gone(next_)) {
+      pruned_ = std::move(now);
+      page_.clear();
+      return Next();
+    }
     return Fail(Code::kCorrupt, "a record is missing: run auditlog verify", next_);
   }
   StoredRecord record = std::move(page_.front());
@@ -47,7 +55,8 @@ Result<MergedSequence> MergedSequence::Start(const std::vector<Log>& logs, std::
   for (const Log& log : logs) {
     TRY_ASSIGN(const std::int64_t last, LastSeq(*log.database));
     TRY_ASSIGN(const std::int64_t first, since ? FirstSeqAt(*log.database, *since) : Result<std::int64_t>(0));
-    merged.branches_.push_back({LogSequence(*log.database, first, last), std::nullopt});
+    TRY_ASSIGN(std::optional<Pruned> pruned, FindPruned(*log.database));
+    merged.branches_.push_back({LogSequence(*log.database, first, last, std::move(pruned)), std::nullopt});
     TRY(merged.Advance(merged.branches_.back()));
   }
   return merged;

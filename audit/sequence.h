@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/logs.h"
+#include "audit/prune.h"
 #include "audit/record.h"
 #include "base/result.h"
 #include "sql/database.h"
@@ -23,10 +24,11 @@ struct StoredRecord {
 // LastSeq is the newest record's number, -1 where there is none.
 Result<std::int64_t> LastSeq(sql::Database& database);
 
-// LogSequence reads the seqs `from` to `to`, both included.
+// LogSequence reads the seqs `from` to `to`, both included, but for those that were pruned.
 class LogSequence {
  public:
-  LogSequence(sql::Database& database, std::int64_t from, std::int64_t to) : database_(&database), next_(from), to_(to) {}
+  LogSequence(sql::Database& database, std::int64_t from, std::int64_t to, std::optional<Pruned> pruned)
+      : database_(&database), next_(from), to_(to), pruned_(std::move(pruned)) {}
   // Next is nullopt behind the last. kCorrupt, with its number, where a record is missing.
   Result<std::optional<StoredRecord>> Next();
 
@@ -36,6 +38,7 @@ class LogSequence {
   sql::Database* database_;
   std::int64_t next_;
   const std::int64_t to_;
+  std::optional<Pruned> pruned_;
   std::deque<StoredRecord> page_;
 };
 

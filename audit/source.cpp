@@ -1,6 +1,7 @@
 #include "audit/source.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -22,13 +23,20 @@ Row ReadRow(const sql::Statement& statement) {
   return row;
 }
 
+// What is summed of a row, and the sum through an index.
+#define SUMMED "(AT % 1000003 + SEQ % 999983)"
+#define SUMS_BY(index, where) "(SELECT TOTAL(1) AS ROWS, TOTAL" SUMMED " AS SUM FROM AUDIT_LOG INDEXED BY " index " WHERE " where ")"
+#define ROWS_OF_TRAIL "SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID FROM AUDIT_LOG "
+
 }  // namespace
 
 Result<Page> DatabaseSource::Read(std::int64_t after) {
   Page page;
   page.rows.reserve(kPage);
-  TRY_ASSIGN(sql::Statement * row, database_.Query("SELECT SEQ, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID "
-                                                   "FROM AUDIT_LOG WHERE SEQ > ?1 ORDER BY SEQ LIMIT ?2",
+  // The first page has whatever there is: no number is so low that a row under it goes unseen.
+  const bool first = after == kBeforeAll;
+  TRY_ASSIGN(sql::Statement * row, database_.Query(first ? sql::Sql(ROWS_OF_TRAIL "WHERE SEQ >= ?1 ORDER BY SEQ LIMIT ?2")
+                                                         : sql::Sql(ROWS_OF_TRAIL "WHERE SEQ > ?1 ORDER BY SEQ LIMIT ?2"),
                                                    {after, kPage}));
   while (true) {
     TRY_ASSIGN(const bool more, row->Next());
@@ -42,9 +50,19 @@ Result<Page> DatabaseSource::Read(std::int64_t after) {
 
 // A tile was committed with the last record in it, so it is there when that record has been read.
 Result<void> DatabaseSource::ReadTiles(Page& page) {
+  // By runs: between two rows there may be any number of tiles whose records were pruned.
+  for (std::size_t i = 0; i < page.rows.size();) {
+    const std::int64_t first = page.rows[i].seq / kTileWidth;
+    std::int64_t last = first;
+    while (i < page.rows.size() && page.rows[i].seq / kTileWidth <= last + 1) last = page.rows[i++].seq / kTileWidth;
+    TRY(ReadTileRun(page, first, last));
+  }
+  return {};
+}
+
+Result<void> DatabaseSource::ReadTileRun(Page& page, std::int64_t first, std::int64_t last) {
   TRY_ASSIGN(sql::Statement * row,
-             database_.Query("SELECT TILE_INDEX, HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX BETWEEN ?1 AND ?2",
-                             {page.rows.front().seq / kTileWidth, page.rows.back().seq / kTileWidth}));
+             database_.Query("SELECT TILE_INDEX, HASHES FROM AUDIT_TILE WHERE TILE_LEVEL = 0 AND TILE_INDEX BETWEEN ?1 AND ?2", {first, last}));
   while (true) {
     TRY_ASSIGN(const bool more, row->Next());
     if (!more) return {};
@@ -91,15 +109,18 @@ Result<std::optional<TrailSource::IndexFault>> DatabaseSource::CheckIndexes() {
   // than all the rest.
   // One statement, which sees one moment of a trail that is being written.
   TRY_ASSIGN(sql::Statement * row, database_.QueryOne(
-                      "SELECT T.KEYS = K.ROWS AND T.OF_KEYS = K.SUM, T.CUSTOMERS = C.ROWS AND T.OF_CUSTOMERS = C.SUM FROM "
-                      "(SELECT TOTAL(KEY_REF IS NOT NULL) AS KEYS, TOTAL((KEY_REF IS NOT NULL) * (AT % 1000003 + SEQ % 999983)) AS OF_KEYS, "
-                      "TOTAL(CUSTOMER IS NOT NULL) AS CUSTOMERS, TOTAL((CUSTOMER IS NOT NULL) * (AT % 1000003 + SEQ % 999983)) AS OF_CUSTOMERS "
+                      "SELECT T.KEYS = K.ROWS AND T.OF_KEYS = K.SUM, T.CUSTOMERS = C.ROWS AND T.OF_CUSTOMERS = C.SUM, "
+                      "T.REFUSED = N.ROWS AND T.OF_REFUSED = N.SUM, T.ACTS = A.ROWS AND T.OF_ACTS = A.SUM FROM "
+                      "(SELECT TOTAL(KEY_REF IS NOT NULL) AS KEYS, TOTAL((KEY_REF IS NOT NULL) * " SUMMED ") AS OF_KEYS, "
+                      "TOTAL(CUSTOMER IS NOT NULL) AS CUSTOMERS, TOTAL((CUSTOMER IS NOT NULL) * " SUMMED ") AS OF_CUSTOMERS, "
+                      "TOTAL(OUTCOME <> 'ok') AS REFUSED, TOTAL((OUTCOME <> 'ok') * " SUMMED ") AS OF_REFUSED, "
+                      "TOTAL(ACTION <> 'resolve') AS ACTS, TOTAL((ACTION <> 'resolve') * " SUMMED ") AS OF_ACTS "
                       "FROM AUDIT_LOG NOT INDEXED) T, "
-                      "(SELECT TOTAL(1) AS ROWS, TOTAL(AT % 1000003 + SEQ % 999983) AS SUM FROM AUDIT_LOG INDEXED BY AUDIT_LOG_KEY "
-                      "WHERE KEY_REF IS NOT NULL) K, "
-                      "(SELECT TOTAL(1) AS ROWS, TOTAL(AT % 1000003 + SEQ % 999983) AS SUM FROM AUDIT_LOG INDEXED BY AUDIT_LOG_CUSTOMER "
-                      "WHERE CUSTOMER IS NOT NULL) C"));
-  const std::string_view bad = row->Int64(0) != 1 ? "AUDIT_LOG_KEY" : row->Int64(1) != 1 ? "AUDIT_LOG_CUSTOMER" : "";
+                      SUMS_BY("AUDIT_LOG_KEY", "KEY_REF IS NOT NULL") " K, " SUMS_BY("AUDIT_LOG_CUSTOMER", "CUSTOMER IS NOT NULL") " C, "
+                      SUMS_BY("AUDIT_LOG_NOT_OK", "OUTCOME <> 'ok'") " N, " SUMS_BY("AUDIT_LOG_ACTS", "ACTION <> 'resolve'") " A"));
+  constexpr std::array<std::string_view, 4> kNames = {"AUDIT_LOG_KEY", "AUDIT_LOG_CUSTOMER", "AUDIT_LOG_NOT_OK", "AUDIT_LOG_ACTS"};
+  std::string_view bad;
+  for (std::size_t i = kNames.size(); i-- > 0;) bad = row->Int64(static_cast<int>(i)) != 1 ? kNames[i] : bad;
   row->Reset();
   if (!bad.empty()) return IndexFault{0, "the index " + std::string(bad) + " does not lead to every record: searches and reports cannot be trusted"};
   return std::nullopt;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/merkle.h"
+#include "audit/prune.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "sql/database.h"
@@ -35,10 +36,13 @@ struct Page {
   bool end = false;  // there was nothing behind these
 };
 
+// kBeforeAll stands before any row, one with the lowest number too.
+inline constexpr std::int64_t kBeforeAll = INT64_MIN;
+
 class TrailSource {
  public:
   virtual ~TrailSource() = default;
-  // Read is the rows behind seq `after`.
+  // Read is the rows behind seq `after`; kBeforeAll has the first.
   virtual Result<Page> Read(std::int64_t after) = 0;
   // Tile is a stored tile of `width` hashes, or nullopt: audit/tree.h has what level and index mean.
   virtual Result<std::optional<std::vector<Hash>>> Tile(int level, std::int64_t index, std::int64_t width) = 0;
@@ -49,6 +53,8 @@ class TrailSource {
   virtual bool keeps_head() const = 0;
   // FullTiles is how many full tiles of leaves are stored, up to the last.
   virtual Result<std::int64_t> FullTiles() = 0;
+  // FindPruned is what the trail is said to have lost to its policy: to be believed once the record that says so has been read.
+  virtual Result<std::optional<Pruned>> FindPruned() = 0;
   // CheckIndexes looks whether what searches go by leads to every record: what is wrong, for a person, and near which seq; nullopt where nothing is.
   struct IndexFault {
     std::int64_t seq = 0;
@@ -69,12 +75,14 @@ class DatabaseSource : public TrailSource {
   Result<std::optional<Head>> StoredHead() override;
   bool keeps_head() const override { return true; }
   Result<std::int64_t> FullTiles() override;
+  Result<std::optional<Pruned>> FindPruned() override { return audit::FindPruned(database_); }
   // The indexes of a file alone: a server's are its own affair.
   Result<std::optional<IndexFault>> CheckIndexes() override;
   Result<std::optional<IndexFault>> CheckSchema() override;
 
  private:
   Result<void> ReadTiles(Page& page);
+  Result<void> ReadTileRun(Page& page, std::int64_t first, std::int64_t last);
 
   sql::Database& database_;
 };

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "audit/bundle.h"
+#include "audit/prune.h"
 #include "audit/sequence.h"
 #include "audit/tree.h"
 
@@ -16,8 +17,12 @@ class Tiling {
 
   Result<void> Append(std::string_view record) {
     if (with_entries_) AppendEntry(record);
+    return AppendLeaf(HashLeaf(record));
+  }
+  // AppendLeaf is Append of a record that has no place among the entries.
+  Result<void> AppendLeaf(const Hash& leaf) {
     std::size_t levels = 0;  // of tiles that have one more hash
-    edge_.Append(HashLeaf(record), [&](int level, const Hash& root) {
+    edge_.Append(leaf, [&](int level, const Hash& root) {
       if (level % kTileHeight != 0) return;
       if (levels == tiles_.size()) tiles_.emplace_back();
       tiles_[levels++].append(base::AsText(root));
@@ -34,6 +39,7 @@ class Tiling {
     return {};
   }
   Head head() const { return edge_.head(); }
+  std::int64_t size() const { return edge_.size(); }
 
  private:
   void AppendEntry(std::string_view record) {
@@ -47,7 +53,7 @@ class Tiling {
     const std::int64_t index = (hashes - width) / kTileWidth;
     TRY(out_.Put(TilePath(std::to_string(level), index, width), tiles_[level]));
     tiles_[level].clear();
-    if (level > 0 || !with_entries_) return {};
+    if (level > 0 || entries_.empty()) return {};
     TRY(out_.Put(TilePath("entries", index, width), entries_));
     entries_.clear();
     return {};
@@ -59,6 +65,29 @@ class Tiling {
   std::vector<std::string> tiles_;  // by level, each not yet full
   std::string entries_;
 };
+
+// TileTrail hands all records to a tiling; it returns the lines of kPrunedFile, empty where nothing is pruned.
+Result<std::string> TileTrail(sql::Database& database, std::int64_t size, const std::optional<Pruned>& pruned, Tiling& tiling) {
+  LogSequence sequence(database, 0, size - 1, pruned);
+  StoredTree tree(database);
+  std::string aside;
+  while (tiling.size() < size) {
+    const std::int64_t seq = tiling.size();
+    if (pruned && pruned->Gone(seq)) {
+      TRY_ASSIGN(const Hash leaf, tree.Node(0, seq));
+      TRY(tiling.AppendLeaf(leaf));
+      continue;
+    }
+    TRY_ASSIGN(const std::optional<StoredRecord> record, sequence.Next());
+    CHECK(record.has_value());
+    if (record->bytes.size() > kMostRecordBytes) return Fail(Code::kCorrupt, "a record is too long: run auditlog verify", seq);
+    const bool kept = pruned && seq < pruned->first;
+    if (kept) aside += record->bytes + '\n';
+    TRY(kept ? tiling.AppendLeaf(HashLeaf(record->bytes)) : tiling.Append(record->bytes));
+    if (pruned && seq == pruned->seq) aside += record->bytes + '\n';
+  }
+  return aside;
+}
 
 }  // namespace
 
@@ -87,18 +116,17 @@ Result<bool> HoldsHead(sql::Database& database, const Head& head) {
 
 Result<void> ExportTiles(sql::Database& database, const Tiled& tiled, bool entries, OutDirectory& out) {
   const Head& head = tiled.checkpoint.head;
-  LogSequence sequence(database, 0, head.size - 1);
-  Tiling tiling(out, entries);
-  while (true) {
-    TRY_ASSIGN(const std::optional<StoredRecord> record, sequence.Next());
-    if (!record) break;
-    if (record->bytes.size() > kMostRecordBytes) return Fail(Code::kCorrupt, "a record is too long: run auditlog verify", record->seq);
-    TRY(tiling.Append(record->bytes));
+  TRY_ASSIGN(const std::optional<Pruned> pruned, FindPruned(database));
+  if (pruned && pruned->seq >= head.size) {
+    return Fail(Code::kRefused, "records were pruned since that checkpoint, and it does not cover the record that says so: export with a newer one");
   }
+  Tiling tiling(out, entries);
+  TRY_ASSIGN(const std::string aside, TileTrail(database, head.size, pruned, tiling));
   TRY(tiling.Finish());
   if (tiling.head() != head) {
     return Fail(Code::kCorrupt, "the records are not those that the checkpoint was made of: run auditlog verify", head.size);
   }
+  if (entries && pruned) TRY(out.Put(std::string(kPrunedFile), aside));
   TRY(out.Put("checkpoint", tiled.note.Print()));
   return entries ? out.Put("vkey", tiled.key.Print() + "\n") : Result<void>();
 }

@@ -17,7 +17,7 @@ constexpr auto kTables = std::to_array<Table>({
     {"AUDIT_HEAD", "TREE_SIZE INTEGER 0,ROOT BLOB 0,"},
 });
 // Those that searches are led by, and that CheckIndexes sums through.
-constexpr auto kIndexes = std::to_array<std::string_view>({"AUDIT_LOG_KEY", "AUDIT_LOG_CUSTOMER"});
+constexpr auto kIndexes = std::to_array<std::string_view>({"AUDIT_LOG_KEY", "AUDIT_LOG_CUSTOMER", "AUDIT_LOG_NOT_OK", "AUDIT_LOG_ACTS"});
 
 // KindOf is "table", or what stands under the name in its place; "" where nothing does.
 Result<std::string> KindOf(sql::Database& database, std::string_view name) {

@@ -21,12 +21,17 @@ constexpr base::Micros kRenaming = base::kMicrosPerSecond / 5;
 // Verification is one reading of a trail.
 class Verification {
  public:
-  Verification(TrailSource& source, const Question& question) : source_(source), question_(question), claims_(question.claims) {}
+  // `pruned` is what the trail is said to have lost.
+  Verification(TrailSource& source, const Question& question, std::optional<Pruned> pruned)
+      : source_(source), question_(question), claims_(question.claims), pruned_(pruned), walk_(std::move(pruned)) {}
   Result<Verdict> Run();
 
  private:
   Result<void> Read(std::optional<std::int64_t> size);
   Result<void> NextPage();
+  Result<bool> Step(const Row& row);
+  Result<bool> LoadTile(std::int64_t index);
+  Result<bool> CompareTile();
   Result<void> ReadToHead();
   Result<void> ReadToAnchor();
   Result<void> ReadAnchor();
@@ -34,6 +39,9 @@ class Verification {
   Result<std::optional<Fault>> SharpenFault();
   std::optional<Fault> FaultOfTile(const std::vector<Finding>& findings) const;
   std::optional<Fault> FaultOfHead(const std::vector<Finding>& findings) const;
+  bool SaysPruned() const;
+  std::optional<Fault> FaultOfPrunedHashes() const;
+  std::optional<Fault> FaultOfPruning(const std::vector<Finding>& findings) const;
   bool HeadFits() const { return head_ && *head_ == at_head_; }
   void Weigh(Verdict& verdict) const;
 
@@ -42,11 +50,14 @@ class Verification {
   std::vector<Claim> claims_;
   std::optional<Claim> anchor_;
   bool anchor_bad_ = false;
+  const std::optional<Pruned> pruned_;
+  std::optional<std::int64_t> no_tile_;  // below what was pruned, this tile is missing
   Walk walk_;
   TreeCheck tree_;
+  Page tile_;                        // below what was pruned: the tile at hand, without rows
   Page page_;
   std::size_t at_ = 0;               // of the page's rows
-  std::int64_t after_ = INT64_MIN;   // the last seq that was asked for
+  std::int64_t after_ = kBeforeAll;  // the last seq that was asked for
   std::future<Result<Page>> coming_;  // is read while the page at hand is checked
   std::optional<Head> head_;
   Head at_head_;  // of the records that had been read when the stored one was read
@@ -65,19 +76,56 @@ Result<void> Verification::NextPage() {
 
 // Read goes on to so many records, or to what was the end when it got there.
 Result<void> Verification::Read(std::optional<std::int64_t> size) {
-  while (!walk_.fault() && (!size || walk_.records() < *size)) {
+  while (!walk_.fault() && !no_tile_ && (!size || walk_.records() < *size)) {
     if (at_ == page_.rows.size()) {
       if (!size && page_.end) break;
       TRY(NextPage());
       if (page_.rows.empty()) break;
     }
-    if (!walk_.Step(page_.rows[at_])) break;
-    ++at_;
-    tree_.Append(walk_.leaf());
+    TRY_ASSIGN(const bool on, Step(page_.rows[at_]));
+    if (!on) break;
   }
   if (coming_.valid()) coming_.wait();  // one thread at a time
   tree_.Compare(page_);
   return {};
+}
+
+// Step takes the row at hand, or passes over what was pruned before it.
+Result<bool> Verification::Step(const Row& row) {
+  const std::int64_t seq = walk_.records();
+  if (walk_.AtGone() && row.seq > seq) {
+    TRY_ASSIGN(const bool there, LoadTile(seq / kTileWidth));
+    if (!there) return false;
+    walk_.Skip(tile_.tiles.begin()->second[static_cast<std::size_t>(seq % kTileWidth)]);
+  } else {
+    if (!walk_.Step(row)) return false;
+    ++at_;
+  }
+  tree_.Append(walk_.leaf());
+  return CompareTile();
+}
+
+// LoadTile is false, and a fault, where the hashes of what was pruned are not there.
+Result<bool> Verification::LoadTile(std::int64_t index) {
+  if (tile_.tiles.contains(index)) return true;
+  if (coming_.valid()) coming_.wait();  // one thread at a time
+  TRY_ASSIGN(auto tile, source_.Tile(0, index, kTileWidth));
+  tile_.tiles.clear();
+  if (!tile || std::ssize(*tile) != kTileWidth) {
+    no_tile_ = index;
+    return false;
+  }
+  tile_.tiles.emplace(index, std::move(*tile));
+  return true;
+}
+
+// A page may span any number of pruned tiles: each is compared when it is full, so that no more than one is in memory.
+Result<bool> Verification::CompareTile() {
+  const std::int64_t records = walk_.records();
+  if (!pruned_ || records > pruned_->first || records % kTileWidth != 0) return true;
+  TRY_ASSIGN(const bool there, LoadTile(records / kTileWidth - 1));
+  if (there) tree_.Compare(tile_);
+  return there;
 }
 
 // The head is read behind the records: what vaultd has written meanwhile is read too, so that both end at one record.
@@ -106,13 +154,13 @@ Result<void> Verification::ReadToAnchor() {
     if (anchor_) TRY(Read(anchor_->checkpoint.head.size));
     const bool whole = anchor_ && anchor_->checkpoint.head.size >= walk_.records();
     if (whole || base::MonoMicros() >= begun + (anchor_ ? kAnchoring : kRenaming)) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    // An anchor that comes and goes must not keep step with this.
+    std::this_thread::sleep_for(std::chrono::milliseconds(anchor_ ? 10 : 3));
   }
 }
 
 Result<Verdict> Verification::Run() {
-  TRY_ASSIGN(const auto odd, source_.CheckSchema());
-  if (odd) return Refuted({odd->seq, "index_mismatch", odd->detail});
+  if (pruned_) tree_.Expect(pruned_->first);
   for (const Claim& claim : claims_) tree_.Expect(claim.checkpoint.head.size);
   if (question_.anchor) {
     TRY(ReadAnchor());
@@ -120,9 +168,9 @@ Result<Verdict> Verification::Run() {
   }
   TRY(Read(std::nullopt));
   TRY(ReadToHead());
-  if (question_.anchor && !walk_.fault()) TRY(ReadToAnchor());
+  if (question_.anchor && !walk_.fault() && !no_tile_) TRY(ReadToAnchor());
   walk_.Finish();
-  if (!walk_.fault()) TRY(tree_.CompareRest(source_));
+  if (!walk_.fault() && !no_tile_) TRY(tree_.CompareRest(source_));
   if (anchor_) claims_.push_back(*anchor_);
 
   Verdict verdict;
@@ -132,7 +180,8 @@ Result<Verdict> Verification::Run() {
   verdict.told = walk_.told();
   verdict.first_time = walk_.first_time();
   if (walk_.last()) verdict.last_time = walk_.last()->place.time;
-  if (!walk_.fault()) {
+  if (pruned_ && SaysPruned()) verdict.pruned = pruned_;
+  if (!walk_.fault() && !no_tile_) {
     TRY_ASSIGN(verdict.findings, Examine(claims_, question_, walk_.named(), tree_));
   }
   verdict.no_anchor = question_.anchor && !anchor_ && !anchor_bad_;
@@ -142,10 +191,14 @@ Result<Verdict> Verification::Run() {
 }
 
 Result<std::optional<Fault>> Verification::FindFault(const std::vector<Finding>& findings) {
+  if (no_tile_) return Fault{*no_tile_ * kTileWidth, "index_mismatch", "the tile of its hashes is missing, and the records were pruned"};
   if (walk_.fault()) return SharpenFault();
+  if (pruned_ && !SaysPruned()) return Fault{pruned_->first_gone(), "missing", "no record of this trail says that it was pruned"};
   if (auto fault = FaultOfTile(findings)) return fault;
+  if (auto fault = FaultOfPrunedHashes()) return fault;
   if (auto fault = FaultOfHead(findings)) return fault;
   if (auto fault = FaultOfClaims(findings, walk_.records())) return fault;
+  if (auto fault = FaultOfPruning(findings)) return fault;
   if (anchor_bad_) return Fault{0, "signature", "the home's anchor is there and holds no checkpoint"};
   if (question_.anchor && !anchor_) {
     return Fault{VouchedBy(findings), "signature", "the home's anchor is missing: it was deleted or lost, and a tail may have been cut with it"};
@@ -168,6 +221,12 @@ Result<std::optional<Fault>> Verification::SharpenFault() {
     return Fault{last, "changed", "the record is not the one that the stored head was made of"};
   }
   const auto mended = walk_.mended_leaf();
+  // A record that was kept, behind a pruned one: its own hash in the tree tells which of the two was changed.
+  if (fault.kind == "index_mismatch" && mended && fault.seq == last - 1) {
+    TRY_ASSIGN(const auto tile, source_.Tile(0, last / kTileWidth, kTileWidth));
+    const bool other = tile && std::ssize(*tile) == kTileWidth && tree_.LeafAt(last) != (*tile)[static_cast<std::size_t>(last % kTileWidth)];
+    return other ? Fault{last, "changed", "its hash is not that in the stored tree, nor its prev that of the record before"} : fault;
+  }
   if (fault.kind != "changed" || !mended || fault.seq != last - 1) return fault;
   if (head_is_of_these && tree_.RootWith(*mended) == head_->root) return Fault{last, "changed", "its prev was changed"};
   TRY_ASSIGN(const auto tile, source_.Tile(0, fault.seq / kTileWidth, kTileWidth));
@@ -183,15 +242,45 @@ std::optional<Fault> Verification::FaultOfTile(const std::vector<Finding>& findi
   if (!tree_.difference()) return std::nullopt;
   const TileDifference& difference = *tree_.difference();
   if (difference.missing) return Fault{difference.seq, "index_mismatch", "the tile of its hashes is missing"};
-  if (difference.level > 0) return Fault{difference.seq, "index_mismatch", "a tile above its hashes was changed"};
+  if (difference.level > 0) {
+    const bool below = pruned_ && difference.seq < pruned_->first;
+    return Fault{difference.seq, "index_mismatch", below ? "a tile above its hashes was changed, or the hash of a pruned record in its tile" : "a tile above its hashes was changed"};
+  }
   const Fault tile_changed{difference.seq, "index_mismatch", "its hash in the stored tree was changed; the record is as it was"};
   const Fault record_changed{difference.seq, "changed", "its hash is not that in the stored tree"};
+  // Of one that was kept, no other record vouches: the root does that the record of the pruning names.
+  if (pruned_ && difference.seq < pruned_->first) return tree_.RootAt(pruned_->first) == pruned_->root ? tile_changed : record_changed;
   for (const Finding& finding : findings) {
     if (finding.state != ClaimState::kValid || finding.beyond || finding.claim.checkpoint.head.size <= difference.seq) continue;
     return finding.fits ? tile_changed : record_changed;
   }
   if (difference.goes_on) return record_changed;
   return difference.ends_tile && !HeadFits() ? record_changed : tile_changed;
+}
+
+// SaysPruned: the record that excuses what is missing has been read, in its place in the chain. A newer one is of what vaultd pruned meanwhile.
+bool Verification::SaysPruned() const {
+  const auto& newest = walk_.newest_pruned();
+  return newest && (newest->seq > pruned_->seq || *newest == *pruned_);
+}
+
+// Where the hash of a pruned record was changed nothing but roots can tell.
+std::optional<Fault> Verification::FaultOfPrunedHashes() const {
+  if (!pruned_ || tree_.RootAt(pruned_->first) == pruned_->root) return std::nullopt;
+  return Fault{pruned_->first_gone(), "index_mismatch",
+               "the hash of a pruned record below seq " + std::to_string(pruned_->first) + " was changed in its tile: it is this one or one behind it"};
+}
+
+// Whoever may write the database can add a record that says so. One that no checkpoint is of excuses nothing.
+std::optional<Fault> Verification::FaultOfPruning(const std::vector<Finding>& findings) const {
+  if (!pruned_ || findings.empty()) return std::nullopt;
+  std::int64_t covered = 0;
+  for (const Finding& finding : findings) {
+    if (IsEvidence(finding) && finding.fits) covered = std::max(covered, finding.claim.checkpoint.head.size);
+  }
+  if (pruned_->seq < covered) return std::nullopt;
+  return Fault{pruned_->first_gone(), "missing",
+               "the record " + std::to_string(pruned_->seq) + ", which says that it was pruned, is under no checkpoint that counts: name a newer one; of a vaultd that died as it wrote it, its next start makes one"};
 }
 
 std::optional<Fault> Verification::FaultOfHead(const std::vector<Finding>& findings) const {
@@ -246,7 +335,20 @@ Verdict Refuted(Fault fault) {
   return verdict;
 }
 
-Result<Verdict> Verify(TrailSource& source, const Question& question) { return Verification(source, question).Run(); }
+// vaultd may prune while the trail is read: what is missing then is asked about once more.
+Result<Verdict> Verify(TrailSource& source, const Question& question) {
+  constexpr int kMostTries = 10;
+  TRY_ASSIGN(const auto odd, source.CheckSchema());
+  if (odd) return Refuted({odd->seq, "index_mismatch", odd->detail});
+  TRY_ASSIGN(std::optional<Pruned> pruned, source.FindPruned());
+  for (int tries = 1;; ++tries) {
+    TRY_ASSIGN(Verdict verdict, Verification(source, question, pruned).Run());
+    if (!verdict.fault || verdict.fault->kind != "missing" || tries == kMostTries) return verdict;
+    TRY_ASSIGN(std::optional<Pruned> now, source.FindPruned());
+    if (now == pruned) return verdict;
+    pruned = std::move(now);
+  }
+}
 
 Result<Verdict> Verify(sql::Database& database, const std::function<void(std::int64_t)>& progress) {
   DatabaseSource source(database);

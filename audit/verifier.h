@@ -79,6 +79,7 @@ struct Verdict {
   std::string head;  // leaf hash of the last record; 64 zeros where there is none, which is a fault
   Hash root = EmptyRoot();
   std::optional<base::Micros> first_time, last_time;
+  std::optional<Pruned> pruned;  // how many of the records are not there any more, and by which of them
   std::optional<Fault> fault;
   std::vector<Finding> findings;
   std::vector<Told> told;

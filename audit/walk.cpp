@@ -1,5 +1,7 @@
 #include "audit/walk.h"
 
+#include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace strongroom::audit {
@@ -40,10 +42,21 @@ std::string InWords(const Told& told) {
   return "records " + told.from + " to " + told.to + " were found at a start, and nobody had been told of them (record " + std::to_string(told.seq) + ")";
 }
 
+void Walk::Skip(const Hash& leaf) {
+  leaf_ = leaf;
+  leaf_hex_ = base::Hex(leaf_);
+  skipped_ = true;
+  ++records_;
+}
+
 bool Walk::Step(const Row& row) {
   if (pending_) return Settle(row);
   if (row.seq < 0) {
     Blame(0, "reordered", "there is a row before record 0, under the seq " + std::to_string(row.seq) + ": it was put in, and is no record");
+    return false;
+  }
+  if (AtGone() && row.seq == records_) {
+    Blame(row.seq, "reordered", "the record with this seq was pruned: a row was put in its place");
     return false;
   }
   if (row.seq > records_) {
@@ -57,6 +70,7 @@ bool Walk::Step(const Row& row) {
   }
   if (!CheckPlace(row, *entry)) return false;
   if (!pending_) CheckContent(row, *entry);
+  if (!pending_) CheckPruned(*entry);
   Accept(std::move(*entry));
   return true;
 }
@@ -68,7 +82,23 @@ void Walk::Accept(Entry entry) {
   if (auto key = KeyNamedBy(entry)) named_.push_back({records_, std::move(*key)});
   if (auto told = ToldBy(entry)) told_.push_back(std::move(*told));
   ++records_;
+  skipped_ = false;
   last_ = std::move(entry);
+}
+
+// What is pruned stays pruned, and what was kept is kept: each such record says all of what those before it said.
+void Walk::CheckPruned(const Entry& entry) {
+  auto pruned = PrunedBy(entry);
+  if (!pruned) return;
+  if (newest_pruned_) {
+    const Pruned& before = *newest_pruned_;
+    const auto below = std::ranges::lower_bound(pruned->kept, before.first);
+    const bool same = std::ranges::equal(std::ranges::subrange(pruned->kept.begin(), below), before.kept);
+    if (pruned->first < before.first || !same) {
+      pending_ = {entry.place.seq, "chain", "it says that less was pruned than the record " + std::to_string(before.seq) + " before it"};
+    }
+  }
+  newest_pruned_ = std::move(pruned);
 }
 
 // CheckPlace: own seq, and the link to the record before.
@@ -83,7 +113,9 @@ bool Walk::CheckPlace(const Row& row, const Entry& entry) {
     return false;
   }
   pending_ = {row.seq - 1, "changed", "the next record names other bytes as the ones before it"};
+  if (skipped_) pending_ = {row.seq - 1, "index_mismatch", "the hash of this pruned record in its tile is not the one that the next record names"};
   broken_link_ = true;
+  behind_gone_ = skipped_;
   before_ = leaf_hex_;
   return true;
 }
@@ -121,7 +153,11 @@ bool Walk::Settle(const Row& row) {
   if (next && row.seq == records_ && next->place.seq == row.seq) {
     if (const auto mended = mended_leaf()) {
       // With its prev put right, is the last record what the next one names? Then its prev is all that was changed.
-      if (base::Hex(*mended) == next->place.prev) pending_ = {last_->place.seq, "changed", "its prev was changed"};
+      if (base::Hex(*mended) == next->place.prev) {
+        pending_ = {last_->place.seq, "changed", "its prev was changed"};
+      } else if (behind_gone_ && next->place.prev != leaf_hex_) {
+        pending_ = {last_->place.seq, "changed", "the next record names other bytes as the ones before it"};
+      }
     } else if (next->place.prev != leaf_hex_) {
       pending_->kind = "changed";
       pending_->detail = "the next record names other bytes as the ones before it";

@@ -8,6 +8,7 @@
 
 #include "audit/merkle.h"
 #include "audit/note.h"
+#include "audit/prune.h"
 #include "audit/record.h"
 #include "audit/source.h"
 
@@ -40,6 +41,11 @@ std::string InWords(const Told& told);
 
 class Walk {
  public:
+  // `pruned` is what may be missing, and must be.
+  explicit Walk(std::optional<Pruned> pruned = std::nullopt) : pruned_(std::move(pruned)) {}
+  // AtGone is true where the next record was pruned; Skip passes it over by its leaf hash.
+  bool AtGone() const { return !pending_ && pruned_ && pruned_->Gone(records_); }
+  void Skip(const Hash& leaf);
   // Step takes the next row; false where it, or the one before it, is at fault.
   bool Step(const Row& row);
   // Finish settles what no next record can tell.
@@ -52,6 +58,8 @@ class Walk {
   std::optional<base::Micros> first_time() const { return first_time_; }
   const std::vector<NamedKey>& named() const { return named_; }
   const std::vector<Told>& told() const { return told_; }
+  // newest_pruned is what the newest record that was read says of pruning.
+  const std::optional<Pruned>& newest_pruned() const { return newest_pruned_; }
   const std::optional<Fault>& fault() const { return fault_; }
   // mended_leaf is what the last record's hash would be with its prev put right; nullopt unless that is what is wrong with it
   // or with the one before.
@@ -63,6 +71,7 @@ class Walk {
   bool CheckPlace(const Row& row, const Entry& entry);
   void BlameWrongSeq(const Row& row, const Entry& entry);
   void CheckContent(const Row& row, const Entry& entry);
+  void CheckPruned(const Entry& entry);
   void Accept(Entry entry);
 
   std::int64_t records_ = 0;
@@ -75,6 +84,10 @@ class Walk {
   std::optional<Fault> pending_;
   bool broken_link_ = false;      // its prev does not name the record before it, whose hash is before_
   std::string before_;
+  bool skipped_ = false;          // the record before was pruned
+  bool behind_gone_ = false;      // so was the one that a broken link names
+  const std::optional<Pruned> pruned_;
+  std::optional<Pruned> newest_pruned_;
   std::vector<NamedKey> named_;
   std::vector<Told> told_;
 };

@@ -122,6 +122,7 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     audit.Text("checkpoints", config.audit.checkpoints);
     audit.Number("publish_seconds", config.audit.publish_seconds, 1, 86'400);
     audit.Number("heartbeat_seconds", config.audit.heartbeat_seconds, 1, 86'400);
+    audit.Number("retention_days", config.audit.retention_days, 0, 36'500);
   }
   {
     Reader provider(file, top.Table("provider"), "provider", problem);
@@ -323,6 +324,7 @@ organization = ")" + organization + R"("                   # what the names of t
 checkpoints = "checkpoints/"                  # where signed checkpoints of the trail are published; keep copies off this host
 publish_seconds = 10                          # at most so often
 heartbeat_seconds = 300                       # so long without a record, and a heartbeat is written
+retention_days = 400                          # older records are pruned, their hashes stay; 0: nothing is ever pruned
 
 [provider]
 ca_file = ""                                  # a private CA, added to the system's

@@ -44,6 +44,7 @@ struct Config {
     std::string checkpoints = "checkpoints/";  // the directory where checkpoints are published; empty: none
     std::int64_t publish_seconds = 10;         // at most so often
     std::int64_t heartbeat_seconds = 300;      // so long without a record, and one is written
+    std::int64_t retention_days = 400;         // records that are older are pruned; 0: none ever
   } audit;
   struct Provider {
     std::string ca_file;  // empty: the system's CAs alone

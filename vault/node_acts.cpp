@@ -106,7 +106,7 @@ Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body) {
                     {"seen_at", base::FormatTime(alone ? base::WallMicros() : node.seen_at)},
                     {"this", self}});
   }
-  return EncodeText(list.dump());
+  return EncodeText(list.dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace));
 }
 
 MadeAct MakeConfirmNode(OpenVault& vault, ByteView body, std::optional<SecretValue>) {

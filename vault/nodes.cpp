@@ -50,7 +50,8 @@ Result<void> Nodes::Enter(sql::Database& database) {
     TRY(FollowEpoch(store, vault.epoch));
     TRY_ASSIGN(const bool taken, store.TakeLease(before, boot_, vault.epoch, base::WallMicros()));
     if (taken) {
-      TRY(store.PutVerifierKey(vault_.node_id, vault_.trail->verifier().Print()));
+      // Without its anchor a home does not know the name of its log.
+      if (vault_.trail->standing() == Standing::kSound) TRY(store.PutVerifierKey(vault_.node_id, vault_.trail->verifier().Print()));
       vault_.lease.Renew(asked);
       renew_at_ = asked + Lease::kRenewEvery;
       return {};

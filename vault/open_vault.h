@@ -16,6 +16,7 @@
 #include "vault/lease.h"
 #include "vault/nodes.h"
 #include "vault/proofs.h"
+#include "vault/pruner.h"
 #include "vault/publisher.h"
 #include "vault/quarantine.h"
 #include "vault/releases.h"
@@ -91,6 +92,7 @@ struct OpenVault {
   Suspects suspects{config.vault};        // the same
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
+  Pruner pruner{*this};                   // the publisher's thread looks
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
   std::unique_ptr<Publisher> publisher;   // from Service::Open on; publishes the log's last checkpoint

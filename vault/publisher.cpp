@@ -61,8 +61,10 @@ void Publisher::Run() {
 
 // Any other record does what a heartbeat would.
 void Publisher::Beat() {
-  const base::Micros idle = std::max<base::Micros>(base::WallMicros() - log_.last_time(), 0);
   const base::Micros now = base::MonoMicros();
+  // Not by the clock on the wall, which may be set back.
+  if (const std::int64_t seq = log_.last_seq(); std::exchange(seen_seq_, seq) != seq) seen_at_ = now;
+  const base::Micros idle = now - seen_at_;
   if (idle < options_.heartbeat) {
     beat_at_ = now + options_.heartbeat - idle;
   } else if (now >= beat_at_) {

@@ -54,7 +54,9 @@ class Publisher {
   std::condition_variable wake_;
   bool stopping_ = false;
   Published published_;
-  base::Micros beat_at_ = 0, publish_at_ = 0;  // MonoMicros; its thread's own
+  base::Micros beat_at_ = 0, publish_at_ = 0;  // MonoMicros; its thread's own, as what follows
+  std::int64_t seen_seq_ = -2;
+  base::Micros seen_at_ = 0;
   std::thread thread_;
 };
 

@@ -23,6 +23,7 @@ std::int64_t FreeBytes(int fd) {
 
 void Reserve::Take() {
   if (held()) return;
+  const std::lock_guard lock(mutex_);
   const base::UniqueFd fd(open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   struct stat file {};
   const bool whole = fd.valid() && fstat(fd.get(), &file) == 0 && file.st_size == kBytes;
@@ -42,7 +43,9 @@ void Reserve::Take() {
 }
 
 void Reserve::Give() {
-  if (path_.empty() || !held_.exchange(false)) return;
+  if (path_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  if (!held_.exchange(false)) return;
   told_ = true;
   base::Log(base::Level::kError, "reserve_given_up", {{"path", path_}, {"why", "the vault database's disk is full: no key is released until it has room"}});
   static_cast<void>(truncate(path_.c_str(), 0) == 0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ class Reserve {
 
  private:
   const std::string path_;
+  std::mutex mutex_;  // Take and Give
   std::atomic<bool> held_;
   std::atomic<bool> told_{false};
 };

@@ -15,10 +15,8 @@ namespace {
 // In the trail, `purpose` is why the caller says it asks (--reason TEXT, or the attempt a worker resolves for), and
 // `reason` is the refusal's name ("KEY_REVOKED") where the outcome is not ok.
 void MarkRefused(audit::Draft& record, Refusal refusal) {
-  using enum Refusal;
-  const bool our_fault = refusal == kTrailUnavailable || refusal == kLeaseOver || refusal == kDatabaseUnavailable || refusal == kKekMissing || refusal == kInternal ||
-                         refusal == kSealed || refusal == kBusy ||
-                         refusal == kDatabaseOlder || refusal == kQuarantined;
+  const Code code = RefusalError(refusal).code();
+  const bool our_fault = code == Code::kUnavailable || code == Code::kInternal;
   record.outcome = our_fault ? audit::Outcome::kError : audit::Outcome::kDenied;
   record.reason = std::string(RefusalName(refusal));
 }

@@ -85,10 +85,11 @@ std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Con
   std::vector<std::string> files;
   std::string newest_hour;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(config.audit.checkpoints, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name == kNewestCheckpoint) files.push_back(entry.path().string());
-    if (name.starts_with(std::string(kNewestCheckpoint) + "-") && name > newest_hour) newest_hour = name;
+  for (std::filesystem::directory_iterator entry(config.audit.checkpoints, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    if (name == kNewestCheckpoint) files.push_back(entry->path().string());
+    const bool hourly = name.starts_with(std::string(kNewestCheckpoint) + "-") && name.ends_with("Z");
+    if (hourly && name > newest_hour) newest_hour = name;
   }
   if (!newest_hour.empty()) files.push_back((std::filesystem::path(config.audit.checkpoints) / newest_hour).string());
   std::vector<std::pair<std::string, audit::Checkpoint>> published;

@@ -30,7 +30,10 @@ void StartPublishing(OpenVault& vault) {
   options.directory = audit.checkpoints;
   options.every = audit.publish_seconds * base::kMicrosPerSecond;
   options.heartbeat = audit.heartbeat_seconds * base::kMicrosPerSecond;
-  options.look = [&vault] { vault.reserve->Take(); };
+  options.look = [&vault] {
+    vault.reserve->Take();
+    vault.pruner.Look(base::WallMicros());
+  };
   const auto beat = [&vault] {
     audit::Job job;
     job.decide = [&vault](sql::Database&, base::Micros) {

@@ -290,9 +290,13 @@ TEST_CASE("attack: an index that hides a record") {
     // cannot do that.
     sqlite3* raw = nullptr;
     REQUIRE(sqlite3_open(trail.file().c_str(), &raw) == SQLITE_OK);
-    const std::string honest = "CREATE INDEX AUDIT_LOG_KEY ON AUDIT_LOG (KEY_REF, AT) WHERE KEY_REF IS NOT NULL";
-    const std::string script = "DROP INDEX AUDIT_LOG_KEY; " + honest + " AND SEQ <> 41; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET SQL = '" +
-                               honest + "' WHERE NAME = 'AUDIT_LOG_KEY';";
+    const auto [name, honest] = GENERATE(table<std::string, std::string>(
+        {{"AUDIT_LOG_KEY", "CREATE INDEX AUDIT_LOG_KEY ON AUDIT_LOG (KEY_REF, AT) WHERE KEY_REF IS NOT NULL"},
+         {"AUDIT_LOG_ACTS", "CREATE INDEX AUDIT_LOG_ACTS ON AUDIT_LOG (AT) WHERE ACTION <> 'resolve'"}}));
+    std::string quoted = honest;
+    for (std::size_t at = 0; (at = quoted.find('\'', at)) != std::string::npos; at += 2) quoted.insert(at, "'");
+    const std::string script = "DROP INDEX " + name + "; " + honest + " AND SEQ <> 41; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET SQL = '" +
+                               quoted + "' WHERE NAME = '" + name + "';";
     CHECK(sqlite3_exec(raw, script.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(raw);
   }
@@ -365,6 +369,8 @@ TEST_CASE("attack: rows before the first record") {
   trail.Execute("INSERT INTO AUDIT_LOG SELECT -5, RECORD, AT, ACTION, OUTCOME, ACTOR, CUSTOMER, KEY_REF, REQUEST_ID FROM AUDIT_LOG WHERE SEQ = 7");
   Bad(trail, 0, "reordered");
   CHECK(Auditlog("verify --home " + trail.home()).Has("there is a row before record 0, under the seq -5"));
+  trail.Execute("UPDATE AUDIT_LOG SET SEQ = -9223372036854775808 WHERE SEQ = -5");
+  Bad(trail, 0, "reordered");
 }
 
 }  // namespace strongroom::audit

@@ -137,6 +137,33 @@ TEST_CASE("a trail that lost records under its writer is not written on") {
   CheckEndsOtherwise(trail, 2, "truncated");
 }
 
+TEST_CASE("a longer trail that was put in the place of its writer's is not written on") {
+  const Trail trail, another;
+  another.Fill(9);
+  std::atomic<std::int64_t> kept = 0;
+  LogWriter::Options options;
+  options.keep_head = [&](const Head& head) -> Result<void> {
+    kept = head.size;
+    return {};
+  };
+  const auto writer = trail.StartWriter(options, 50);
+  for (int i = 0; i < 3; ++i) REQUIRE(writer->Append(SampleDraft()));
+  const auto other = trail.Open();
+  REQUIRE(other->RunScript("ATTACH '" + another.file().string() + "' AS ANOTHER"));
+  REQUIRE(other->Begin());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  for (const sql::Sql text : {sql::Sql("DELETE FROM AUDIT_LOG"), sql::Sql("INSERT INTO AUDIT_LOG SELECT * FROM ANOTHER.AUDIT_LOG"),
+                              sql::Sql("DELETE FROM AUDIT_HEAD"), sql::Sql("INSERT INTO AUDIT_HEAD SELECT * FROM ANOTHER.AUDIT_HEAD")}) {
+    REQUIRE(other->Execute(text));
+  }
+  REQUIRE(other->Commit());
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CheckUnavailable(writer->Append(SampleDraft()));
+  CHECK_FALSE(writer->healthy());
+  CHECK(kept == 3);
+  CHECK(trail.Verify().records == 9);
+}
+
 TEST_CASE("an alone job on a database that fails changes nothing") {
   const Trail trail;
   {

@@ -251,7 +251,7 @@ TEST_CASE("report: of a sound trail the review says verified, and what the ancho
   const Published published(10);
   const Ran ran = RunShell(published.Run("report"));
   CHECK(ran.out.find("verified") != std::string::npos);
-  CHECK(ran.out.find("first 10 records (signed)") != std::string::npos);
+  CHECK(ran.out.find("first 10 records (auditlog verify checks its signature)") != std::string::npos);
 }
 
 TEST_CASE("report: a sample is drawn by the seed, and others can draw it too") {

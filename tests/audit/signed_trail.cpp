@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "audit/prune.h"
 #include "audit/tree.h"
 #include "base/config.h"
 
@@ -20,11 +21,38 @@ SignedTrail::SignedTrail(int records) {
   Grow(records);
 }
 
-void SignedTrail::Grow(int records, bool sealed) const {
-  auto anchor_file = Anchor::Open(anchor(), [&](std::string_view body) { return sealed ? std::string() : signer_.Line(body); });
-  REQUIRE(anchor_file);
+std::unique_ptr<Anchor> SignedTrail::OpenAnchor(bool sealed) const {
+  auto opened = Anchor::Open(anchor(), [this, sealed](std::string_view body) { return sealed ? std::string() : signer_.Line(body); });
+  REQUIRE(opened);
+  return std::move(*opened);
+}
+
+void SignedTrail::Append(Draft draft) const {
+  const auto anchor_file = OpenAnchor(false);
   LogWriter::Options options;
-  options.keep_head = [&](const Head& head) { return (*anchor_file)->Keep(head); };
+  options.keep_head = [&](const Head& head) { return anchor_file->Keep(head); };
+  REQUIRE(StartWriter(options)->Append(std::move(draft)));
+}
+
+Result<bool> SignedTrail::Prune(base::Micros before, std::int64_t days) const {
+  const auto anchor_file = OpenAnchor(false);
+  TRY_ASSIGN(const std::optional<PrunePlan> plan, PlanPrune(*Open(), {days, before, anchor_file->newest().head.size}));
+  if (!plan) return false;
+  LogWriter::Options options;
+  options.keep_head = [&](const Head& head) { return anchor_file->Keep(head); };
+  Draft draft = SampleDraft("vaultd");
+  draft.action = kPruneAction;
+  draft.after = PruneFacts(plan->pruned);
+  Result<void> pruned;
+  TRY(StartWriter(options)->Append(draft, [&](sql::Database& database) { pruned = audit::Prune(database, *plan); }));
+  TRY(std::move(pruned));
+  return true;
+}
+
+void SignedTrail::Grow(int records, bool sealed) const {
+  const auto anchor_file = OpenAnchor(sealed);
+  LogWriter::Options options;
+  options.keep_head = [&](const Head& head) { return anchor_file->Keep(head); };
   options.most_waiting = 100'000;
   const auto writer = StartWriter(options);
   for (int i = 0; i < records; ++i) {

@@ -17,6 +17,11 @@ class SignedTrail : public Trail {
   // Grow appends so many records. While the vault is sealed nothing is signed.
   void Grow(int records, bool sealed = false) const;
 
+  // Append appends one record.
+  void Append(Draft draft) const;
+  // Prune is one step of vaultd's pruning of records older than `before`; false where there was nothing to do.
+  Result<bool> Prune(base::Micros before, std::int64_t days = 400) const;
+
   const Signer& signer() const { return signer_; }
   std::string home() const { return directory().string(); }
   std::string anchor() const { return home() + "/anchor"; }
@@ -39,6 +44,8 @@ class SignedTrail : public Trail {
   void RebuildTree() const;
 
  private:
+  std::unique_ptr<Anchor> OpenAnchor(bool sealed) const;
+
   Signer signer_{"strongroom/test/audit", 1};
 };
 

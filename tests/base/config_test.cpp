@@ -82,6 +82,10 @@ TEST_CASE("unknown keys and wrong types are refused with file, line and key") {
   CHECK(Home("[vault]\nsocke = \"x\"\n").Problem().find(":2: vault.socke: unknown key") != std::string::npos);
   CHECK(Home("[roles]\nadmin = \"root\"\n").Problem().find("must be a list of strings") != std::string::npos);
   CHECK(Home("[worker]\nin_flight = 0\n").Problem().find("must be a number from 1 to 4096") != std::string::npos);
+  for (const std::string days : {"-1", "36501"}) {
+    CHECK(Home("[audit]\nretention_days = " + days + "\n").Problem().find(":2: audit.retention_days: must be a number from 0 to 36500") != std::string::npos);
+  }
+  CHECK(Home("[audit]\nretention_days = 0\n").Problem().empty());
   CHECK(Home("vault = 3\n").Problem().find(":1: vault: must be a [table]") != std::string::npos);
   CHECK(Home("[vault\n").Problem().find("strongroom.toml:1:") != std::string::npos);
   CHECK(Home("database = \"mysql:x\"\n").Problem().find("must begin with") != std::string::npos);

@@ -7,6 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace strongroom;
   const std::string_view text = base::AsText({data, size});
+  if (const auto pruned = audit::ReadPruned(text)) CHECK(pruned->kept.size() <= pruned->pruned.kept.size());
   const auto rows = audit::SplitEntries(text, 256, 256);
   CHECK(rows.size() <= 256);
   std::string again;

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "audit/prune.h"
 #include "audit/record.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -12,5 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK(again == base::AsText({data, size}));
   const auto second = audit::Parse(again);
   CHECK(second && second->bytes == entry->bytes);
+  // What says that records were pruned says it in one way alone.
+  if (const auto pruned = audit::PrunedBy(*entry)) {
+    audit::Facts said;
+    for (const char* name : {"days", "first", "kept", "root"}) said[name] = entry->draft.after->at(name);
+    CHECK(audit::PruneFacts(*pruned) == said);
+  }
   return 0;
 }
