@@ -73,6 +73,8 @@ Result<void> Verification::Read(std::optional<std::int64_t> size) {
     }
     if (!walk_.Step(page_.rows[at_])) break;
     ++at_;
+    // A handover is of the records up to its rotation's (audit/FORMAT.md, Rotation).
+    if (!walk_.rotations().empty() && walk_.rotations().back().seq + 1 == walk_.records()) tree_.Expect(walk_.records());
     tree_.Append(walk_.leaf());
   }
   if (coming_.valid()) coming_.wait();  // one thread at a time
@@ -133,7 +135,7 @@ Result<Verdict> Verification::Run() {
   verdict.first_time = walk_.first_time();
   if (walk_.last()) verdict.last_time = walk_.last()->place.time;
   if (!walk_.fault()) {
-    TRY_ASSIGN(verdict.findings, Examine(claims_, question_, walk_.named(), tree_));
+    TRY_ASSIGN(verdict.findings, Examine(claims_, question_, LogKeys{walk_.named(), walk_.rotations()}, tree_));
   }
   verdict.no_anchor = question_.anchor && !anchor_ && !anchor_bad_;
   TRY_ASSIGN(verdict.fault, FindFault(verdict.findings));

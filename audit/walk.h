@@ -9,6 +9,7 @@
 #include "audit/merkle.h"
 #include "audit/note.h"
 #include "audit/record.h"
+#include "audit/rotation.h"
 #include "audit/source.h"
 
 namespace strongroom::audit {
@@ -52,6 +53,7 @@ class Walk {
   std::optional<base::Micros> first_time() const { return first_time_; }
   const std::vector<NamedKey>& named() const { return named_; }
   const std::vector<Told>& told() const { return told_; }
+  const std::vector<Rotation>& rotations() const { return rotations_; }
   const std::optional<Fault>& fault() const { return fault_; }
   // mended_leaf is what the last record's hash would be with its prev put right; nullopt unless that is what is wrong with it
   // or with the one before.
@@ -77,6 +79,7 @@ class Walk {
   std::string before_;
   std::vector<NamedKey> named_;
   std::vector<Told> told_;
+  std::vector<Rotation> rotations_;
 };
 
 }  // namespace strongroom::audit
