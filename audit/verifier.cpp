@@ -133,6 +133,7 @@ Result<Verdict> Verification::Run() {
   verdict.root = tree_.head().root;
   verdict.told = walk_.told();
   verdict.first_time = walk_.first_time();
+  verdict.rotations = walk_.rotations();
   if (walk_.last()) verdict.last_time = walk_.last()->place.time;
   if (!walk_.fault()) {
     TRY_ASSIGN(verdict.findings, Examine(claims_, question_, LogKeys{walk_.named(), walk_.rotations()}, tree_));

@@ -1,6 +1,9 @@
 #include "vault/trail_start.h"
 
+#include <memory>
 #include <utility>
+
+#include "vault/trail_rotation.h"
 
 namespace strongroom::vault {
 
@@ -30,7 +33,10 @@ void StartPublishing(OpenVault& vault) {
   options.directory = audit.checkpoints;
   options.every = audit.publish_seconds * base::kMicrosPerSecond;
   options.heartbeat = audit.heartbeat_seconds * base::kMicrosPerSecond;
-  options.look = [&vault] { vault.reserve->Take(); };
+  options.look = [&vault, erasure = std::make_shared<KeyErasure>(vault)](const Publisher::Published& published) {
+    vault.reserve->Take();
+    erasure->Look(published);
+  };
   const auto beat = [&vault] {
     audit::Job job;
     job.decide = [&vault](sql::Database&, base::Micros) {
