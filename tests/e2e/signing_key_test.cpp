@@ -31,7 +31,7 @@ bool Eventually(const std::function<bool()>& condition) {
 
 }  // namespace
 
-TEST_CASE("signing key: rotated over a kill -9, a KEK rotation and a restore; who noted the old key verifies on") {
+TEST_CASE("signing key: rotated over a kill -9, a KEK rotation and a restore: who noted the old key verifies on") {
   House house;
   house.Ready();
   const std::string old_key = Vkey(house);
