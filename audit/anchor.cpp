@@ -119,10 +119,21 @@ Result<void> Anchor::Keep(const Head& head) {
   const bool newer = head.size > newest_.head.size;
   if (!newer && (signed_ || !(head == newest_.head))) return {};
   const Checkpoint next{newest_.origin, head};
-  const std::string body = next.Body();
-  const std::string lines = sign_ ? sign_(body) : std::string();
+  const std::string lines = sign_ ? sign_(next.Body()) : std::string();
   if (!newer && lines.empty()) return {};
-  const std::string text = body + '\n' + lines;
+  return Put(next, lines);
+}
+
+Result<void> Anchor::SignAgain() {
+  const std::lock_guard lock(mutex_);
+  const std::string lines = sign_ ? sign_(newest_.Body()) : std::string();
+  if (lines.empty() || newest_.Body() + '\n' + lines == note_) return {};
+  return Put(newest_, lines);
+}
+
+// Under the lock.
+Result<void> Anchor::Put(Checkpoint next, const std::string& lines) {
+  const std::string text = next.Body() + '\n' + lines;
   const bool is_signed = !lines.empty();
   // The newest that is signed stays: one that is not takes the place of another such.
   const int half = !is_signed && signed_half_ == 1 - half_ ? half_ : 1 - half_;
@@ -130,7 +141,7 @@ Result<void> Anchor::Keep(const Head& head) {
   if (fdatasync(fd_.get()) != 0) return Fail(Code::kUnavailable, "the anchor cannot be made durable: errno", errno);
   half_ = half;
   if (is_signed) signed_half_ = half;
-  newest_ = next;
+  newest_ = std::move(next);
   signed_ = is_signed;
   note_ = text;
   return {};

@@ -39,6 +39,8 @@ class Anchor {
   // Keep makes a head durable. One that is no larger than the one kept is nothing to do, unless that is not signed and could be.
   // Heads must grow out of each other. Thread-safe.
   Result<void> Keep(const Head& head);
+  // SignAgain has the newest head signed by whoever signs now, where others have signed it.
+  Result<void> SignAgain();
   // newest is the checkpoint that is kept.
   Checkpoint newest() const;
   // newest_note is the same, with its signatures.
@@ -48,6 +50,8 @@ class Anchor {
   Anchor(base::UniqueFd fd, Sign sign, Checkpoint newest, Note note, int half, int signed_half)
       : fd_(std::move(fd)), sign_(std::move(sign)), newest_(std::move(newest)), signed_(!note.signatures.empty()),
         note_(note.Print()), half_(half), signed_half_(signed_half) {}
+
+  Result<void> Put(Checkpoint next, const std::string& lines);
 
   const base::UniqueFd fd_;
   const Sign sign_;

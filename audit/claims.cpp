@@ -6,33 +6,82 @@
 namespace strongroom::audit {
 namespace {
 
-// FindKey is the key that counts for an origin: the one that was named for it, or one of the same public key that the log's own
-// records name for it (a home that was put back signs under another name with the same key).
-std::optional<VerifierKey> FindKey(const Claim& claim, const Trust& trust, const std::vector<NamedKey>& named) {
-  const std::string& origin = claim.checkpoint.origin;
-  const auto is_named = [&](const NamedKey& one) { return one.key.name == origin && one.key.public_key == trust.public_key; };
-  const bool in_records = std::any_of(named.begin(), named.end(), is_named);
-  // Records that name nobody leave it to the caller, or to where the home's anchor is.
-  const bool by_caller = named.empty() && (trust.name == origin || (trust.name.empty() && claim.own));
-  if (!in_records && !by_caller) return std::nullopt;
-  auto key = VerifierKey::Of(origin, SignatureType::kEd25519, trust.public_key);
-  if (!key) return std::nullopt;
-  return std::move(*key);
+bool Trusts(const std::vector<Bytes>& trusted, const VerifierKey& key) {
+  return std::find(trusted.begin(), trusted.end(), key.public_key) != trusted.end();
 }
 
-ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<NamedKey>& named) {
+// HandsOver is true for a checkpoint of this trail that covers a rotation's record and is signed by both its keys. The root is what stops who
+// adds a record and a signature of theirs to an old checkpoint.
+bool HandsOver(const Note& note, const Checkpoint& checkpoint, const Rotation& rotation, const TreeCheck& tree) {
+  if (checkpoint.origin != rotation.before.name || checkpoint.head.size <= rotation.seq || !SignedByBoth(note, rotation)) return false;
+  const auto root = tree.RootAt(checkpoint.head.size);
+  return root && *root == checkpoint.head.root;
+}
+
+bool IsHandedOver(const Rotation& rotation, const std::vector<Claim>& claims, const TreeCheck& tree) {
+  const auto hands_over = [&](const Claim& claim) { return HandsOver(claim.note, claim.checkpoint, rotation, tree); };
+  if (std::any_of(claims.begin(), claims.end(), hands_over)) return true;
+  auto note = Note::Parse(rotation.handover);
+  const auto quoted = note ? Claim::Of("", std::move(*note)) : Fail(note.error());
+  return quoted && hands_over(*quoted);
+}
+
+// FindTrusted is the public keys that count for who trusts one: from that, rotation by rotation that both keys have signed, either way.
+std::vector<Bytes> FindTrusted(const std::vector<Claim>& claims, const Trust& trust, const std::vector<Rotation>& rotations,
+                               const TreeCheck& tree) {
+  std::vector<Bytes> trusted{trust.public_key};
+  // A key that is the database's own vouches for nothing that its records do not: the keys before it need no more either.
+  const bool own = trust.name.empty();
+  bool grown = true;
+  while (std::exchange(grown, false)) {
+    for (const Rotation& rotation : rotations) {
+      const bool before = Trusts(trusted, rotation.before), after = Trusts(trusted, rotation.after);
+      if (before == after || !((own && after) || IsHandedOver(rotation, claims, tree))) continue;
+      trusted.push_back(before ? rotation.after.public_key : rotation.before.public_key);
+      grown = true;
+    }
+  }
+  return trusted;
+}
+
+// NamesKey is true where a log's records name a key (a home that was put back signs under another name with the same key).
+bool NamesKey(const LogKeys& keys, const VerifierKey& key) {
+  const auto is_named = [&](const NamedKey& one) { return one.key == key; };
+  const auto is_rotated = [&](const Rotation& one) { return one.before == key || one.after == key; };
+  return std::any_of(keys.named.begin(), keys.named.end(), is_named) || std::any_of(keys.rotations.begin(), keys.rotations.end(), is_rotated);
+}
+
+// Records that name nobody leave it to the caller, or to where the home's anchor is.
+bool IsByCaller(const Claim& claim, const Trust& trust, const LogKeys& keys) {
+  return keys.named.empty() && (trust.name == claim.checkpoint.origin || (trust.name.empty() && claim.own));
+}
+
+// FindKeys is the keys that count for a claim: those trusted that the log's own records name for its origin, at its size.
+std::vector<VerifierKey> FindKeys(const Claim& claim, const Trust& trust, const std::vector<Bytes>& trusted, const LogKeys& keys) {
+  const std::string& origin = claim.checkpoint.origin;
+  std::vector<VerifierKey> found;
+  for (const Bytes& public_key : trusted) {
+    auto key = VerifierKey::Of(origin, SignatureType::kEd25519, public_key);
+    if (!key || !(IsByCaller(claim, trust, keys) || NamesKey(keys, *key))) continue;
+    const KeyRange range = RangeOf(*key, keys.rotations);
+    const std::int64_t size = claim.checkpoint.head.size;
+    if (size >= range.from && size <= range.to) found.push_back(std::move(*key));
+  }
+  return found;
+}
+
+ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<Bytes>& trusted, const LogKeys& keys) {
   if (claim.own && claim.note.signatures.empty()) return ClaimState::kUnsigned;
-  const auto key = FindKey(claim, trust, named);
-  if (!key) {
-    const auto names_it = [&](const NamedKey& one) { return one.key.name == claim.checkpoint.origin; };
-    return std::any_of(named.begin(), named.end(), names_it) ? ClaimState::kNotSigned : ClaimState::kOtherLog;
+  bool forged = false;
+  for (const VerifierKey& key : FindKeys(claim, trust, trusted, keys)) {
+    const Signed state = CheckSignature(claim.note, key);
+    if (state == Signed::kYes) return ClaimState::kValid;
+    forged = forged || state == Signed::kForged;
   }
-  switch (CheckSignature(claim.note, *key)) {
-    case Signed::kYes: return ClaimState::kValid;
-    case Signed::kForged: return ClaimState::kForged;
-    case Signed::kNot: break;
-  }
-  return ClaimState::kNotSigned;
+  if (forged) return ClaimState::kForged;
+  const auto names_it = [&](const NamedKey& one) { return one.key.name == claim.checkpoint.origin; };
+  const bool is_ours = std::any_of(keys.named.begin(), keys.named.end(), names_it);
+  return is_ours || IsByCaller(claim, trust, keys) ? ClaimState::kNotSigned : ClaimState::kOtherLog;
 }
 
 std::optional<std::int64_t> EndOf(const std::string& origin, const std::vector<NamedKey>& named) {
@@ -136,13 +185,13 @@ std::int64_t VouchedBy(const std::vector<Finding>& findings) {
 
 bool IsEvidence(const Finding& finding) { return finding.state == ClaimState::kValid || finding.state == ClaimState::kUnsigned; }
 
-Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Question& question, const std::vector<NamedKey>& named,
-                                     const TreeCheck& tree) {
+Result<std::vector<Finding>> Examine(const std::vector<Claim>& claims, const Question& question, const LogKeys& keys, const TreeCheck& tree) {
+  const auto trusted = FindTrusted(claims, question.trust, keys.rotations, tree);
   std::vector<Finding> findings;
   for (const Claim& claim : claims) {
-    Finding finding{claim, StateOf(claim, question.trust, named), CountWitnesses(claim.note, question.witnesses)};
+    Finding finding{claim, StateOf(claim, question.trust, trusted, keys), CountWitnesses(claim.note, question.witnesses)};
     const Head& head = claim.checkpoint.head;
-    finding.ended_at = EndOf(claim.checkpoint.origin, named);
+    finding.ended_at = EndOf(claim.checkpoint.origin, keys.named);
     finding.beyond = head.size > tree.head().size;
     if (!finding.beyond) {
       const auto root = tree.RootAt(head.size);

@@ -142,7 +142,7 @@ int RunAuditlog(int argc, const char* const* argv, Live* live) {
       {verify, "one JSON object, one a line for each of several logs"},
       {search, "each record's exact bytes, one a line"},
       {prove, "one JSON object: the place, and the text as `proof` or `request`"},
-      {vkey, "one JSON object a log: origin and vkey"},
+      {vkey, "one JSON object a log: origin, vkey, and the keys before it as `former`"},
       {checkpoint, "one JSON object: origin, size, root, and the note"}};
   for (const auto& [place, json] : places) {
     place->add_option("--home", arguments.home, "the vault's home (STRONGROOM_HOME, else /var/lib/strongroom)");

@@ -4,6 +4,7 @@
 
 #include "audit/cli_arguments.h"
 #include "audit/cli_claims.h"
+#include "audit/rotation.h"
 #include "audit/tree.h"
 #include "base/log.h"
 
@@ -86,7 +87,19 @@ std::string Document(std::string_view numbers, const Claim& claim, std::string_v
 
 constexpr std::string_view kNotOfThis = "the trail is not the one that the checkpoint is of: run auditlog verify";
 
-std::string VkeyJson(const std::string& node, const std::string& vkey) {
+// The key under the newest name: the home's anchor has it, and in a copy the records.
+Result<std::string> NewestKey(const Log& log, const std::vector<Rotation>& rotations, const Claim* anchor) {
+  TRY_ASSIGN(const auto named, NamedKeysOf(*log.database));
+  std::string vkey = named.empty() ? "" : named.back().key.Print();
+  if (!rotations.empty() && !named.empty() && rotations.back().seq > named.back().seq) vkey = rotations.back().after.Print();
+  TRY_ASSIGN(const Bytes public_key, PublicKeyOf(*log.database));
+  if (anchor == nullptr || public_key.empty()) return vkey;
+  const auto key = VerifierKey::Of(anchor->checkpoint.origin, SignatureType::kEd25519, public_key);
+  return key ? key->Print() : vkey;
+}
+
+// VkeyJson is the key, and each one before it with the sizes of the checkpoints that it counts for.
+std::string VkeyJson(const std::string& node, const std::string& vkey, const std::vector<Rotation>& rotations) {
   std::string out = R"({"origin":)";
   base::AppendJsonString(out, vkey.substr(0, vkey.find('+')));
   if (!node.empty()) {
@@ -95,7 +108,17 @@ std::string VkeyJson(const std::string& node, const std::string& vkey) {
   }
   out += R"(,"vkey":)";
   base::AppendJsonString(out, vkey);
-  return out + "}\n";
+  out += ",\"former\":[";
+  for (const Rotation& rotation : rotations) {
+    const KeyRange range = RangeOf(rotation.before, rotations);
+    if (out.back() != '[') out += ',';
+    out += "{\"vkey\":";
+    base::AppendJsonString(out, rotation.before.Print());
+    out += ",\"from_size\":" + std::to_string(range.from);
+    if (rotation.erased) out += ",\"to_size\":" + std::to_string(range.to);
+    out += '}';
+  }
+  return out + "]}\n";
 }
 
 }  // namespace
@@ -142,7 +165,6 @@ int RunProveConsistency(const Arguments& arguments) {
   return Flushed() ? kExitDone : kExitBad;
 }
 
-// The key under the newest name: the home's anchor has it, and in a copy the records.
 int RunVkey(const Arguments& arguments) {
   const auto logs = OpenLogs(arguments);
   if (!logs) return Refused(logs.error());
@@ -156,16 +178,11 @@ int RunVkey(const Arguments& arguments) {
     if (log) anchored = *log;
   }
   for (const Log& log : *logs) {
-    const auto named = NamedKeysOf(*log.database);
-    if (!named) return Refused("cannot read the trail: " + named.error().Message());
-    std::string vkey = named->empty() ? "" : named->back().key.Print();
-    const auto public_key = PublicKeyOf(*log.database);
-    if (&log == anchored && public_key && !public_key->empty()) {
-      const auto key = VerifierKey::Of(anchor->checkpoint.origin, SignatureType::kEd25519, *public_key);
-      if (key) vkey = key->Print();
-    }
-    if (vkey.empty()) return Refused("no record of this log names its key");
-    Print(arguments.json ? VkeyJson(log.node, vkey) : vkey + '\n');
+    const auto rotations = RotationsOf(*log.database);
+    const auto vkey = rotations ? NewestKey(log, *rotations, &log == anchored ? &*anchor : nullptr) : Fail(rotations.error());
+    if (!vkey) return Refused("cannot read the trail: " + vkey.error().Message());
+    if (vkey->empty()) return Refused("no record of this log names its key");
+    Print(arguments.json ? VkeyJson(log.node, *vkey, *rotations) : *vkey + '\n');
   }
   return Flushed() ? kExitDone : kExitBad;
 }

@@ -124,6 +124,8 @@ std::string PrunedJson(const Pruned& pruned) {
          base::FormatTime(pruned.at) + R"("})";
 }
 
+bool IsRotating(const Verdict& verdict) { return !verdict.rotations.empty() && !verdict.rotations.back().erased; }
+
 }  // namespace
 
 std::string KeyJson(const KeyShown& key) {
@@ -157,7 +159,9 @@ std::string VerdictJson(const Report& report) {
            std::to_string(checkpoint.head.size) + R"(,"state":)" + JsonString(StateName(finding)) + R"(,"witnesses":)" +
            std::to_string(finding.witnesses) + '}';
   }
-  return out + "]}\n";
+  out += ']';
+  if (IsRotating(verdict)) out += R"(,"key_rotating_since":)" + std::to_string(verdict.rotations.back().seq);
+  return out + "}\n";
 }
 
 std::string VerdictText(const Report& report) {
@@ -189,6 +193,7 @@ std::string VerdictText(const Report& report) {
   for (const Told& told : verdict.told) facts.emplace_back(told.origin.empty() ? "recovered" : "new origin", InWords(told));
   AddFindings(verdict.findings, facts);
   if (!verdict.findings.empty()) facts.emplace_back("key", report.key.vkey + " (" + std::string(SourceInWords(report.key.source)) + ")");
+  if (IsRotating(verdict)) facts.emplace_back("rotation", "the signing key is being changed, since seq " + std::to_string(verdict.rotations.back().seq));
   return title + base::FormatFacts(facts);
 }
 

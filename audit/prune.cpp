@@ -12,7 +12,7 @@ namespace {
 
 // What is named here stays for ever, beside record 0: it names the log's keys and origins, those of other logs, and the nodes that must
 // not come back.
-constexpr std::array<std::string_view, 3> kLandmarks = {"new_origin", "node_join", "remove_node"};
+constexpr std::array<std::string_view, 5> kLandmarks = {"new_origin", "rotate_signing_key", "erase_signing_key", "node_join", "remove_node"};
 
 constexpr std::int64_t kMostDays = 36'500;
 

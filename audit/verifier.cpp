@@ -101,6 +101,8 @@ Result<bool> Verification::Step(const Row& row) {
     if (!walk_.Step(row)) return false;
     ++at_;
   }
+  // A handover is of the records up to its rotation's (audit/FORMAT.md, Rotation).
+  if (!walk_.rotations().empty() && walk_.rotations().back().seq + 1 == walk_.records()) tree_.Expect(walk_.records());
   tree_.Append(walk_.leaf());
   return CompareTile();
 }
@@ -179,10 +181,11 @@ Result<Verdict> Verification::Run() {
   verdict.root = tree_.head().root;
   verdict.told = walk_.told();
   verdict.first_time = walk_.first_time();
+  verdict.rotations = walk_.rotations();
   if (walk_.last()) verdict.last_time = walk_.last()->place.time;
   if (pruned_ && SaysPruned()) verdict.pruned = pruned_;
   if (!walk_.fault() && !no_tile_) {
-    TRY_ASSIGN(verdict.findings, Examine(claims_, question_, walk_.named(), tree_));
+    TRY_ASSIGN(verdict.findings, Examine(claims_, question_, LogKeys{walk_.named(), walk_.rotations()}, tree_));
   }
   verdict.no_anchor = question_.anchor && !anchor_ && !anchor_bad_;
   TRY_ASSIGN(verdict.fault, FindFault(verdict.findings));

@@ -86,6 +86,7 @@ struct Verdict {
   bool no_anchor = false;  // a home's is missing, which is a fault
   std::int64_t vouched = 0;  // records under the newest checkpoint that counts
   Weakness weakness = Weakness::kNone;
+  std::vector<Rotation> rotations = {};  // of the signing key, as the records tell
 };
 
 // Refuted is the verdict on a trail that is not worth reading.

@@ -81,6 +81,7 @@ void Walk::Accept(Entry entry) {
   if (records_ == 0) first_time_ = entry.place.time;
   if (auto key = KeyNamedBy(entry)) named_.push_back({records_, std::move(*key)});
   if (auto told = ToldBy(entry)) told_.push_back(std::move(*told));
+  TakeRotation(entry, rotations_);
   ++records_;
   skipped_ = false;
   last_ = std::move(entry);

@@ -10,6 +10,7 @@
 #include "audit/note.h"
 #include "audit/prune.h"
 #include "audit/record.h"
+#include "audit/rotation.h"
 #include "audit/source.h"
 
 namespace strongroom::audit {
@@ -60,6 +61,7 @@ class Walk {
   const std::vector<Told>& told() const { return told_; }
   // newest_pruned is what the newest record that was read says of pruning.
   const std::optional<Pruned>& newest_pruned() const { return newest_pruned_; }
+  const std::vector<Rotation>& rotations() const { return rotations_; }
   const std::optional<Fault>& fault() const { return fault_; }
   // mended_leaf is what the last record's hash would be with its prev put right; nullopt unless that is what is wrong with it
   // or with the one before.
@@ -90,6 +92,7 @@ class Walk {
   std::optional<Pruned> newest_pruned_;
   std::vector<NamedKey> named_;
   std::vector<Told> told_;
+  std::vector<Rotation> rotations_;
 };
 
 }  // namespace strongroom::audit

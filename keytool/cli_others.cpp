@@ -269,6 +269,16 @@ void AddNewOrigin(CLI::App& app, Choice& choice) {
   });
 }
 
+void AddRotateSigningKey(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "rotate-signing-key",
+                                 "have the trail signed by a new key; with single_user = false a second admin approves it");
+  const auto why = std::make_shared<std::string>();
+  command->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
+  command->callback([why, &choice] {
+    choice.action = [why](const Context& context) { return RotateSigningKey(context, *why); };
+  });
+}
+
 void AddBackup(CLI::App& app, Choice& choice) {
   CLI::App* backup = AddCommand(app, choice, "backup", "copy the databases, stops and configuration, never a KEK, into a new directory");
   const auto directory = std::make_shared<std::string>(), why = std::make_shared<std::string>();
@@ -348,6 +358,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddNodes(app, choice);
   AddSeal(app, choice);
   AddNewOrigin(app, choice);
+  AddRotateSigningKey(app, choice);
   AddBackup(app, choice);
   AddApprovals(app, choice);
   AddUsage(app, choice);

@@ -43,6 +43,21 @@ Outcome<void> NewOrigin(const Context& context, const std::string& reason) {
   return {};
 }
 
+Outcome<void> RotateSigningKey(const Context& context, const std::string& reason) {
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string why, AskReason(reason));
+  TRY_ASSIGN(const std::string vkey, session.AskText(vault::Operation::kRotateSigningKey, vault::EncodeText(why), ""));
+  if (context.json) {
+    Print(JsonLine().Text("verifier_key", vkey).Str() + "\n");
+    return {};
+  }
+  Print("the trail is signed by a new key; the old one signs beside it until a checkpoint of both is published, and is erased then\n" +
+        base::FormatFacts({{"  verifier key", vkey},
+                           {"  1.", "give it to whoever verifies the trail; who noted the old one can go on with it"},
+                           {"  2.", "`keytool status` tells when the old key is gone"}}));
+  return {};
+}
+
 Outcome<void> SealVault(const Context& context, const std::string& reason) {
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(const std::string why, AskReason(reason));

@@ -1,4 +1,4 @@
-// seal, unseal: the vault gives up its KEKs, and takes them back. new-origin: it takes its database as it is.
+// seal, unseal: the vault gives up its KEKs, and takes them back. new-origin: it takes its database as it is. rotate-signing-key: its trail is signed by another key.
 #pragma once
 
 #include <string>
@@ -16,5 +16,8 @@ Outcome<void> UnsealVault(const Context& context, const std::string& with, const
 
 // NewOrigin has a database taken as it is that is older than what was acknowledged, or whose trail is not its anchor's.
 Outcome<void> NewOrigin(const Context& context, const std::string& reason);
+
+// RotateSigningKey has the trail signed by a new key from here on.
+Outcome<void> RotateSigningKey(const Context& context, const std::string& reason);
 
 }  // namespace strongroom::keytool

@@ -32,6 +32,7 @@ void WarnOf(const std::string& document, const Facts& facts) {
   const auto is = [&](std::string_view name, std::string_view value) { return Is(facts, name, value); };
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
   if (is("trail disk has room", "no")) Warn("the vault database's disk is full: no key is released until there is room; stopping keys still works for a while");
+  if (is("trail signing key rotating", "yes")) Warn("the trail's signing key is being changed: both keys sign until a checkpoint of both is published; the old one is erased then");
   if (is("trail publishing healthy", "no")) Warn("checkpoints of the trail cannot be published ([audit] checkpoints); see vaultd's log");
   if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
   if (const bool sound = is("trail anchor", "sound"); is("stops database older", "yes")) {

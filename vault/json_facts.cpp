@@ -190,6 +190,8 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
                    {"anchor", StandingName(vault.trail->standing())},
                    {"origin", vault.trail->verifier().name},
                    {"checkpoint_size", vault.trail->size()}};
+  TRY_ASSIGN(const auto old_key, store.FindSecret(kOldTrailKeySecret));
+  json["trail"]["signing_key_rotating"] = old_key.has_value();
   if (vault.publisher != nullptr) {
     const Publisher::Published published = vault.publisher->published();
     json["trail"]["published_size"] = published.size;

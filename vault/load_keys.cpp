@@ -116,6 +116,33 @@ OrProblem<std::shared_ptr<const MacKey>> LoadSecret(const base::Config& config, 
   return std::make_shared<const MacKey>(std::move(*key));
 }
 
+OrProblem<std::shared_ptr<const TrailKey>> LoadTrailKey(const base::Config& config, Store& store, const Keyring& keyring,
+                                                        std::string_view vault_id, std::string_view name) {
+  const auto seed = LoadSecret(config, store, keyring, vault_id, name);
+  if (!seed) return std::unexpected(seed.error());
+  auto key = TrailKey::Of((*seed)->View());
+  if (!key) return Problem("the trail's key cannot be used: " + key.error().Message());
+  return std::make_shared<const TrailKey>(std::move(*key));
+}
+
+// LoadTrailKeys loads the key that signs the trail and, while a rotation is under way, the one before it.
+OrProblem<void> LoadTrailKeys(const base::Config& config, Store& store, std::string_view vault_id, VaultKeys& keys) {
+  auto trail_key = LoadTrailKey(config, store, keys.keyring, vault_id, kTrailKeySecret);
+  if (!trail_key) return std::unexpected(trail_key.error());
+  const auto vault = store.FindVault();
+  if (!vault || vault->trail_public_key != (*trail_key)->public_key()) {
+    return Problem(DatabaseName(config) + ": the trail's public key was changed outside vaultd, restore it");
+  }
+  keys.trail_key = std::move(*trail_key);
+  const auto before = store.FindSecret(kOldTrailKeySecret);
+  if (!before) return Problem(DatabaseName(config) + " cannot be read: " + before.error().Message());
+  if (!*before) return {};
+  auto old_key = LoadTrailKey(config, store, keys.keyring, vault_id, kOldTrailKeySecret);
+  if (!old_key) return std::unexpected(old_key.error());
+  keys.old_trail_key = std::move(*old_key);
+  return {};
+}
+
 }  // namespace
 
 OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config, Store& store, std::string_view vault_id,
@@ -139,15 +166,7 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   auto approval = LoadSecret(config, store, keys->keyring, vault_id, kApprovalMacSecret);
   if (!approval) return std::unexpected(approval.error());
   keys->approval_key = std::move(*approval);
-  auto seed = LoadSecret(config, store, keys->keyring, vault_id, kTrailKeySecret);
-  if (!seed) return std::unexpected(seed.error());
-  auto trail_key = TrailKey::Of((*seed)->View());
-  if (!trail_key) return Problem("the trail's key cannot be used: " + trail_key.error().Message());
-  const auto vault = store.FindVault();
-  if (!vault || vault->trail_public_key != trail_key->public_key()) {
-    return Problem(DatabaseName(config) + ": the trail's public key was changed outside vaultd, restore it");
-  }
-  keys->trail_key = std::make_shared<const TrailKey>(std::move(*trail_key));
+  if (const auto loaded = LoadTrailKeys(config, store, vault_id, *keys); !loaded) return std::unexpected(loaded.error());
   return keys;
 }
 

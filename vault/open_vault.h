@@ -36,6 +36,7 @@ inline constexpr std::string_view kProfileMacSecret = "profile-mac";
 inline constexpr std::string_view kFingerprintSecret = "fingerprint";
 inline constexpr std::string_view kApprovalMacSecret = "approval-mac";
 inline constexpr std::string_view kTrailKeySecret = "trail-signing";  // a seed
+inline constexpr std::string_view kOldTrailKeySecret = "trail-signing-before";  // as well, while a rotation is under way
 
 // KeptEpoch is the epoch as this process last saw it committed. Thread-safe.
 class KeptEpoch {

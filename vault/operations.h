@@ -90,7 +90,7 @@ std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
-// node_acts.cpp, trail_acts.cpp, report_acts.cpp.
+// node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -127,6 +127,7 @@ MadeAct MakeProbeSuspect(OpenVault& vault, ByteView body, std::optional<SecretVa
 MadeAct MakeReportProbe(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeResumeNoticed(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNewOrigin(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRotateSigningKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
@@ -142,11 +143,12 @@ MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<Secr
 // act, on the anteroom's.
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
 
-// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp, trail_acts.cpp.
+// Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp, trail_acts.cpp, trail_rotation.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);
 std::optional<SensitiveAct> RemovesProtector(ByteView body);
 std::optional<SensitiveAct> LeavesTwoPeople(ByteView body);
 std::optional<SensitiveAct> BeginsNewOrigin(ByteView body);
+std::optional<SensitiveAct> RotatesSigningKey(ByteView body);
 MadeAct MakeConfirmNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRemoveNode(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 

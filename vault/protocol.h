@@ -80,6 +80,7 @@ enum class Operation : std::uint8_t {
   kSignCheckpoint = 80,  // the trail's newest head, signed
   kNoteRead = 81,        // the trail is told who reads it, and what
   kNewOrigin = 82,       // a database that is not its anchor's is taken as it is, under a new name of the log
+  kRotateSigningKey = 83,  // the trail is signed by another key from here on
   kReportCall = 90,     // worker: a provider refused a key, or took one that is watched
   kProbeSuspect = 91,   // worker: open the key that a report was answered to probe
   kReportProbe = 92,    // worker: what came of it; a key that was refused is SUSPENDED

@@ -50,7 +50,7 @@ void Publisher::Run() {
       last = stopping_;
     }
     log_.Watch();
-    if (options_.look) options_.look();
+    if (options_.look) options_.look(published());
     if (!last) Beat();
     // What was kept while nobody could sign.
     if (const auto kept = trail_.KeepSigned(); !kept) base::LogError("checkpoint_not_signed", kept.error());
@@ -83,7 +83,7 @@ void Publisher::Publish() {
   Published published = this->published();
   const bool gone = published.size > 0 && !published.failing && !StillThere();
   if (gone) base::Log(base::Level::kWarning, "published_checkpoint_gone", {{"directory", options_.directory}});
-  if (checkpoint->head.size == published.size && !published.failing && !gone) return;
+  if (text == published.note && !published.failing && !gone) return;
   const bool again = published.failing;
   const auto put = Put(text);
   if (!put && !again) {
@@ -92,6 +92,7 @@ void Publisher::Publish() {
   published.failing = !put;
   if (put) {
     published.size = checkpoint->head.size;
+    published.note = text;
     published.at = base::WallMicros();
     base::Log(base::Level::kInfo, "checkpoint", {{"size", checkpoint->head.size}, {"note", text}});
   }

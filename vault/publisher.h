@@ -17,19 +17,19 @@ namespace strongroom::vault {
 
 class Publisher {
  public:
+  // Published is the newest checkpoint that is in the directory; size 0 for none.
+  struct Published {
+    std::int64_t size = 0;
+    std::string note = {};
+    base::Micros at = 0;
+    bool failing = false;
+  };
   struct Options {
     std::string directory;  // made where it is missing, 0755; empty: lines of the log alone
     base::Micros every = 10 * base::kMicrosPerSecond;       // at most so often
     base::Micros heartbeat = 300 * base::kMicrosPerSecond;  // without any other record
-    std::function<void()> look = {};                        // called every now and then, as often as it looks itself
+    std::function<void(const Published&)> look = {};        // called every now and then, as often as it looks itself
   };
-  // Published is the newest checkpoint that is in the directory; size 0 for none.
-  struct Published {
-    std::int64_t size = 0;
-    base::Micros at = 0;
-    bool failing = false;
-  };
-
   // `beat` submits the heartbeat's record. All must outlive the publisher.
   Publisher(Trail& trail, audit::LogWriter& log, std::function<void()> beat, Options options);
   // The destructor publishes what is not yet.

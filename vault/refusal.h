@@ -99,6 +99,8 @@ enum class Refusal : std::uint16_t {
   kNodeRemoved,
   kKekRetired = 90,
   kTrailSound,
+  kSigningKeyRotating,
+  kSigningKeyShared,
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,

@@ -92,6 +92,17 @@ Result<void> Store::UpdateSecret(std::string_view name, const WrappedSecret& sec
   return {};
 }
 
+Result<void> Store::EraseSecret(std::string_view name) {
+  TRY_ASSIGN(const std::int64_t erased, database_.Execute("DELETE FROM VAULT_SECRET WHERE SECRET_NAME = ?1", {name}));
+  if (erased != 1) return Fail(Code::kConflict, "the vault's own key was taken away by somebody else");
+  return {};
+}
+
+Result<void> Store::PutTrailPublicKey(ByteView public_key) {
+  TRY(database_.Execute("UPDATE VAULT SET TRAIL_PUBLIC_KEY = ?1", {public_key}));
+  return {};
+}
+
 Result<std::optional<std::string>> Store::FirstRecord() {
   TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0"));
   if (row == nullptr) return std::nullopt;

@@ -214,6 +214,9 @@ class Store {
   Result<std::vector<std::string>> ListSecrets();
   // UpdateSecret writes a new wrap where the old one is still under KEK `expected`; kConflict where it is not.
   Result<void> UpdateSecret(std::string_view name, const WrappedSecret& secret, std::int64_t expected);
+  Result<void> EraseSecret(std::string_view name);
+  // PutTrailPublicKey says what the trail is signed with.
+  Result<void> PutTrailPublicKey(ByteView public_key);
   // Recovery sets by number, and the KEKs sealed to one of them, by version. EraseSealedKeks takes away those of every other
   // set, EraseSealedKek those of one version.
   Result<std::vector<RecoverySetRow>> ListRecoverySets();

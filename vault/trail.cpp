@@ -1,11 +1,13 @@
 #include "vault/trail.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
+#include "audit/rotation.h"
 #include "audit/tree.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -43,18 +45,48 @@ Result<void> Compare(sql::Database& database, const audit::Head& anchored, Compa
   return {};
 }
 
-audit::Anchor::Sign Signer(const HeldKeys& keys, const audit::VerifierKey& verifier) {
-  return [&keys, verifier](std::string_view body) -> std::string {
+Result<std::string> LineOf(const TrailKey& key, const std::string& origin, std::string_view body) {
+  TRY_ASSIGN(const audit::VerifierKey verifier, audit::VerifierKey::Of(origin, audit::SignatureType::kEd25519, key.public_key()));
+  TRY_ASSIGN(const Bytes signature, key.Sign(body));
+  return audit::SignatureLine(verifier, signature);
+}
+
+Result<std::string> LinesOf(const VaultKeys& keys, const std::string& origin, std::string_view body) {
+  std::string lines;
+  if (keys.old_trail_key != nullptr) {
+    TRY_ASSIGN(lines, LineOf(*keys.old_trail_key, origin, body));
+  }
+  TRY_ASSIGN(const std::string line, LineOf(*keys.trail_key, origin, body));
+  return lines + line;
+}
+
+// While a rotation is under way both keys sign, the old one first.
+audit::Anchor::Sign Signer(const HeldKeys& keys, const std::string& origin) {
+  return [&keys, origin](std::string_view body) -> std::string {
     const auto held = keys.Get();
     if (held == nullptr) return "";
-    const auto signature = held->trail_key->Sign(body);
-    if (!signature) {
-      base::LogError("checkpoint_not_signed", signature.error());
-      return "";
-    }
-    return audit::SignatureLine(verifier, *signature);
+    const auto lines = LinesOf(*held, origin, body);
+    if (lines) return *lines;
+    base::LogError("checkpoint_not_signed", lines.error());
+    return "";
   };
 }
+
+// Signers is whose signature makes a checkpoint this log's: the key in force, and, up to the record that it was erased, each before it.
+struct Signers {
+  audit::VerifierKey verifier;
+  std::vector<audit::Rotation> rotations;
+
+  bool Signed(const audit::Note& note) const {
+    if (audit::CheckSignature(note, verifier) == audit::Signed::kYes) return true;
+    const auto checkpoint = audit::Checkpoint::Parse(note.text);
+    const auto signed_before = [&](const audit::Rotation& rotation) {
+      return checkpoint && rotation.before.name == verifier.name && audit::CheckSignature(note, rotation.before) == audit::Signed::kYes &&
+             checkpoint->head.size <= audit::RangeOf(rotation.before, rotations).to;
+    };
+    return std::any_of(rotations.begin(), rotations.end(), signed_before);
+  }
+};
 
 // BeginAgain makes the anchor of a home that was put back, and returns the checkpoint of the one before.
 Result<std::string> BeginAgain(const base::Config& config, std::string_view vault_id, sql::Database& database) {
@@ -81,7 +113,7 @@ std::expected<Compared, VaultProblem> CompareOrProblem(const std::string& path, 
 
 // Published is what stands in the directory of published checkpoints under this log's name, signed by its key: the newest, and the first
 // of the newest hour.
-std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Config& config, const audit::VerifierKey& verifier) {
+std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Config& config, const Signers& signers) {
   std::vector<std::string> files;
   std::string newest_hour;
   std::error_code ignored;
@@ -96,9 +128,9 @@ std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Con
   for (const std::string& file : files) {
     const auto text = base::ReadFile(file, audit::kMostNoteBytes);
     const auto note = text ? audit::Note::Parse(*text) : Fail(text.error());
-    if (!note || audit::CheckSignature(*note, verifier) != audit::Signed::kYes) continue;
+    if (!note || !signers.Signed(*note)) continue;
     auto checkpoint = audit::Checkpoint::Parse(note->text);
-    if (checkpoint && checkpoint->origin == verifier.name) published.emplace_back(file, std::move(*checkpoint));
+    if (checkpoint && checkpoint->origin == signers.verifier.name) published.emplace_back(file, std::move(*checkpoint));
   }
   return published;
 }
@@ -106,8 +138,8 @@ std::vector<std::pair<std::string, audit::Checkpoint>> Published(const base::Con
 // CompareAll holds the trail against the anchor, its newest head last, and before that against whatever else this vault has signed and is still here: an
 // anchor can be put back together with the database.
 std::expected<Compared, VaultProblem> CompareAll(const base::Config& config, const std::string& path, const std::vector<audit::Note>& anchored,
-                                                 const audit::VerifierKey& verifier, sql::Database& database) {
-  auto known = Published(config, verifier);
+                                                 const Signers& signers, sql::Database& database) {
+  auto known = Published(config, signers);
   for (auto note = anchored.rbegin(); note != anchored.rend(); ++note) {
     auto checkpoint = audit::Checkpoint::Parse(note->text);
     if (checkpoint) known.emplace_back(path, std::move(*checkpoint));
@@ -181,14 +213,17 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
   }
   const auto anchored = audit::Anchor::ReadAll(path);
   if (!anchored) return Problem(path + " cannot be read: " + anchored.error().Message());
+  auto rotations = audit::RotationsOf(database);
+  if (!rotations) return Problem("the trail cannot be read: " + rotations.error().Message());
+  const Signers signers{*verifier, std::move(*rotations)};
   for (const audit::Note& each : *anchored) {
-    if (each.signatures.empty() || audit::CheckSignature(each, *verifier) == audit::Signed::kYes) continue;
+    if (each.signatures.empty() || signers.Signed(each)) continue;
     base::Log(base::Level::kError, "anchor_not_this_vaults", {{"anchor", path}});
     return unsound(Standing::kForged);
   }
-  const auto compared = CompareAll(config, path, *anchored, *verifier, database);
+  const auto compared = CompareAll(config, path, *anchored, signers, database);
   if (!compared) return std::unexpected(compared.error());
-  auto anchor = audit::Anchor::Open(path, Signer(keys, *verifier));
+  auto anchor = audit::Anchor::Open(path, Signer(keys, verifier->name));
   if (!anchor) return Problem(path + " was refused: " + anchor.error().Message());
   std::unique_ptr<Trail> trail(new Trail(config, vault_id, keys, std::move(*verifier), compared->standing));
   trail->anchor_ = std::move(*anchor);
@@ -211,8 +246,11 @@ std::string Trail::NewestNote() const {
 }
 
 audit::VerifierKey Trail::verifier() const {
+  const auto held = keys_.Get();
   const std::lock_guard lock(mutex_);
-  return verifier_;
+  if (held == nullptr) return verifier_;
+  auto verifier = audit::VerifierKey::Of(verifier_.name, audit::SignatureType::kEd25519, held->trail_key->public_key());
+  return verifier ? std::move(*verifier) : verifier_;
 }
 
 Result<audit::VerifierKey> Trail::Successor() const {
@@ -228,7 +266,7 @@ Result<void> Trail::Rename(const audit::VerifierKey& name, const audit::Head& he
     return Fail(Code::kUnavailable, "the anchor cannot be put aside: errno", errno);
   }
   TRY(audit::Anchor::Create(path, {name.name, head}));
-  TRY_ASSIGN(auto anchor, audit::Anchor::Open(path, Signer(keys_, name)));
+  TRY_ASSIGN(auto anchor, audit::Anchor::Open(path, Signer(keys_, name.name)));
   {
     const std::lock_guard lock(mutex_);
     anchor_ = std::move(anchor);
@@ -245,6 +283,11 @@ Result<void> Trail::Keep(const audit::Head& head) {
   TRY(anchor->Keep(head));
   size_ = head.size;
   return {};
+}
+
+Result<void> Trail::SignAgain() {
+  const auto anchor = Sound();
+  return anchor == nullptr ? Result<void>() : anchor->SignAgain();
 }
 
 Result<void> Trail::KeepSigned() {

@@ -58,6 +58,7 @@ class Trail {
   // before is the checkpoint of the origin that this one follows, "" where it is not known; nullopt where it follows none.
   const std::optional<std::string>& before() const { return before_; }
 
+  // verifier is the log's name with the key that signs it; while the vault is sealed, with the one that was known last.
   audit::VerifierKey verifier() const;
   // Rename makes the anchor anew, under a name that no other log had, with the head that the trail has now: for a database that is
   // not the newest, or not its anchor's, taken as it is. `name` is OriginOf's. The anchor that was there is kept as kOldAnchorFile. The log's writer alone.
@@ -68,6 +69,8 @@ class Trail {
   Result<void> Keep(const audit::Head& head);
   // KeepSigned has the newest head signed where it is not and can be by now.
   Result<void> KeepSigned();
+  // SignAgain is for other keys than those that signed the newest head.
+  Result<void> SignAgain();
   // size is the number of records under the newest checkpoint.
   std::int64_t size() const { return size_.load(); }
   // NewestNote is the checkpoint that is kept, with its signature where there is one; "" where the trail is not sound.
@@ -85,7 +88,7 @@ class Trail {
   const HeldKeys& keys_;
   std::atomic<Standing> standing_;
   mutable std::mutex mutex_;  // guards verifier_ and anchor_
-  audit::VerifierKey verifier_;
+  audit::VerifierKey verifier_;  // as it was at the start, or at the last Rename
   std::optional<Tail> recovered_;
   std::optional<std::string> before_;
   std::shared_ptr<audit::Anchor> anchor_;

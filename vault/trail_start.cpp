@@ -1,6 +1,9 @@
 #include "vault/trail_start.h"
 
+#include <memory>
 #include <utility>
+
+#include "vault/trail_rotation.h"
 
 namespace strongroom::vault {
 
@@ -30,9 +33,10 @@ void StartPublishing(OpenVault& vault) {
   options.directory = audit.checkpoints;
   options.every = audit.publish_seconds * base::kMicrosPerSecond;
   options.heartbeat = audit.heartbeat_seconds * base::kMicrosPerSecond;
-  options.look = [&vault] {
+  options.look = [&vault, erasure = std::make_shared<KeyErasure>(vault)](const Publisher::Published& published) {
     vault.reserve->Take();
     vault.pruner.Look(base::WallMicros());
+    erasure->Look(published);
   };
   const auto beat = [&vault] {
     audit::Job job;

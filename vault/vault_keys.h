@@ -20,6 +20,7 @@ struct VaultKeys {
   std::int64_t wrap_version = 0;  // the ACTIVE KEK: every new wrap is under it
   std::shared_ptr<const MacKey> profile_key, fingerprint_key, approval_key;
   std::shared_ptr<const TrailKey> trail_key;
+  std::shared_ptr<const TrailKey> old_trail_key;  // signs beside it while a rotation is under way, else none
 };
 
 // HeldKeys is the set in force; none while the vault is sealed. Thread-safe.

@@ -72,6 +72,37 @@ TEST_CASE("an anchor begins unsigned, for its owner alone, and is made once") {
   CHECK(Checkpoint::Parse(note->text) == Checkpoint{kOrigin, Head()});
 }
 
+TEST_CASE("a head that was kept is signed again by whoever signs now, in the other half, and once") {
+  AnchorFile place;
+  REQUIRE(Anchor::Create(place.file, {kOrigin, Head()}));
+  const Signer other(kOrigin, 4);
+  bool both = false;
+  auto opened = Anchor::Open(place.file, [&](std::string_view body) {
+    if (!place.can_sign) return std::string();
+    return place.signer.Line(body) + (both ? other.Line(body) : std::string());
+  });
+  REQUIRE(opened);
+  Anchor& anchor = **opened;
+  REQUIRE(anchor.Keep(At(1)));
+  const std::string before = place.Content();
+  REQUIRE(anchor.SignAgain());
+  CHECK(place.Content() == before);
+  both = true;
+  REQUIRE(anchor.Keep(At(1)));  // a head that is signed is not signed anew by itself
+  CHECK(place.Content() == before);
+  REQUIRE(anchor.SignAgain());
+  const auto note = Anchor::Read(place.file);
+  REQUIRE(note);
+  CHECK(note->signatures.size() == 2);
+  CHECK(CheckSignature(*note, other.key()) == Signed::kYes);
+  CHECK(anchor.newest_note() == note->Print());
+  // What had been there is in its half still.
+  CHECK(place.Content().find(place.Signed(1)) != std::string::npos);
+  place.can_sign = false;
+  REQUIRE(anchor.SignAgain());
+  CHECK(Anchor::Read(place.file)->signatures.size() == 2);
+}
+
 TEST_CASE("heads go into the halves in turn, and the newest is read") {
   AnchorFile place;
   REQUIRE(Anchor::Create(place.file, {kOrigin, Head()}));

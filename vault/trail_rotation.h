@@ -1,0 +1,27 @@
+// The end of a rotation of the trail's signing key: the old key signs beside the new one until what both have signed is out, and is erased then
+// (audit/FORMAT.md, Rotation). RotateSigningKey, which begins one, is in the table of operations.
+#pragma once
+
+#include <atomic>
+
+#include "audit/rotation.h"
+#include "base/clock.h"
+#include "vault/open_vault.h"
+#include "vault/publisher.h"
+
+namespace strongroom::vault {
+
+// KeyErasure looks, on the publisher's thread, whether a rotation is under way and may end; whatever it began with is begun with again by
+// the next start.
+class KeyErasure {
+ public:
+  explicit KeyErasure(OpenVault& vault) : vault_(vault) {}
+  void Look(const Publisher::Published& published);
+
+ private:
+  OpenVault& vault_;
+  std::atomic<bool> erasing_{false};
+  base::Micros again_at_ = 0;  // MonoMicros
+};
+
+}  // namespace strongroom::vault
