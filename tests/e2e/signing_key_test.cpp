@@ -1,9 +1,6 @@
 // Another signing key for the trail, with the programs as they are released.
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <filesystem>
-#include <functional>
-#include <thread>
 
 #include "tests/e2e/house.h"
 
@@ -20,14 +17,6 @@ void Done(const Ended& ended) {
 std::string Vkey(House& house) { return Lines(house.Auditlog({"vkey"}).out).at(0); }
 
 bool Erased(House& house) { return house.Trail({"--action", "erase_signing_key"}).size() == 1; }
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 400; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  return false;
-}
 
 }  // namespace
 
