@@ -40,7 +40,8 @@ TEST_CASE("signing key: rotated over a kill -9, a KEK rotation and a restore: wh
   CHECK(Has(house.Auditlog({"vkey", "--json"}).out, old_key));
   REQUIRE(Field(house.Ask("r-1", "Hello"), "status") == "success");
   Done(house.Auditlog({"export", "--format", "bundle", "--out", house.Path("bundle")}));
-  Done(house.Auditlog({"verify", "--bundle", house.Path("bundle"), "--vkey", old_key}));
+  // Of a bundle nothing is read before its checkpoint is found signed, and only its records lead from the old key to the new one.
+  Done(house.Auditlog({"verify", "--bundle", house.Path("bundle"), "--vkey", key}));
 
   Done(house.Act({"backup", house.Path("backup")}));
   fs::copy(house.home() + "/kek", house.Path("kek"), fs::copy_options::recursive);
