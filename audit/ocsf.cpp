@@ -70,6 +70,8 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"deny_act", Class::kEntityManagement, kUpdate, "approval", "approval"},
     {"require_two_people", Class::kEntityManagement, kUpdate, "policy"},
     {"new_origin", Class::kEntityManagement, kUpdate, "trail"},
+    {"rotate_signing_key", Class::kEntityManagement, kUpdate, "trail"},
+    {"erase_signing_key", Class::kEntityManagement, kUpdate, "trail"},
     {"recovered_tail", Class::kEntityManagement, kOther, "trail"},
     {"heartbeat", Class::kEntityManagement, kOther, "trail"},
     {"node_join", Class::kEntityManagement, kOther, "node", "node"},
