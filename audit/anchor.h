@@ -1,7 +1,8 @@
 // Anchor: the newest head of a trail, outside its database: so a database that was cut, or that yesterday's was put in the place of, is
 // not believed (audit/FORMAT.md, The anchor).
 //
-// The file is 8,192 bytes. Heads are written into its two halves in turn, so that a write that was torn leaves the head before it. A
+// The file is 8,192 bytes. Heads are written into its two halves in turn, so that a write that was torn leaves the head before it; while nobody
+// can sign, the newest that is signed, which may be much older. A
 // half is a checkpoint and zeros behind it; it has no signature line while nobody can sign. The newest that is signed stays in its half
 // meanwhile: what has no signature is worth no more than the file's mode.
 #pragma once

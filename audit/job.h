@@ -27,8 +27,8 @@ struct Decision {
 
 // Job is one act. `decide` runs on the writer's thread inside the transaction, at vault time `now`; it may read, and
 // where `alone` is set also write (it then has a transaction of its own). `done` is called once, after the commit or with the
-// reason why the record may not be durable: on the writer's thread where the job ran alone or is told of an error, else on another of
-// the log's. It must be quick and must not block.
+// reason why the record may not be durable: on the writer's thread where the job ran alone or is told of an error, on another of
+// the log's where not, and on that of whoever found out where the disk hangs. It must be quick and must not block.
 // Jobs of different turns (one for each uid) are taken in rotation, so that nobody's flood delays another's act.
 struct Job {
   std::uint64_t turn = 0;

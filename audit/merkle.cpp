@@ -51,7 +51,7 @@ Result<Hash> RootOf(NodeSource& nodes, std::int64_t begin, std::int64_t size) {
   return HashChildren(left, right);
 }
 
-// ClimbFrom folds a proof's hashes over `hash`, the subtree at `index` of the tree whose last subtree at that height is `last`.
+// Climb folds a proof's hashes over `hash`, the subtree at `index` of the tree whose last subtree at that height is `last`.
 // RFC 9162 calls them fn and sn. False where the proof is too short or too long.
 struct Climb {
   std::int64_t index, last;

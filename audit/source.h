@@ -48,7 +48,7 @@ class TrailSource {
   virtual Result<std::optional<std::vector<Hash>>> Tile(int level, std::int64_t index, std::int64_t width) = 0;
   // keeps_partial_tiles: those that are not full are stored too.
   virtual bool keeps_partial_tiles() const = 0;
-  // Head is what is stored as the head behind the last record; nullopt where it is not there.
+  // StoredHead is what is stored as the head behind the last record; nullopt where it is not there.
   virtual Result<std::optional<Head>> StoredHead() = 0;
   virtual bool keeps_head() const = 0;
   // FullTiles is how many full tiles of leaves are stored, up to the last.

@@ -223,8 +223,8 @@ void Connection::Refuse(base::Literal why) {
             {{"peer", peer_.name}, {"uid", static_cast<std::int64_t>(peer_.uid)}, {"peer_pid", peer_.pid}, {"why", why.view()}});
 }
 
-// RefuseSecret leaves the refusal on the trail too. Only add_key carries a key, so that is what was tried, whatever
-// operation the frame names.
+// RefuseSecret leaves the refusal on the trail too, as the act that brings a key in: the operation that the frame names was not read, and
+// what else carries a secret (a passphrase, a PIN) is as much an admin's.
 void Connection::RefuseSecret() {
   Refuse("it sent a secret without being an admin");
   floor_.handler.Handle(peer_, static_cast<std::uint8_t>(Operation::kAddKey), {}, std::nullopt,

@@ -42,8 +42,8 @@ class Act {
   // Answer is called once, after the record of the last successful Decide is durable and Effect has succeeded. It may keep the
   // receipt's record.
   virtual Reply Answer(audit::Receipt& receipt) = 0;
-  // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable. On the
-  // writer's thread, before any other act decides; also where Decide has not run.
+  // Undo takes back what a Decide kept in memory: it was refused after all, or its record is not durable: then others may have
+  // decided meanwhile, and where the disk hangs it is called on the thread that found out. Also where Decide has not run.
   virtual void Undo() {}
   // GoesOn is asked behind Effect: true for an act that is so long that others have to come in between. It is then decided
   // again, in another transaction and with another record, and answered when it is done.
