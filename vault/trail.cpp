@@ -1,5 +1,7 @@
 #include "vault/trail.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -23,6 +25,19 @@ std::string PathOf(const std::string& home, std::string_view file) { return home
 // A name that no other log of this vault has had.
 std::string NewOrigin(const base::Config& config, std::string_view vault_id) {
   return OriginOf(config.audit.organization, vault_id, base::Hex(ByteView(Cipher::RandomNonce()).first(8)));
+}
+
+// MakeWay gives a file that is there another name, the first of PATH-1, PATH-2 … that is free: an older signed checkpoint is evidence.
+Result<void> MakeWay(const std::string& path) {
+  constexpr int kMost = 10'000;
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, error))) return {};
+  for (int number = 1; number < kMost; ++number) {
+    const std::string free = path + "-" + std::to_string(number);
+    if (renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, free.c_str(), RENAME_NOREPLACE) == 0) return {};
+    if (errno != EEXIST) break;
+  }
+  return Fail(Code::kUnavailable, "the older anchor cannot be put aside: errno", errno);
 }
 
 struct Compared {
@@ -262,6 +277,7 @@ Result<audit::VerifierKey> Trail::Successor() const {
 Result<void> Trail::Rename(const audit::VerifierKey& name, const audit::Head& head) {
   const std::string path = PathOf(config_.home, kAnchorFile);
   const std::string old = PathOf(config_.home, kOldAnchorFile);
+  TRY(MakeWay(old));
   if (rename(path.c_str(), old.c_str()) != 0 && errno != ENOENT) {
     return Fail(Code::kUnavailable, "the anchor cannot be put aside: errno", errno);
   }

@@ -35,7 +35,7 @@ enum class Standing : std::uint8_t {
   kMissing,  // there is no anchor
   kBehind,   // the trail is shorter than the anchor says
   kForked,   // it is long enough, and another
-  kForged,   // the anchor is signed, and not by this vault
+  kForged,   // the anchor is signed, and not by this vault; or it tells nothing
 };
 // StandingName is "sound", "missing", "behind", "forked" or "forged".
 std::string_view StandingName(Standing standing);
@@ -61,7 +61,8 @@ class Trail {
   // verifier is the log's name with the key that signs it; while the vault is sealed, with the one that was known last.
   audit::VerifierKey verifier() const;
   // Rename makes the anchor anew, under a name that no other log had, with the head that the trail has now: for a database that is
-  // not the newest, or not its anchor's, taken as it is. `name` is OriginOf's. The anchor that was there is kept as kOldAnchorFile. The log's writer alone.
+  // not the newest, or not its anchor's, taken as it is. `name` is OriginOf's. The anchor that was there is kept as kOldAnchorFile, and one that is
+  // there already under that and a number. The log's writer alone.
   Result<void> Rename(const audit::VerifierKey& name, const audit::Head& head);
   // Successor is a name that no other log of this vault has had, with the vault's key; kNotFound while it is sealed.
   Result<audit::VerifierKey> Successor() const;

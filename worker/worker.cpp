@@ -33,6 +33,7 @@ constexpr std::int64_t kMostClaim = 64;                // messages a claim
 constexpr auto kPollEvery = milliseconds(5);           // how soon a commit of another process is noticed
 constexpr auto kExpiredEvery = milliseconds(500);      // how often expired leases are looked for
 constexpr auto kDatabasePause = milliseconds(500);     // after a claim that failed
+constexpr base::Micros kUnholdPatience = 60 * base::kMicrosPerSecond;
 constexpr auto kDrainLimit = std::chrono::seconds(60); // INTERFACES §5
 
 // Loop is the worker's one thread: everything below runs on its io_context.
@@ -175,7 +176,12 @@ void Loop::UnholdSoon() {
 }
 
 asio::awaitable<void> Loop::UnholdLoop() {
-  while (std::exchange(unhold_due_, false) && !stopping_) {
+  while (unhold_due_ && !stopping_) {
+    // Without vaultd nothing goes on, and what is claimed has a deadline.
+    const Result<void> there = co_await tools_.client.Connected(base::MonoMicros() + kUnholdPatience);
+    if (!there && there.error().code() == Code::kDeadlineExceeded) continue;
+    if (!there) break;
+    unhold_due_ = false;
     const Result<std::int64_t> unheld = co_await tools_.store.Unhold();
     if (!unheld) base::LogError("unhold_failed", unheld.error());
     if (unheld && *unheld > 0) base::Log(base::Level::kInfo, "requests_unheld", {{"count", *unheld}});

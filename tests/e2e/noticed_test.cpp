@@ -133,6 +133,20 @@ TEST_CASE("noticed: a model that is forbidden stops no key") {
   REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
 }
 
+TEST_CASE("noticed: what waits goes on waiting while vaultd is away") {
+  Dying house;
+  house.vaultd().Stop();
+  // Longer than the workers' leases, and than they look for work.
+  const std::int64_t claims = house.Number(house.work(), "SELECT SUM(CLAIMS) FROM QUEUE_MESSAGE");
+  REQUIRE_FALSE(Eventually([&] { return Held(house) != kInFlight; }, 2));
+  REQUIRE(house.Number(house.work(), "SELECT SUM(CLAIMS) FROM QUEUE_MESSAGE") == claims);
+  house.StartVaultd();
+  const Ended rotated = house.Act({"rotate", kFirst, "--key-file", house.NewKey("next")});
+  INFO(rotated.out << rotated.err);
+  REQUIRE(rotated.code == 0);
+  house.Finish();
+}
+
 TEST_CASE("noticed: a worker that starts looks after what another has held") {
   Dying house;
   REQUIRE(house.worker(0).Stop().code == 0);

@@ -312,8 +312,10 @@ TEST_CASE("trail: a database that was lost in part is taken as it is, under a ne
     house.MustNotServe();
   }
   SECTION("with one") {
+    REQUIRE(base::WriteFileAtomic(house.home() + "/anchor.before", "an older one", 0600));
     const auto reply = house.Ask(Operation::kNewOrigin, EncodeText("the disk was lost"));
     REQUIRE(reply.has_value());
+    CHECK(base::ReadFile(house.home() + "/anchor.before-1", 100).value() == "an older one");
     const auto key = audit::VerifierKey::Parse(DecodeText(reply->body).value());
     REQUIRE(key.has_value());
     CHECK(key->name != old_key.name);
