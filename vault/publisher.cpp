@@ -23,7 +23,7 @@ std::string HourlyName(base::Micros now) {
 }  // namespace
 
 Publisher::Publisher(Trail& trail, audit::LogWriter& log, std::function<void()> beat, Options options)
-    : trail_(trail), log_(log), beat_(std::move(beat)), options_(std::move(options)), thread_([this] { Run(); }) {}
+    : trail_(trail), log_(log), beat_(std::move(beat)), options_(std::move(options)), thread_([this] { Run(); }), watching_([this] { WatchLog(); }) {}
 
 Publisher::~Publisher() {
   {
@@ -31,6 +31,7 @@ Publisher::~Publisher() {
     stopping_ = true;
   }
   wake_.notify_all();
+  watching_.join();
   thread_.join();
 }
 
@@ -39,23 +40,29 @@ Publisher::Published Publisher::published() const {
   return published_;
 }
 
-void Publisher::Run() {
+bool Publisher::Wait() {
   const auto look = std::min(kLook, std::chrono::milliseconds(options_.every / base::kMicrosPerMilli));
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, look, [this] { return stopping_; });
+  return stopping_;
+}
+
+void Publisher::WatchLog() {
   beat_at_ = base::MonoMicros() + options_.heartbeat;
-  while (true) {
-    bool last = false;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, look, [this] { return stopping_; });
-      last = stopping_;
-    }
+  while (!Wait()) {
     log_.Watch();
+    if (options_.watch) options_.watch();
+    Beat();
+  }
+}
+
+void Publisher::Run() {
+  for (bool last = false; !last;) {
+    last = Wait();
     if (options_.look) options_.look(published());
-    if (!last) Beat();
     // What was kept while nobody could sign.
     if (const auto kept = trail_.KeepSigned(); !kept) base::LogError("checkpoint_not_signed", kept.error());
     if (last || base::MonoMicros() >= publish_at_) Publish();
-    if (last) return;
   }
 }
 

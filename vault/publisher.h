@@ -1,6 +1,6 @@
 // Publisher: the trail's checkpoints for whoever keeps them off the host, as files of a directory and as lines of the log
-// (audit/FORMAT.md, Checkpoints); and the heartbeat that shows, where nothing else happens, that the trail is alive. It has a thread of its own,
-// since its directory may be slow or away, and nothing waits for it.
+// (audit/FORMAT.md, Checkpoints); and the heartbeat that shows, where nothing else happens, that the trail is alive. It has two threads of its own:
+// its directory may be slow or away, and what watches the log must not wait for it. A stop does.
 #pragma once
 
 #include <condition_variable>
@@ -28,7 +28,8 @@ class Publisher {
     std::string directory;  // made where it is missing, 0755; empty: lines of the log alone
     base::Micros every = 10 * base::kMicrosPerSecond;       // at most so often
     base::Micros heartbeat = 300 * base::kMicrosPerSecond;  // without any other record
-    std::function<void(const Published&)> look = {};        // called every now and then, as often as it looks itself
+    std::function<void()> watch = {};                       // called every now and then, whatever the directory does
+    std::function<void(const Published&)> look = {};        // called every now and then, between two looks at what is to be published
   };
   // `beat` submits the heartbeat's record. All must outlive the publisher.
   Publisher(Trail& trail, audit::LogWriter& log, std::function<void()> beat, Options options);
@@ -40,7 +41,10 @@ class Publisher {
   Published published() const;
 
  private:
+  // Wait is true once it stops.
+  bool Wait();
   void Run();
+  void WatchLog();
   void Beat();
   void Publish();
   Result<void> Put(const std::string& note);
@@ -54,10 +58,10 @@ class Publisher {
   std::condition_variable wake_;
   bool stopping_ = false;
   Published published_;
-  base::Micros beat_at_ = 0, publish_at_ = 0;  // MonoMicros; its thread's own, as what follows
+  base::Micros publish_at_ = 0;  // MonoMicros, as all here; of thread_ alone
+  base::Micros beat_at_ = 0, seen_at_ = 0;  // of watching_ alone
   std::int64_t seen_seq_ = -2;
-  base::Micros seen_at_ = 0;
-  std::thread thread_;
+  std::thread thread_, watching_;
 };
 
 }  // namespace strongroom::vault

@@ -33,8 +33,8 @@ void StartPublishing(OpenVault& vault) {
   options.directory = audit.checkpoints;
   options.every = audit.publish_seconds * base::kMicrosPerSecond;
   options.heartbeat = audit.heartbeat_seconds * base::kMicrosPerSecond;
+  options.watch = [&vault] { vault.reserve->Take(); };
   options.look = [&vault, erasure = std::make_shared<KeyErasure>(vault)](const Publisher::Published& published) {
-    vault.reserve->Take();
     vault.pruner.Look(base::WallMicros());
     erasure->Look(published);
   };

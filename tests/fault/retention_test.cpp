@@ -56,7 +56,8 @@ TEST_CASE("retention: vaultd prunes by itself, and is killed at each write of it
     REQUIRE(Has(house.Auditlog({"verify", "--json"}).out, R"({"verdict":"verified")"));
     REQUIRE(house.vaultd().Stop().code == 0);
   }
-  CHECK(before_anchor <= 4);  // the anchor's write and sync, and what SQLite syncs behind a commit
+  // The anchor's write and sync, what SQLite syncs behind a commit, and what other threads write meanwhile.
+  CHECK(before_anchor <= 10);
   const Ended verified = house.Auditlog({"verify", "--json"});
   CHECK(Has(verified.out, R"("pruned":{"before":256,"records":255,"kept":[0],"retention_days":400)"));
 }

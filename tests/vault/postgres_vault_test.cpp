@@ -47,6 +47,14 @@ TEST_CASE("init takes an empty database of a server, and no other", "[postgres]"
   }
 }
 
+TEST_CASE("the signing key is not rotated where nodes share the database", "[postgres]") {
+  ServiceHouse house;
+  const std::string key = house.Value("SELECT ENCODE(TRAIL_PUBLIC_KEY, 'hex') FROM VAULT");
+  CHECK(house.RefusalFor(Operation::kRotateSigningKey, EncodeText("a yearly change")) == Refusal::kSigningKeyShared);
+  CHECK(house.Last().draft.reason == "SIGNING_KEY_SHARED");
+  CHECK(house.Value("SELECT ENCODE(TRAIL_PUBLIC_KEY, 'hex') FROM VAULT") == key);
+}
+
 TEST_CASE("a server that may lose commits is refused, at the start too", "[postgres]") {
   TestPostgres::Get().Clear();
   Home home, other;

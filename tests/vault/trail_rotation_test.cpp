@@ -73,7 +73,7 @@ bool SignedBy(const audit::Note& note, const audit::VerifierKey& key) { return a
 
 }  // namespace
 
-TEST_CASE("trail rotation: both keys sign, then the old one is erased, and either key verifies", "[trail][rotation]") {
+TEST_CASE("trail rotation: both keys sign, then the old one is erased, and either key verifies", "[trail][rotation][sqlite]") {
   Rotating house;
   const audit::VerifierKey key = house.Rotate();
   CHECK(key.name == house.old_key.name);
@@ -100,7 +100,7 @@ TEST_CASE("trail rotation: both keys sign, then the old one is erased, and eithe
   house.MustVerify(house.old_key);
 }
 
-TEST_CASE("trail rotation: while checkpoints cannot be published both keys go on, and another rotation is refused", "[trail][rotation]") {
+TEST_CASE("trail rotation: while checkpoints cannot be published both keys go on, and another rotation is refused", "[trail][rotation][sqlite]") {
   Rotating house;
   fs::remove_all(house.home() + "/checkpoints");
   REQUIRE(base::WriteFileAtomic(house.home() + "/checkpoints", "no directory", 0600).has_value());
@@ -122,7 +122,7 @@ TEST_CASE("trail rotation: while checkpoints cannot be published both keys go on
   CHECK(Eventually([&] { return house.Erased(); }));
 }
 
-TEST_CASE("trail rotation: vaultd ends before anything was signed by both", "[trail][rotation]") {
+TEST_CASE("trail rotation: vaultd ends before anything was signed by both", "[trail][rotation][sqlite]") {
   Rotating house;
   const std::string before = base::ReadFile(house.anchor(), 8192).value();
   fs::remove_all(house.home() + "/checkpoints");
@@ -140,7 +140,7 @@ TEST_CASE("trail rotation: vaultd ends before anything was signed by both", "[tr
   house.MustVerify(key);
 }
 
-TEST_CASE("trail rotation: an anchor of the old key's alone is not believed once that was erased", "[trail][rotation]") {
+TEST_CASE("trail rotation: an anchor of the old key's alone is not believed once that was erased", "[trail][rotation][sqlite]") {
   Rotating house;
   const audit::VerifierKey key = house.Rotate();
   REQUIRE(Eventually([&] { return house.Erased(); }));
@@ -158,7 +158,7 @@ TEST_CASE("trail rotation: an anchor of the old key's alone is not believed once
   CHECK(house.RefusalFor(Operation::kRotateSigningKey, EncodeText("now")) == Refusal::kDatabaseOlder);
 }
 
-TEST_CASE("trail rotation: sealed in between it waits for the unseal", "[trail][rotation]") {
+TEST_CASE("trail rotation: sealed in between it waits for the unseal", "[trail][rotation][sqlite]") {
   Rotating house;
   fs::remove_all(house.home() + "/checkpoints");
   REQUIRE(base::WriteFileAtomic(house.home() + "/checkpoints", "no directory", 0600).has_value());
@@ -175,7 +175,7 @@ TEST_CASE("trail rotation: sealed in between it waits for the unseal", "[trail][
   house.MustVerify(key);
 }
 
-TEST_CASE("trail rotation: a KEK rotation takes both keys along", "[trail][rotation][kek]") {
+TEST_CASE("trail rotation: a KEK rotation takes both keys along", "[trail][rotation][sqlite][kek]") {
   Rotating house;
   fs::remove_all(house.home() + "/checkpoints");
   REQUIRE(base::WriteFileAtomic(house.home() + "/checkpoints", "no directory", 0600).has_value());
@@ -193,7 +193,7 @@ TEST_CASE("trail rotation: a KEK rotation takes both keys along", "[trail][rotat
   CHECK(Eventually([&] { return house.Erased(); }));
 }
 
-TEST_CASE("trail rotation: one after the other, and the first key goes on", "[trail][rotation]") {
+TEST_CASE("trail rotation: one after the other, and the first key goes on", "[trail][rotation][sqlite]") {
   Rotating house;
   house.Rotate();
   REQUIRE(Eventually([&] { return house.TrailStatus()["signing_key_rotating"] == false; }));
