@@ -92,6 +92,7 @@ struct OpenVault {
   Releases releases{config.vault};        // the same, but for what it denied
   Suspects suspects{config.vault};        // the same
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
+  base::Micros reader_retry_at = 0;       // the same: when it may be opened anew (MonoMicros)
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Pruner pruner{*this};                   // the publisher's thread looks
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops

@@ -12,6 +12,9 @@
 namespace strongroom::vault {
 namespace {
 
+// Between two attempts to reach a database that answers questions no more.
+constexpr base::Micros kReaderPause = 2 * base::kMicrosPerSecond;
+
 // In the trail, `purpose` is why the caller says it asks (--reason TEXT, or the attempt a worker resolves for), and
 // `reason` is the refusal's name ("KEY_REVOKED") where the outcome is not ok.
 void MarkRefused(audit::Draft& record, Refusal refusal) {
@@ -231,8 +234,11 @@ Result<Reply> AnswerFact(OpenVault& vault, FactHandler handler, ByteView body) {
   Store store(*vault.reader);
   auto answer = handler(vault, store, body);
   // A connection that broke does not mend by itself: ask once more on a new one.
-  if (!answer && answer.error().refusal() == 0 && answer.error().code() == Code::kUnavailable) {
+  const bool broke = !answer && answer.error().refusal() == 0 && answer.error().code() == Code::kUnavailable;
+  // A server that is away must not keep everybody else waiting at each question.
+  if (broke && base::MonoMicros() >= vault.reader_retry_at) {
     auto reader = OpenReader(vault.config, vault.node_id);
+    vault.reader_retry_at = reader ? 0 : base::MonoMicros() + kReaderPause;
     if (!reader) return Refuse(AsRefusal(reader.error()));
     vault.reader = std::move(*reader);
     Store again(*vault.reader);

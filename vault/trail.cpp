@@ -211,9 +211,12 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
   const bool missing = !note && note.error().code() == Code::kNotFound;
   const bool unreadable = !note && note.error().code() == Code::kCorrupt;
   if (!note && !missing && !unreadable) return Problem(path + " cannot be read: " + note.error().Message());
-  const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : audit::Checkpoint{OriginOf(config.audit.organization, vault_id), {}};
+  const audit::Checkpoint none{OriginOf(config.audit.organization, vault_id), {}};
+  const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : none;
   if (!checkpoint) return Problem(path + " was refused: " + checkpoint.error().Message());
   auto verifier = audit::VerifierKey::Of(checkpoint->origin, audit::SignatureType::kEd25519, public_key);
+  const bool nameless = !verifier;  // a name that no log of ours can have
+  if (nameless) verifier = audit::VerifierKey::Of(none.origin, audit::SignatureType::kEd25519, public_key);
   if (!verifier) return Problem(path + " was refused: " + verifier.error().Message());
   const auto unsound = [&](Standing standing) {
     return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), standing));
@@ -222,8 +225,9 @@ std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Conf
     base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
     return unsound(Standing::kMissing);
   }
-  if (unreadable) {
-    base::LogError("anchor_tells_nothing", note.error(), {{"anchor", path}});
+  if (unreadable || nameless) {
+    const Error why = unreadable ? note.error() : Error(Code::kCorrupt, "its log's name is none");
+    base::LogError("anchor_tells_nothing", why, {{"anchor", path}});
     return unsound(Standing::kForged);
   }
   const auto anchored = audit::Anchor::ReadAll(path);
