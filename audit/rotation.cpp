@@ -6,15 +6,6 @@
 namespace strongroom::audit {
 namespace {
 
-std::optional<VerifierKey> KeyIn(const std::optional<Facts>& facts) {
-  if (!facts) return std::nullopt;
-  const auto named = facts->find("verifier_key");
-  if (named == facts->end()) return std::nullopt;
-  auto key = VerifierKey::Parse(named->second);
-  if (!key || key->type != SignatureType::kEd25519) return std::nullopt;
-  return std::move(*key);
-}
-
 void TakeErased(const Entry& entry, const VerifierKey& before, const VerifierKey& after, std::vector<Rotation>& rotations) {
   const auto same = [&](const Rotation& one) { return one.before == before && one.after == after && !one.erased; };
   const auto found = std::find_if(rotations.begin(), rotations.end(), same);
@@ -25,6 +16,15 @@ void TakeErased(const Entry& entry, const VerifierKey& before, const VerifierKey
 }
 
 }  // namespace
+
+std::optional<VerifierKey> KeyIn(const std::optional<Facts>& facts) {
+  if (!facts) return std::nullopt;
+  const auto named = facts->find("verifier_key");
+  if (named == facts->end()) return std::nullopt;
+  auto key = VerifierKey::Parse(named->second);
+  if (!key || key->type != SignatureType::kEd25519) return std::nullopt;
+  return std::move(*key);
+}
 
 void TakeRotation(const Entry& entry, std::vector<Rotation>& rotations) {
   const bool rotates = entry.draft.action == kRotateSigningKey, erases = entry.draft.action == kEraseSigningKey;

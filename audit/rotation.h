@@ -24,6 +24,9 @@ struct Rotation {
   std::string handover;  // a checkpoint signed by both, as that record quotes it
 };
 
+// KeyIn is the signing key that a record's facts name; nullopt where they name none, or one of another kind.
+std::optional<VerifierKey> KeyIn(const std::optional<Facts>& facts);
+
 // TakeRotation adds what a record tells of rotations. A record that is not to be read as one, or was refused, tells nothing.
 void TakeRotation(const Entry& entry, std::vector<Rotation>& rotations);
 

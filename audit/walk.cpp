@@ -17,12 +17,8 @@ bool ColumnsMatch(const Columns& columns, const Entry& entry) {
 }  // namespace
 
 std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
-  if (!entry.draft.after || (entry.place.seq != 0 && entry.draft.action != "new_origin")) return std::nullopt;
-  const auto named = entry.draft.after->find("verifier_key");
-  if (named == entry.draft.after->end()) return std::nullopt;
-  auto key = VerifierKey::Parse(named->second);
-  if (!key || key->type != SignatureType::kEd25519) return std::nullopt;
-  return std::move(*key);
+  if (entry.place.seq != 0 && entry.draft.action != "new_origin") return std::nullopt;
+  return KeyIn(entry.draft.after);
 }
 
 std::optional<Told> ToldBy(const Entry& entry) {

@@ -11,6 +11,9 @@
 
 namespace strongroom::vault {
 
+// The contract counts a request_id's characters, 36 at most; IsText bytes of UTF-8: up to four a character.
+inline constexpr std::size_t kMostRequestId = 36 * 4;
+
 enum class Lines : std::uint8_t { kOne, kMany };  // kMany: newline and tab are allowed
 
 // IsText is true for 1 to `most` bytes of UTF-8 without control characters.

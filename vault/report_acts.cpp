@@ -8,7 +8,6 @@
 namespace strongroom::vault {
 namespace {
 
-constexpr std::size_t kMostRequestId = 36 * 4;
 constexpr std::int64_t kUnauthorized = 401, kForbidden = 403, kTooMany = 429;
 
 bool RefusesKey(std::int64_t status) { return status == kUnauthorized || status == kForbidden; }

@@ -11,7 +11,7 @@ namespace strongroom::vault {
 namespace {
 
 // The contract counts characters, IsText bytes of UTF-8: up to four a character.
-constexpr std::size_t kMostRequestId = 36 * 4, kMostCustomer = 10 * 4, kMostProfileRef = 40 * 4;
+constexpr std::size_t kMostCustomer = 10 * 4, kMostProfileRef = 40 * 4;
 // Far above what a worker counts (PROTOCOL.md): this only keeps rubbish out of the trail.
 constexpr std::int64_t kMostAttempts = 1'000'000;
 
