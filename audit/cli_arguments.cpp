@@ -64,30 +64,17 @@ OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type) {
 }
 
 Result<Bytes> PublicKeyOf(sql::Database& database) {
+  if (database.engine() != sql::Engine::kSqlite) {
+    TRY_ASSIGN(sql::Statement * node, database.QueryOne("SELECT VERIFIER_KEY FROM NODE WHERE NODE_ID = current_setting('strongroom.node')"));
+    const std::string said = node == nullptr ? std::string() : node->Text(0);
+    if (node != nullptr) node->Reset();
+    if (auto key = VerifierKey::Parse(said)) return std::move(key->public_key);
+  }
   TRY_ASSIGN(sql::Statement * row, database.QueryOne("SELECT TRAIL_PUBLIC_KEY FROM VAULT"));
   if (row == nullptr) return Bytes();
   Bytes key = row->Blob(0);
   row->Reset();
   return key;
-}
-
-Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database) {
-  std::vector<NamedKey> named;
-  const auto take = [&](sql::Statement* rows) -> Result<void> {
-    while (true) {
-      TRY_ASSIGN(const bool more, rows->Next());
-      if (!more) return {};
-      const auto entry = Parse(base::AsText(rows->Blob(0)));
-      auto key = entry ? KeyNamedBy(*entry) : std::nullopt;
-      if (key) named.push_back({entry->place.seq, std::move(*key)});
-    }
-  };
-  TRY_ASSIGN(sql::Statement * first, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0"));
-  TRY(take(first));
-  TRY_ASSIGN(sql::Statement * later, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND ACTION = 'new_origin' "
-                                                    "ORDER BY AT, SEQ"));
-  TRY(take(later));
-  return named;
 }
 
 Result<const Log*> FindLog(const std::vector<Log>& logs, const std::string& origin) {

@@ -50,10 +50,8 @@ Result<std::optional<Claim>> ReadAnchor(const Arguments& arguments);
 // ReadKey reads a verifier key: the text itself, or a file with it on its first line.
 OrProblem<VerifierKey> ReadKey(const std::string& text, SignatureType type);
 
-// PublicKeyOf is the public key that the vault in a database signs its trail with; empty where there is none.
+// PublicKeyOf is the public key that a database says its log is signed with, the node's own where it has one; empty where there is none.
 Result<Bytes> PublicKeyOf(sql::Database& database);
-// NamedKeysOf is the keys that a log's records name, as far as its columns find them: to tell one log from another, not to trust.
-Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database);
 // FindLog is the log whose records name an origin; in a file the only one there is, whatever it names. nullptr where there is none.
 Result<const Log*> FindLog(const std::vector<Log>& logs, const std::string& origin);
 

@@ -17,8 +17,27 @@ bool ColumnsMatch(const Columns& columns, const Entry& entry) {
 }  // namespace
 
 std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
-  if (entry.place.seq != 0 && entry.draft.action != "new_origin") return std::nullopt;
+  if ((entry.place.seq != 0 && entry.draft.action != "new_origin") || entry.draft.outcome != Outcome::kOk) return std::nullopt;
   return KeyIn(entry.draft.after);
+}
+
+Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database) {
+  std::vector<NamedKey> named;
+  const auto take = [&](sql::Statement* rows) -> Result<void> {
+    while (true) {
+      TRY_ASSIGN(const bool more, rows->Next());
+      if (!more) return {};
+      const auto entry = Parse(base::AsText(rows->Blob(0)));
+      auto key = entry ? KeyNamedBy(*entry) : std::nullopt;
+      if (key) named.push_back({entry->place.seq, std::move(*key)});
+    }
+  };
+  TRY_ASSIGN(sql::Statement * first, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0"));
+  TRY(take(first));
+  TRY_ASSIGN(sql::Statement * later, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND ACTION = 'new_origin' "
+                                                    "ORDER BY AT, SEQ"));
+  TRY(take(later));
+  return named;
 }
 
 std::optional<Told> ToldBy(const Entry& entry) {

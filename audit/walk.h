@@ -27,8 +27,10 @@ struct NamedKey {
   std::int64_t seq = 0;
   VerifierKey key;
 };
-// KeyNamedBy is the key that a record names: the first of a log, and each `new_origin`.
+// KeyNamedBy is the key that a record names: the first of a log, and each `new_origin` that was not refused.
 std::optional<VerifierKey> KeyNamedBy(const Entry& entry);
+// NamedKeysOf is the keys that a log's records name, oldest first, as far as its columns find them: to tell one log from another, not to trust.
+Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database);
 
 // Told is what a record says of the trail's own past: `from` to `to` were written before a vaultd ended, and nobody had been told of them
 // (`recovered_tail`); or the log goes on under another name, `origin` (`new_origin`).

@@ -190,7 +190,7 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
                    {"anchor", StandingName(vault.trail->standing())},
                    {"origin", vault.trail->verifier().name},
                    {"checkpoint_size", vault.trail->size()}};
-  TRY_ASSIGN(const auto old_key, store.FindSecret(kOldTrailKeySecret));
+  TRY_ASSIGN(const auto old_key, store.FindSecret(TrailSecretsOf(vault.config, vault.node_id).before));
   json["trail"]["signing_key_rotating"] = old_key.has_value();
   if (vault.publisher != nullptr) {
     const Publisher::Published published = vault.publisher->published();

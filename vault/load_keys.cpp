@@ -126,18 +126,23 @@ OrProblem<std::shared_ptr<const TrailKey>> LoadTrailKey(const base::Config& conf
 }
 
 // LoadTrailKeys loads the key that signs the trail and, while a rotation is under way, the one before it.
-OrProblem<void> LoadTrailKeys(const base::Config& config, Store& store, std::string_view vault_id, VaultKeys& keys) {
-  auto trail_key = LoadTrailKey(config, store, keys.keyring, vault_id, kTrailKeySecret);
+OrProblem<void> LoadTrailKeys(const base::Config& config, Store& store, std::string_view vault_id, const std::string& node,
+                              VaultKeys& keys) {
+  const auto unread = [&config](const Error& error) { return Problem(DatabaseName(config) + " cannot be read: " + error.Message()); };
+  const TrailSecrets names = TrailSecretsOf(config, node);
+  const auto own = store.FindSecret(names.own);
+  if (!own) return unread(own.error());
+  auto trail_key = LoadTrailKey(config, store, keys.keyring, vault_id, *own ? std::string_view(names.own) : kTrailKeySecret);
   if (!trail_key) return std::unexpected(trail_key.error());
-  const auto vault = store.FindVault();
-  if (!vault || vault->trail_public_key != (*trail_key)->public_key()) {
+  const auto public_key = store.TrailPublicKey(node);
+  if (!public_key || *public_key != (*trail_key)->public_key()) {
     return Problem(DatabaseName(config) + ": the trail's public key was changed outside vaultd, restore it");
   }
   keys.trail_key = std::move(*trail_key);
-  const auto before = store.FindSecret(kOldTrailKeySecret);
-  if (!before) return Problem(DatabaseName(config) + " cannot be read: " + before.error().Message());
+  const auto before = store.FindSecret(names.before);
+  if (!before) return unread(before.error());
   if (!*before) return {};
-  auto old_key = LoadTrailKey(config, store, keys.keyring, vault_id, kOldTrailKeySecret);
+  auto old_key = LoadTrailKey(config, store, keys.keyring, vault_id, names.before);
   if (!old_key) return std::unexpected(old_key.error());
   keys.old_trail_key = std::move(*old_key);
   return {};
@@ -146,7 +151,7 @@ OrProblem<void> LoadTrailKeys(const base::Config& config, Store& store, std::str
 }  // namespace
 
 OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config, Store& store, std::string_view vault_id,
-                                                     const Keyring* offered) {
+                                                     const std::string& node, const Keyring* offered) {
   const auto rows = store.ListKeks();
   if (!rows) return Problem(DatabaseName(config) + " cannot be read: " + rows.error().Message());
   auto keys = std::make_shared<VaultKeys>();
@@ -166,7 +171,7 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   auto approval = LoadSecret(config, store, keys->keyring, vault_id, kApprovalMacSecret);
   if (!approval) return std::unexpected(approval.error());
   keys->approval_key = std::move(*approval);
-  if (const auto loaded = LoadTrailKeys(config, store, vault_id, *keys); !loaded) return std::unexpected(loaded.error());
+  if (const auto loaded = LoadTrailKeys(config, store, vault_id, node, *keys); !loaded) return std::unexpected(loaded.error());
   return keys;
 }
 

@@ -20,9 +20,9 @@ struct KeysProblem {
 };
 
 // LoadKeys demands each KEK version that keys may be under, compares its check value, and opens the vault's own keys. A
-// version comes from its N.key or from `offered`; where none are offered, from another protector that opens by itself.
-std::expected<std::shared_ptr<const VaultKeys>, KeysProblem> LoadKeys(const base::Config& config, Store& store,
-                                                                      std::string_view vault_id,
-                                                                      const Keyring* offered = nullptr);
+// version comes from its N.key or from `offered`; where none are offered, from another protector that opens by itself. The keys that
+// sign are those of `node`'s log.
+std::expected<std::shared_ptr<const VaultKeys>, KeysProblem> LoadKeys(const base::Config& config, Store& store, std::string_view vault_id,
+                                                                      const std::string& node, const Keyring* offered = nullptr);
 
 }  // namespace strongroom::vault

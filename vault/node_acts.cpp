@@ -6,6 +6,7 @@
 #include "vault/field_rules.h"
 #include "vault/node_keks.h"
 #include "vault/operations.h"
+#include "vault/trail_rotation.h"
 
 namespace strongroom::vault {
 namespace {
@@ -61,6 +62,16 @@ class RemoveNode final : public NodeAct<NodeRequest> {
  public:
   using NodeAct::NodeAct;
   bool fenced() const override { return true; }
+  // EraseTrailKeys: nothing is signed as this node any more.
+  Result<void> EraseTrailKeys(Store& store, std::string_view node) const {
+    const TrailSecrets names = TrailSecretsOf(vault_.config, node);
+    for (const std::string& name : {names.own, names.before}) {
+      TRY_ASSIGN(const auto row, store.FindSecret(name));
+      if (row) TRY(store.EraseSecret(name));
+    }
+    const auto keys = vault_.held.Get();
+    return keys ? ReplaceUnusedKey(vault_, store, *keys) : Result<void>();
+  }
   Result<void> Decide(Store& store, base::Micros, audit::Draft& record) override {
     // This one would cut off the branch it sits on.
     if (request_.node_id == vault_.node_id) return Refuse(Refusal::kFieldInvalid);
@@ -69,6 +80,7 @@ class RemoveNode final : public NodeAct<NodeRequest> {
     TRY(store.MoveNode(row.node_id, kNodeMember, kNodeRemoved));
     TRY(store.EraseKeksFor(row.node_id));
     TRY(store.EraseNodeKey(row.node_id));
+    TRY(EraseTrailKeys(store, row.node_id));
     TRY_ASSIGN(new_epoch, store.MoveEpoch());
     record.after = After(kNodeRemoved);
     return {};

@@ -155,7 +155,7 @@ Result<bool> Nodes::FollowStates(Store& store, const std::vector<KekRow>& rows) 
   TRY(NoteHeld(store));
   if (seen == keks_ && awaited == 0) return true;
   // From files and from what is held: a new version comes by TakeSealed, and no token may be waited for here.
-  auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &held->keyring);
+  auto keys = LoadKeys(vault_.config, store, vault_.vault_id, vault_.node_id, &held->keyring);
   if (!keys) {
     if (seen != keks_) base::Log(base::Level::kError, "keks_not_followed", {{"why", keys.error().text}});
     return false;

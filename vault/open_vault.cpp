@@ -101,7 +101,7 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const
   if (const auto tidied = KekDirectory(config.vault.kek_path).Tidy(); !tidied) {
     base::LogError("kek_directory_not_tidied", tidied.error(), {{"path", config.vault.kek_path}});
   }
-  auto keys = LoadKeys(config, store, row->vault_id);
+  auto keys = LoadKeys(config, store, row->vault_id, node);
   if (!keys && !keys.error().missing) return Problem(keys.error().text);
   auto vault = std::make_unique<OpenVault>(config, row->vault_id, node);
   if (keys) {
@@ -116,10 +116,9 @@ OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const
 
 // A trail that its anchor does not know is treated like a database that was put back: it may be yesterday's.
 OrProblem<void> OpenTrail(OpenVault& vault, sql::Database& database) {
-  const auto row = Store(database).FindVault();
-  if (!row) return Problem(DatabaseName(vault.config) + " cannot be read: " + row.error().Message());
-  auto trail = Trail::Open(vault.config, vault.vault_id, row->trail_public_key, vault.held, database,
-                           vault.quarantine->in_force());
+  const auto public_key = Store(database).TrailPublicKey(vault.node_id);
+  if (!public_key) return Problem(DatabaseName(vault.config) + " cannot be read: " + public_key.error().Message());
+  auto trail = Trail::Open(vault.config, vault.vault_id, *public_key, vault.held, database, vault.quarantine->in_force());
   if (!trail) return std::unexpected(trail.error());
   if ((*trail)->standing() != Standing::kSound) vault.stops->MarkOlder();
   vault.trail = std::move(*trail);
@@ -131,6 +130,13 @@ OrProblem<void> OpenTrail(OpenVault& vault, sql::Database& database) {
 std::string DatabaseName(const base::Config& config) {
   // What follows "odbc:" may hold a password.
   return IsInFile(config) ? config.vault.database.substr(kSqlite.size()) : std::string("the vault database");
+}
+
+TrailSecrets TrailSecretsOf(const base::Config& config, std::string_view node) {
+  TrailSecrets names{std::string(kTrailKeySecret), std::string(kOldTrailKeySecret)};
+  if (IsInFile(config)) return names;
+  for (std::string* name : {&names.own, &names.before}) name->append("/").append(node);
+  return names;
 }
 
 Result<std::shared_ptr<const VaultKeys>> OpenVault::Keys() const {

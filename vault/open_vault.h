@@ -38,6 +38,13 @@ inline constexpr std::string_view kApprovalMacSecret = "approval-mac";
 inline constexpr std::string_view kTrailKeySecret = "trail-signing";  // a seed
 inline constexpr std::string_view kOldTrailKeySecret = "trail-signing-before";  // as well, while a rotation is under way
 
+// TrailSecrets is under which names a log's signing keys lie. Where nodes share a database each has its own from its first rotation
+// on, and until then signs with the one of all, kTrailKeySecret.
+struct TrailSecrets {
+  std::string own, before;
+};
+TrailSecrets TrailSecretsOf(const base::Config& config, std::string_view node);
+
 // KeptEpoch is the epoch as this process last saw it committed. Thread-safe.
 class KeptEpoch {
  public:

@@ -236,9 +236,6 @@ constexpr auto kTable = std::to_array<Row>({
      "nothing was done: the trail is what its anchor says, and keeps its name"},
     {Refusal::kSigningKeyRotating, "SIGNING_KEY_ROTATING", Code::kRefused,
      "nothing was done: the trail's signing key is being changed already; see 'keytool status', and vaultd's log where that does not end"},
-    {Refusal::kSigningKeyShared, "SIGNING_KEY_SHARED", Code::kRefused,
-     "nothing was done: nodes that share a database have one signing key, which cannot be changed while they do; where it has leaked, "
-     "see SECURITY.md"},
     {Refusal::kKeyNoticed, "KEY_REFUSED_BY_PROVIDER", Code::kRefused,
      "key withheld: its provider refuses it, so it was SUSPENDED; 'keytool resume' tries it again, 'keytool rotate' puts a new one in its "
      "place"},

@@ -100,7 +100,6 @@ enum class Refusal : std::uint16_t {
   kKekRetired = 90,
   kTrailSound,
   kSigningKeyRotating,
-  kSigningKeyShared,
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,

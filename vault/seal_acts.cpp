@@ -53,7 +53,7 @@ class UnsealVault final : public Act {
     if (!vault_.sealed()) return Refuse(Refusal::kNotSealed);
     if (vault_.seals.load() != seals_) return Refuse(Refusal::kSealed);
     TRY(opened_);
-    auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &offered_);
+    auto keys = LoadKeys(vault_.config, store, vault_.vault_id, vault_.node_id, &offered_);
     if (!keys) {
       base::Log(base::Level::kError, "unseal_failed", {{"why", keys.error().text}});
       if (missed_ && keys.error().missing) return std::unexpected(*missed_);

@@ -123,7 +123,7 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
     if (!vault.sealed()) {
       const auto held = vault.held.Get();
       const Keyring offered = held ? held->keyring : Keyring();
-      if (auto keys = LoadKeys(vault.config, store, vault.vault_id, &offered)) vault.held.Put(std::move(*keys));
+      if (auto keys = LoadKeys(vault.config, store, vault.vault_id, vault.node_id, &offered)) vault.held.Put(std::move(*keys));
     }
     if (!row || !CatchUp(vault, store, row->epoch)) vault.epoch.Doubt();
   }

@@ -214,8 +214,12 @@ class Store {
   Result<std::vector<std::string>> ListSecrets();
   // UpdateSecret writes a new wrap where the old one is still under KEK `expected`; kConflict where it is not.
   Result<void> UpdateSecret(std::string_view name, const WrappedSecret& secret, std::int64_t expected);
+  // EraseSecret is kConflict where there is none of that name.
   Result<void> EraseSecret(std::string_view name);
-  // PutTrailPublicKey says what the trail is signed with.
+  // TrailPublicKey is what a node's log is signed with: where nodes share a database its own, once it has said so, else that of all.
+  // kCorrupt where what it said is no key.
+  Result<Bytes> TrailPublicKey(std::string_view node);
+  // PutTrailPublicKey says what every log is signed with that has no key of its own.
   Result<void> PutTrailPublicKey(ByteView public_key);
   // Recovery sets by number, and the KEKs sealed to one of them, by version. EraseSealedKeks takes away those of every other
   // set, EraseSealedKek those of one version.
@@ -253,6 +257,8 @@ class Store {
   // EraseKeksFor takes away all that is sealed to one node, EraseKekForNodes what of one version is sealed to any.
   Result<void> EraseKeksFor(std::string_view node);
   Result<void> EraseKekForNodes(std::int64_t version);
+  // MembersWithoutSecret counts the members that have no secret named `prefix` and their own name.
+  Result<std::int64_t> MembersWithoutSecret(std::string_view prefix);
   // PutVerifierKey has the other nodes know what this node's log is signed with.
   Result<void> PutVerifierKey(std::string_view node, std::string_view verifier_key);
   // Leases (PostgreSQL: vault/lease.h). Each is false where the row is no longer as stated, or the vault's epoch is another

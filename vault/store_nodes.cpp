@@ -1,5 +1,6 @@
 #include <map>
 
+#include "audit/note.h"
 #include "base/process.h"
 #include "vault/store.h"
 
@@ -29,6 +30,34 @@ Result<void> Store::InsertNode(const NodeRow& row) {
 Result<void> Store::PutVerifierKey(std::string_view node, std::string_view verifier_key) {
   TRY(database_.Execute("UPDATE NODE SET VERIFIER_KEY = ?1 WHERE NODE_ID = ?2 AND VERIFIER_KEY <> ?1", {verifier_key, node}));
   return {};
+}
+
+Result<Bytes> Store::TrailPublicKey(std::string_view node) {
+  std::string said;
+  if (database_.engine() != sql::Engine::kSqlite) {
+    TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT VERIFIER_KEY FROM NODE WHERE NODE_ID = ?1", {node}));
+    if (row != nullptr) {
+      said = row->Text(0);
+      row->Reset();
+    }
+  }
+  if (said.empty()) {
+    TRY_ASSIGN(VaultRow vault, FindVault());
+    return std::move(vault.trail_public_key);
+  }
+  auto key = audit::VerifierKey::Parse(said);
+  if (!key) return Fail(Code::kCorrupt, "a node's verifier key is none");
+  return std::move(key->public_key);
+}
+
+Result<std::int64_t> Store::MembersWithoutSecret(std::string_view prefix) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT COUNT(*) FROM NODE N WHERE STATUS = 'MEMBER' AND NOT EXISTS (SELECT 1 FROM VAULT_SECRET S "
+                                "WHERE S.SECRET_NAME = ?1 || N.NODE_ID)",
+                                {prefix}));
+  const std::int64_t count = row == nullptr ? 0 : row->Int64(0);
+  if (row != nullptr) row->Reset();
+  return count;
 }
 
 Result<bool> Store::TakeLease(const NodeRow& before, std::string_view boot, std::int64_t epoch, base::Micros now) {

@@ -127,7 +127,7 @@ Result<void> TakeKeks::Decide(Store& store, base::Micros, audit::Draft& record) 
   Keyring all = KeysOf(held);
   TRY_ASSIGN(const Keyring opened, OpenNew(store, sealed, all));
   for (const auto& [version, kek] : opened.keks()) all.Add(version, kek);
-  auto keys = LoadKeys(vault_.config, store, vault_.vault_id, &all);
+  auto keys = LoadKeys(vault_.config, store, vault_.vault_id, vault_.node_id, &all);
   if (!keys) {
     base::Log(base::Level::kError, "keks_not_taken_up", {{"why", keys.error().text}});
     return Refuse(keys.error().missing ? Refusal::kKekMissing : Refusal::kNodeKekTampered);

@@ -11,6 +11,7 @@
 
 #include "audit/rotation.h"
 #include "audit/tree.h"
+#include "audit/walk.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "vault/cipher.h"
@@ -103,13 +104,18 @@ struct Signers {
   }
 };
 
-// BeginAgain makes the anchor of a home that was put back, and returns the checkpoint of the one before.
-Result<std::string> BeginAgain(const base::Config& config, std::string_view vault_id, sql::Database& database) {
+// BeginAgain makes the anchor of a home that was put back.
+Result<void> BeginAgain(const base::Config& config, std::string_view vault_id, sql::Database& database) {
   audit::StoredTree tree(database);
   TRY_ASSIGN(const std::optional<audit::Head> head, tree.StoredHead());
-  TRY(audit::Anchor::Create(PathOf(config.home, kAnchorFile), {NewOrigin(config, vault_id), head.value_or(audit::Head())}));
-  const auto before = audit::Anchor::Read(PathOf(config.home, kOldAnchorFile));
-  return before ? before->text : std::string();
+  return audit::Anchor::Create(PathOf(config.home, kAnchorFile), {NewOrigin(config, vault_id), head.value_or(audit::Head())});
+}
+
+// HasName is whether the log goes by this name, by its own records. The record of a new one is of the same start as its anchor, or, of
+// `keytool new-origin`, comes before it: only a home that was put back may have been ended between the two.
+Result<bool> HasName(sql::Database& database, const std::string& origin) {
+  TRY_ASSIGN(const auto named, audit::NamedKeysOf(database));
+  return named.empty() || named.back().key.name == origin;
 }
 
 std::expected<Compared, VaultProblem> CompareOrProblem(const std::string& path, const audit::Checkpoint& anchored,
@@ -168,6 +174,47 @@ std::expected<Compared, VaultProblem> CompareAll(const base::Config& config, con
   return compared;
 }
 
+// Found is what the anchor is by itself: kSound where it has a name and a size.
+struct Found {
+  audit::VerifierKey verifier;
+  Standing standing = Standing::kSound;
+  std::int64_t size = 0;
+};
+
+// FindAnchor reads the anchor, or makes that of a home that was put back.
+std::expected<Found, VaultProblem> FindAnchor(const base::Config& config, std::string_view vault_id, ByteView public_key,
+                                              sql::Database& database, bool restored) {
+  const std::string path = PathOf(config.home, kAnchorFile);
+  auto note = audit::Anchor::Read(path);
+  if (!note && note.error().code() == Code::kNotFound && restored) {
+    const auto begun = BeginAgain(config, vault_id, database);
+    if (!begun) return Problem("cannot make " + path + ": " + begun.error().Message());
+    note = audit::Anchor::Read(path);
+  }
+  const bool missing = !note && note.error().code() == Code::kNotFound;
+  if (!note && !missing && note.error().code() != Code::kCorrupt) return Problem(path + " cannot be read: " + note.error().Message());
+  const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : Fail(note.error());
+  if (note && !checkpoint) return Problem(path + " was refused: " + checkpoint.error().Message());
+  const auto named = [&](const std::string& origin) { return audit::VerifierKey::Of(origin, audit::SignatureType::kEd25519, public_key); };
+  if (checkpoint) {
+    if (auto verifier = named(checkpoint->origin)) return Found{std::move(*verifier), Standing::kSound, checkpoint->head.size};
+  }
+  auto first = named(OriginOf(config.audit.organization, vault_id));
+  if (!first) return Problem(path + " was refused: " + first.error().Message());
+  if (missing) {
+    base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
+    return Found{std::move(*first), Standing::kMissing};
+  }
+  const Error why = note ? Error(Code::kCorrupt, "its log's name is none") : note.error();
+  base::LogError("anchor_tells_nothing", why, {{"anchor", path}});
+  return Found{std::move(*first), Standing::kForged};
+}
+
+std::string OldAnchorText(const std::string& home) {
+  const auto before = audit::Anchor::Read(PathOf(home, kOldAnchorFile));
+  return before ? before->text : std::string();
+}
+
 }  // namespace
 
 std::string_view StandingName(Standing standing) {
@@ -200,57 +247,37 @@ Result<audit::VerifierKey> BeginAnchor(const std::string& home, const std::strin
 std::expected<std::unique_ptr<Trail>, VaultProblem> Trail::Open(const base::Config& config, std::string_view vault_id, ByteView public_key,
                                                                 const HeldKeys& keys, sql::Database& database, bool restored) {
   const std::string path = PathOf(config.home, kAnchorFile);
-  std::optional<std::string> before;
-  auto note = audit::Anchor::Read(path);
-  if (!note && note.error().code() == Code::kNotFound && restored) {
-    auto begun = BeginAgain(config, vault_id, database);
-    if (!begun) return Problem("cannot make " + path + ": " + begun.error().Message());
-    before = std::move(*begun);
-    note = audit::Anchor::Read(path);
-  }
-  const bool missing = !note && note.error().code() == Code::kNotFound;
-  const bool unreadable = !note && note.error().code() == Code::kCorrupt;
-  if (!note && !missing && !unreadable) return Problem(path + " cannot be read: " + note.error().Message());
-  const audit::Checkpoint none{OriginOf(config.audit.organization, vault_id), {}};
-  const auto checkpoint = note ? audit::Checkpoint::Parse(note->text) : none;
-  if (!checkpoint) return Problem(path + " was refused: " + checkpoint.error().Message());
-  auto verifier = audit::VerifierKey::Of(checkpoint->origin, audit::SignatureType::kEd25519, public_key);
-  const bool nameless = !verifier;  // a name that no log of ours can have
-  if (nameless) verifier = audit::VerifierKey::Of(none.origin, audit::SignatureType::kEd25519, public_key);
-  if (!verifier) return Problem(path + " was refused: " + verifier.error().Message());
-  const auto unsound = [&](Standing standing) {
-    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(*verifier), standing));
+  auto found = FindAnchor(config, vault_id, public_key, database, restored);
+  if (!found) return std::unexpected(found.error());
+  const auto standing_as = [&](Standing standing) {
+    return std::unique_ptr<Trail>(new Trail(config, vault_id, keys, std::move(found->verifier), standing));
   };
-  if (missing) {
-    base::Log(base::Level::kError, "trail_without_anchor", {{"anchor", path}});
-    return unsound(Standing::kMissing);
-  }
-  if (unreadable || nameless) {
-    const Error why = unreadable ? note.error() : Error(Code::kCorrupt, "its log's name is none");
-    base::LogError("anchor_tells_nothing", why, {{"anchor", path}});
-    return unsound(Standing::kForged);
-  }
+  if (found->standing != Standing::kSound) return standing_as(found->standing);
   const auto anchored = audit::Anchor::ReadAll(path);
   if (!anchored) return Problem(path + " cannot be read: " + anchored.error().Message());
   auto rotations = audit::RotationsOf(database);
-  if (!rotations) return Problem("the trail cannot be read: " + rotations.error().Message());
-  const Signers signers{*verifier, std::move(*rotations)};
+  const auto has_name = HasName(database, found->verifier.name);
+  if (!rotations || !has_name) return Problem("the trail cannot be read: " + (rotations ? has_name.error() : rotations.error()).Message());
+  const Signers signers{found->verifier, std::move(*rotations)};
   for (const audit::Note& each : *anchored) {
     if (each.signatures.empty() || signers.Signed(each)) continue;
     base::Log(base::Level::kError, "anchor_not_this_vaults", {{"anchor", path}});
-    return unsound(Standing::kForged);
+    return standing_as(Standing::kForged);
   }
   const auto compared = CompareAll(config, path, *anchored, signers, database);
   if (!compared) return std::unexpected(compared.error());
-  auto anchor = audit::Anchor::Open(path, Signer(keys, verifier->name));
-  if (!anchor) return Problem(path + " was refused: " + anchor.error().Message());
-  std::unique_ptr<Trail> trail(new Trail(config, vault_id, keys, std::move(*verifier), compared->standing));
-  trail->anchor_ = std::move(*anchor);
-  trail->before_ = std::move(before);
-  trail->size_ = checkpoint->head.size;
-  if (compared->standing == Standing::kSound && compared->size > checkpoint->head.size) {
-    trail->recovered_ = Tail{checkpoint->head.size, compared->size - 1};
+  // Under another name nothing that was published would count against it.
+  if (compared->standing == Standing::kSound && !*has_name && !restored) {
+    base::Log(base::Level::kError, "anchor_of_another_name", {{"anchor", path}, {"name", found->verifier.name}});
+    return standing_as(Standing::kForged);
   }
+  auto anchor = audit::Anchor::Open(path, Signer(keys, found->verifier.name));
+  if (!anchor) return Problem(path + " was refused: " + anchor.error().Message());
+  std::unique_ptr<Trail> trail = standing_as(compared->standing);
+  trail->anchor_ = std::move(*anchor);
+  if (!*has_name && compared->standing == Standing::kSound) trail->before_ = OldAnchorText(config.home);
+  trail->size_ = found->size;
+  if (compared->standing == Standing::kSound && compared->size > found->size) trail->recovered_ = Tail{found->size, compared->size - 1};
   return trail;
 }
 

@@ -21,6 +21,20 @@ Result<audit::VerifierKey> Named(const std::string& origin, const TrailKey& key)
   return audit::VerifierKey::Of(origin, audit::SignatureType::kEd25519, key.public_key());
 }
 
+Result<MacKey> OpenSeed(const VaultKeys& keys, std::string_view vault_id, std::string_view name, const WrappedSecret& row) {
+  const auto kek = keys.keyring.Find(row.kek_version);
+  if (!kek) return Refuse(Refusal::kKekMissing);
+  auto seed = UnwrapMacKey(**kek, vault_id, name, row);
+  if (!seed) return Refuse(Refusal::kKeyTampered);
+  return std::move(*seed);
+}
+
+Result<WrappedSecret> WrapSeed(const VaultKeys& keys, std::string_view vault_id, std::string_view name, const MacKey& seed) {
+  const auto kek = keys.keyring.Find(keys.wrap_version);
+  if (!kek) return Refuse(Refusal::kKekMissing);
+  return WrapMacKey(**kek, keys.wrap_version, vault_id, name, seed);
+}
+
 // RotateSigningKey: the key that was goes on beside the new one, under another name in VAULT_SECRET. All is one transaction.
 class RotateSigningKey final : public Act {
  public:
@@ -37,7 +51,7 @@ class RotateSigningKey final : public Act {
 
  private:
   // Keep puts both keys under the ACTIVE KEK; a wrap holds its name, so the old one is wrapped anew.
-  Result<void> Keep(Store& store, const Kek& kek, const MacKey& seed);
+  Result<void> Keep(Store& store, const TrailSecrets& names, const MacKey& seed);
 
   OpenVault& vault_;
   const std::string reason_;
@@ -48,13 +62,10 @@ class RotateSigningKey final : public Act {
 Result<void> RotateSigningKey::Decide(Store& store, base::Micros, audit::Draft& record) {
   TRY(TakeReason(reason_, record));
   TRY_ASSIGN(const auto keys, vault_.Keys());
-  TRY_ASSIGN(const auto rotating, store.FindSecret(kOldTrailKeySecret));
+  const TrailSecrets names = TrailSecretsOf(vault_.config, vault_.node_id);
+  TRY_ASSIGN(const auto rotating, store.FindSecret(names.before));
   if (rotating || keys->old_trail_key) return Refuse(Refusal::kSigningKeyRotating);
-  // The other nodes sign with the key that they hold: see SECURITY.md.
-  if (vault_.nodes != nullptr) return Refuse(Refusal::kSigningKeyShared);
   if (vault_.trail->standing() != Standing::kSound) return Refuse(Refusal::kDatabaseOlder);
-  const auto kek = keys->keyring.Find(keys->wrap_version);
-  if (!kek) return Refuse(Refusal::kKekMissing);
   TRY_ASSIGN(const MacKey seed, MacKey::Generate());
   TRY_ASSIGN(TrailKey made, TrailKey::Of(seed.View()));
   next_ = std::make_shared<VaultKeys>(*keys);
@@ -62,8 +73,8 @@ Result<void> RotateSigningKey::Decide(Store& store, base::Micros, audit::Draft& 
   const std::string origin = vault_.trail->verifier().name;
   TRY_ASSIGN(const audit::VerifierKey before, Named(origin, *next_->old_trail_key));
   TRY_ASSIGN(after_, Named(origin, *next_->trail_key));
-  TRY(Keep(store, **kek, seed));
-  TRY(store.PutTrailPublicKey(after_.public_key));
+  TRY(Keep(store, names, seed));
+  if (vault_.nodes == nullptr) TRY(store.PutTrailPublicKey(after_.public_key));
   TRY(store.PutVerifierKey(vault_.node_id, after_.Print()));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.before = KeyFact(before);
@@ -71,17 +82,17 @@ Result<void> RotateSigningKey::Decide(Store& store, base::Micros, audit::Draft& 
   return {};
 }
 
-Result<void> RotateSigningKey::Keep(Store& store, const Kek& kek, const MacKey& seed) {
-  TRY_ASSIGN(const auto row, store.FindSecret(kTrailKeySecret));
+// A node's first rotation leaves the key of all where it is: others may sign with it.
+Result<void> RotateSigningKey::Keep(Store& store, const TrailSecrets& names, const MacKey& seed) {
+  TRY_ASSIGN(const auto own, store.FindSecret(names.own));
+  const std::string_view old_name = own ? std::string_view(names.own) : kTrailKeySecret;
+  TRY_ASSIGN(const auto row, store.FindSecret(old_name));
   if (!row) return Refuse(Refusal::kConflict);
-  const auto row_kek = next_->keyring.Find(row->kek_version);
-  if (!row_kek) return Refuse(Refusal::kKekMissing);
-  const auto old_seed = UnwrapMacKey(**row_kek, vault_.vault_id, kTrailKeySecret, *row);
-  if (!old_seed) return Refuse(Refusal::kKeyTampered);
-  TRY_ASSIGN(const WrappedSecret aside, WrapMacKey(kek, next_->wrap_version, vault_.vault_id, kOldTrailKeySecret, *old_seed));
-  TRY(store.InsertSecret(kOldTrailKeySecret, aside));
-  TRY_ASSIGN(const WrappedSecret wrapped, WrapMacKey(kek, next_->wrap_version, vault_.vault_id, kTrailKeySecret, seed));
-  return store.UpdateSecret(kTrailKeySecret, wrapped, row->kek_version);
+  TRY_ASSIGN(const MacKey old_seed, OpenSeed(*next_, vault_.vault_id, old_name, *row));
+  TRY_ASSIGN(const WrappedSecret aside, WrapSeed(*next_, vault_.vault_id, names.before, old_seed));
+  TRY(store.InsertSecret(names.before, aside));
+  TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(*next_, vault_.vault_id, names.own, seed));
+  return own ? store.UpdateSecret(names.own, wrapped, row->kek_version) : store.InsertSecret(names.own, wrapped);
 }
 
 // EraseSigningKey: its record quotes what both keys signed, so that whoever noted the old key finds the way to the new one in the trail itself.
@@ -92,7 +103,8 @@ class EraseSigningKey final : public Act {
   Result<void> Decide(Store& store, base::Micros, audit::Draft& record) override {
     TRY_ASSIGN(const auto keys, vault_.Keys());
     if (!keys->old_trail_key || keys->old_trail_key->public_key() != rotation_.before.public_key) return Refuse(Refusal::kConflict);
-    TRY(store.EraseSecret(kOldTrailKeySecret));
+    TRY(store.EraseSecret(TrailSecretsOf(vault_.config, vault_.node_id).before));
+    TRY(ReplaceUnusedKey(vault_, store, *keys));
     next_ = std::make_shared<VaultKeys>(*keys);
     next_->old_trail_key.reset();
     record.before = KeyFact(rotation_.before);
@@ -135,6 +147,19 @@ Result<std::string> Handover(sql::Database& database, const audit::Rotation& rot
 }
 
 }  // namespace
+
+Result<void> ReplaceUnusedKey(const OpenVault& vault, Store& store, const VaultKeys& keys) {
+  if (vault.nodes == nullptr) return {};
+  TRY_ASSIGN(const std::int64_t using_it, store.MembersWithoutSecret(TrailSecretsOf(vault.config, "").own));
+  if (using_it != 0) return {};
+  TRY_ASSIGN(const auto row, store.FindSecret(kTrailKeySecret));
+  if (!row) return Refuse(Refusal::kConflict);
+  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
+  TRY_ASSIGN(const TrailKey made, TrailKey::Of(seed.View()));
+  TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(keys, vault.vault_id, kTrailKeySecret, seed));
+  TRY(store.UpdateSecret(kTrailKeySecret, wrapped, row->kek_version));
+  return store.PutTrailPublicKey(made.public_key());
+}
 
 void KeyErasure::Look(const Publisher::Published& published) {
   const auto keys = vault_.held.Get();

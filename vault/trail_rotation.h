@@ -1,15 +1,21 @@
 // The end of a rotation of the trail's signing key: the old key signs beside the new one until what both have signed is out, and is erased then
-// (audit/FORMAT.md, Rotation). RotateSigningKey, which begins one, is in the table of operations.
+// (audit/FORMAT.md, Rotation). RotateSigningKey, which begins one, is in the table of operations. Where nodes share a database each rotates its own log's.
 #pragma once
 
 #include <atomic>
 
 #include "audit/rotation.h"
 #include "base/clock.h"
+#include "base/result.h"
 #include "vault/open_vault.h"
 #include "vault/publisher.h"
+#include "vault/store.h"
 
 namespace strongroom::vault {
+
+// ReplaceUnusedKey puts a random key in the place of the one that nodes sign with which have none of their own, where no member does any more:
+// one that leaked shall not be that of the next node. In the transaction of an act.
+Result<void> ReplaceUnusedKey(const OpenVault& vault, Store& store, const VaultKeys& keys);
 
 // KeyErasure looks, on the publisher's thread, whether a rotation is under way and may end; whatever it began with is begun with again by
 // the next start.

@@ -8,10 +8,8 @@
 #include <mutex>
 #include <thread>
 
-#include "tests/e2e/house.h"
-#include "tests/sql/postgres_server.h"
+#include "tests/e2e/two_nodes.h"
 #include "tests/vault/soft_token.h"
-#include "vault/arena.h"
 #include "vault/client.h"
 
 // After our headers: Catch's CHECK then replaces the one of base/result.h.
@@ -19,64 +17,6 @@
 
 namespace strongroom::e2e {
 namespace {
-
-namespace fs = std::filesystem;
-using test::TestPostgres;
-
-constexpr const char* kKey = "ACME/anthropic/default/1";
-
-Ended Must(Ended ended) {
-  INFO(ended.out << ended.err);
-  REQUIRE(ended.code == 0);
-  return ended;
-}
-
-std::string NodeOf(const House& house) { return Lines(ReadWhole(house.home() + "/node")).front(); }
-std::string PhraseOf(House& house) { return Lines(Must(house.Keytool({"node", "phrase"})).out).front(); }
-std::string Sealed(House& house) { return Field(house.Keytool({"status", "--json"}).out, "sealed"); }
-bool HasKek(const House& house, int version) { return fs::exists(house.home() + "/kek/" + std::to_string(version) + ".key"); }
-bool SameKek(const House& one, const House& other, int version) {
-  const std::string name = "/kek/" + std::to_string(version) + ".key";
-  return HasKek(one, version) && HasKek(other, version) && ReadWhole(one.home() + name) == ReadWhole(other.home() + name);
-}
-
-// Admit has a node that has joined confirmed by one that serves, and starts it: its KEKs come by themselves.
-void Admit(House& serving, House& joined) {
-  Must(serving.Keytool({"node", "confirm", NodeOf(joined), "--phrase-file", "-", "--reason", "a test"}, PhraseOf(joined) + "\n"));
-  joined.StartVaultd();
-  REQUIRE(Eventually([&] { return Sealed(joined) == "false"; }));
-}
-
-// Two homes that share a vault, and a key in it.
-struct TwoNodes {
-  TwoNodes() {
-    TestPostgres::Get().Clear();
-    const std::string url = TestPostgres::Get().Url();
-    Must(a.Keytool({"init", "--vault-database", url}));
-    const Ended joined = Must(b.Keytool({"node", "join", "--vault-database", url}));
-    b_node = NodeOf(b);
-    CHECK(Has(joined.out, "check phrase: " + PhraseOf(b)));
-    a.StartVaultd();
-    Admit(a, b);
-    a.WriteKey("ACME", "sk-e2e-0123456789-abcdefghijklmnop");
-    Must(a.Act({"onboard", "ACME", "--provider", "anthropic", "--model", "m", "--no-verify", "--key-file", a.KeyFile("ACME")}));
-  }
-  House a, b;
-  std::string b_node;
-};
-
-// Resolve asks a home's vaultd once, as a worker does.
-bool Resolve(const House& house, const std::string& request_id) {
-  vault::ClientOptions options;
-  options.socket_path = house.home() + "/vaultd.sock";
-  options.server_uid = geteuid();
-  vault::ResolveRequest request;
-  request.request_id = request_id;
-  request.customer = "ACME";
-  request.profile_ref = "ACME_DEFAULT";
-  const auto answer = vault::AskOnce(options, vault::Operation::kResolve, request.Encode(), 30 * base::kMicrosPerSecond);
-  return answer && answer->secret.has_value();
-}
 
 // Load is workers that ask a vaultd without a pause.
 class Load {
@@ -135,11 +75,6 @@ void NoneAskedAfter(const std::vector<Load::Shot>& shots, long long moment) {
   }
   CHECK(after > 0);
   CHECK(refused == after);
-}
-
-void OpenArena() {
-  static const bool opened = vault::Arena::Open().has_value();
-  REQUIRE(opened);
 }
 
 }  // namespace
@@ -370,33 +305,6 @@ TEST_CASE("nodes: a database that goes away ends every release, and a node that 
     return Has(out, R"("node":")" + of) && Has(out, "/audit+") ? Lines(out).size() : 0;
   };
   CHECK(Eventually([&] { return joins(a_node, nodes.b_node) == 1 && joins(nodes.b_node, a_node) == 1; }));
-}
-
-TEST_CASE("nodes: each home exports its own log to verify, and events and reports are of all") {
-  OpenArena();
-  TwoNodes nodes;
-  Must(nodes.b.Act({"suspend", kKey}));
-  const auto records_of = [&](const std::string& node) {
-    return Lines(Must(nodes.a.Auditlog({"export", "--format", "jsonl", "--node", node})).out);
-  };
-  // Each reading is in the log of the home that was asked: a's alone.
-  const auto of_b = records_of(nodes.b_node), of_a = records_of(NodeOf(nodes.a));
-  CHECK(Has(nodes.a.Auditlog({"export", "--format", "jsonl"}).err, "name one with --node"));
-  for (House* house : {&nodes.a, &nodes.b}) {
-    Must(house->Auditlog({"export", "--format", "bundle", "--out", house->Path("bundle")}));
-    const auto& records = house == &nodes.a ? of_a : of_b;
-    const std::string entries = ReadWhole(house->Path("bundle/tile/entries/000.p/" + Lines(ReadWhole(house->Path("bundle/checkpoint"))).at(1)));
-    for (const std::string& record : records) CHECK(Has(entries, record));
-    CHECK(Has(entries, "read_trail"));
-    CHECK(Has(records.front(), Lines(ReadWhole(house->Path("bundle/vkey"))).front()));
-  }
-  CHECK(nodes.a.Auditlog({"export", "--format", "bundle", "--node", nodes.b_node, "--out", nodes.a.Path("other")}).code == 1);
-  auto events = Lines(Must(nodes.a.Auditlog({"export", "--format", "rfc5424"})).out);
-  CHECK(events.size() > of_a.size() + of_b.size());
-  const auto time_of = [](const std::string& line) { return line.substr(line.find("Z ") - 26, 26); };
-  CHECK(std::ranges::is_sorted(events, {}, time_of));
-  CHECK(Has(Must(nodes.a.Auditlog({"report", "key", kKey})).out, nodes.b_node + "/"));
-  CHECK(Has(Must(nodes.a.Auditlog({"report"})).out, nodes.b_node + "  verified"));
 }
 
 }  // namespace strongroom::e2e

@@ -4,6 +4,7 @@
 #include "audit/reader.h"
 #include "audit/verifier.h"
 #include "tests/sql/postgres_server.h"
+#include "tests/vault/eventually.h"
 #include "tests/vault/service_house.h"
 
 namespace strongroom::vault {
@@ -47,12 +48,48 @@ TEST_CASE("init takes an empty database of a server, and no other", "[postgres]"
   }
 }
 
-TEST_CASE("the signing key is not rotated where nodes share the database", "[postgres]") {
-  ServiceHouse house;
-  const std::string key = house.Value("SELECT ENCODE(TRAIL_PUBLIC_KEY, 'hex') FROM VAULT");
-  CHECK(house.RefusalFor(Operation::kRotateSigningKey, EncodeText("a yearly change")) == Refusal::kSigningKeyShared);
-  CHECK(house.Last().draft.reason == "SIGNING_KEY_SHARED");
-  CHECK(house.Value("SELECT ENCODE(TRAIL_PUBLIC_KEY, 'hex') FROM VAULT") == key);
+// A node that has begun a rotation: what the others sign with stays, while one of them does.
+struct RotatedNode : ServiceHouse {
+  std::string KeyOfAll() { return Value("SELECT ENCODE(TRAIL_PUBLIC_KEY, 'hex') FROM VAULT"); }
+  std::string Names() { return Value("SELECT STRING_AGG(SPLIT_PART(SECRET_NAME, '/', 1), ' ') FROM VAULT_SECRET WHERE SECRET_NAME LIKE 'trail%'"); }
+  void AddMember(std::string_view status) {
+    Edit("INSERT INTO NODE (NODE_ID, HOST, STATUS, BOOT, RENEWALS, ACKNOWLEDGED_EPOCH, SEEN_AT) VALUES ('00000000000000aa', 'other', ?1, '', 0, 0, 0)", {status});
+  }
+  void Rotate() {
+    REQUIRE(Ask(Operation::kRotateSigningKey, EncodeText("a yearly change")).has_value());
+    REQUIRE(Eventually([&] { return Names() == "trail-signing trail-signing"; }));
+  }
+};
+
+TEST_CASE("a node rotates the key of its own log, and the key of all goes with the last that signs with it", "[postgres]") {
+  RotatedNode house;
+  const std::string key = house.KeyOfAll();
+  SECTION("this is the only node") {
+    house.Rotate();
+    CHECK(house.KeyOfAll() != key);
+  }
+  SECTION("one that has joined, and is not confirmed, signs nothing yet") {
+    house.AddMember("JOINING");
+    house.Rotate();
+    CHECK(house.KeyOfAll() != key);
+  }
+  SECTION("another member signs with it, until it is removed") {
+    house.AddMember("MEMBER");
+    house.Rotate();
+    CHECK(house.KeyOfAll() == key);
+    REQUIRE(house.Ask(Operation::kRemoveNode, NodeRequest{"00000000000000aa", "gone"}.Encode()).has_value());
+    CHECK(house.KeyOfAll() != key);
+  }
+  // Its own key is changed again like any; a start finds it, and one that was changed outside vaultd is refused.
+  house.Rotate();
+  house.Stop();
+  house.Start();
+  REQUIRE(house.Ask(Operation::kStatus, {}).has_value());
+  house.Stop();
+  house.Edit("UPDATE NODE SET VERIFIER_KEY = '' WHERE STATUS = 'MEMBER'");
+  const auto opened = Service::Open(house.config());
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(Says(opened.error().text, "public key was changed outside vaultd"));
 }
 
 TEST_CASE("a server that may lose commits is refused, at the start too", "[postgres]") {

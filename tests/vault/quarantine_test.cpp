@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "audit/anchor.h"
+#include "audit/reader.h"
+#include "audit/walk.h"
 #include "tests/vault/service_house.h"
 
 namespace strongroom::vault {
@@ -75,6 +78,27 @@ TEST_CASE("quarantine: goes on where its file cannot be taken away", "[quarantin
   REQUIRE(kept.has_value());
   CHECK(DecodeText(kept->body) == "kept");
   CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kQuarantined);
+}
+
+TEST_CASE("quarantine: a home that was put back and ended before it told its new name tells it at the next start", "[quarantine][trail][sqlite]") {
+  Quarantined house;
+  const std::string anchor = house.home() + "/anchor";
+  const std::string before = audit::Anchor::Read(anchor)->text;
+  std::filesystem::rename(anchor, anchor + ".before");
+  const std::string name = "strongroom/" + house.manifest.vault_id + "/0123456789abcdef/audit";
+  house.AnchorAs(name);
+  for (int start = 0; start < 2; ++start) {
+    house.Start();
+    CHECK(house.Value("SELECT CAST(COUNT(*) AS VARCHAR(20)) FROM AUDIT_LOG WHERE ACTION = 'new_origin'") == "1");
+    CHECK(house.Ask(Operation::kSignCheckpoint, {}, 4).has_value());
+    house.Stop();
+  }
+  audit::Filter filter;
+  filter.action = "new_origin";
+  REQUIRE(audit::Search(*house.Open(), filter, [&](const audit::Entry& entry) {
+            CHECK(entry.draft.before->at("checkpoint") == before);
+            CHECK(audit::KeyNamedBy(entry)->name == name);
+          }).has_value());
 }
 
 }  // namespace strongroom::vault

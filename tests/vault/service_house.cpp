@@ -9,7 +9,10 @@
 #include <filesystem>
 #include <future>
 
+#include "audit/anchor.h"
+#include "audit/tree.h"
 #include "base/files.h"
+#include "vault/trail.h"
 
 namespace strongroom::vault {
 
@@ -192,6 +195,14 @@ std::string ServiceHouse::Value(sql::Sql text, std::initializer_list<sql::Parame
   if (value.empty()) value = base::Hex((*row)->Blob(0));
   (*row)->Reset();
   return value;
+}
+
+void ServiceHouse::AnchorAs(const std::string& origin) const {
+  const auto database = Open();
+  audit::StoredTree tree(*database);
+  const std::string path = home() + "/" + std::string(kAnchorFile);
+  std::filesystem::remove(path);
+  REQUIRE(audit::Anchor::Create(path, {origin, **tree.StoredHead()}).has_value());
 }
 
 audit::Entry ServiceHouse::Last() {

@@ -34,6 +34,8 @@ struct Home {
   // Init makes the vault; Open connects to its database.
   void Init() const;
   std::unique_ptr<sql::Database> Open() const;
+  // AnchorAs makes an anchor of the records that there are, unsigned, as of a log of this name; not while vaultd runs.
+  void AnchorAs(const std::string& origin) const;
   std::string root, path;
 };
 
@@ -72,6 +74,8 @@ class ServiceHouse {
   std::int64_t Edit(sql::Sql text, std::initializer_list<sql::Parameter> parameters = {});
   std::string Value(sql::Sql text, std::initializer_list<sql::Parameter> parameters = {});
   std::unique_ptr<sql::Database> Open() const;
+  // AnchorAs makes an anchor of the records that there are, unsigned, as of a log of this name; not while vaultd runs.
+  void AnchorAs(const std::string& origin) const;
   // Last is the newest record of the trail.
   audit::Entry Last();
   std::int64_t Records();

@@ -150,15 +150,6 @@ ClientOptions SocketHouse::options() const {
 
 base::Micros In(std::int64_t millis) { return base::MonoMicros() + millis * base::kMicrosPerMilli; }
 
-bool Eventually(const std::function<bool()>& condition) {
-  const base::Micros until = In(10'000);
-  while (!condition()) {
-    if (base::MonoMicros() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 void WithClient(const ClientOptions& options, std::function<asio::awaitable<void>(Client&)> act) {
   asio::io_context context(1);
   Client client(context.get_executor(), options);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "tests/vault/eventually.h"
 #include "tests/vault/secret_probe.h"
 #include "vault/client.h"
 #include "vault/server.h"
@@ -88,8 +89,6 @@ class SocketHouse {
 
 RolePolicy PolicyFor(uid_t uid, const std::vector<Role>& roles);
 base::Micros In(std::int64_t millis);
-// Eventually polls until the condition holds; false after ten seconds.
-bool Eventually(const std::function<bool()>& condition);
 // WithClient runs `act` to its end on an event loop of its own.
 void WithClient(const ClientOptions& options, std::function<asio::awaitable<void>(Client&)> act);
 

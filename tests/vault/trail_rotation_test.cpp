@@ -1,30 +1,20 @@
 // Another key for the trail: both sign until what both have signed is out, then the old one is gone; and every place where vaultd can end between.
 #include "vault/trail_rotation.h"
 
-#include <chrono>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "audit/checkpoint.h"
 #include "audit/source.h"
 #include "audit/verifier.h"
 #include "base/files.h"
+#include "tests/vault/eventually.h"
 #include "tests/vault/service_house.h"
 
 namespace strongroom::vault {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 8000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 class Rotating : public ServiceHouse {
  public:

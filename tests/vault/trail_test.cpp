@@ -1,16 +1,15 @@
 // The trail as outsiders see it: its checkpoints, its anchor, and a database that is not the anchor's.
 #include "vault/trail.h"
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "audit/checkpoint.h"
 #include "audit/tree.h"
 #include "base/files.h"
+#include "tests/vault/eventually.h"
 #include "tests/vault/service_house.h"
 
 namespace strongroom::vault {
@@ -63,16 +62,6 @@ class Watched : public ServiceHouse {
   }
   const std::string ref;
 };
-
-// Eventually waits for what another thread does within its own time.
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 TEST_CASE("trail: each durable record is under a signed head outside the database", "[trail]") {
   Watched house;
@@ -254,6 +243,12 @@ TEST_CASE("trail: without its anchor, or with another's, it serves nothing", "[t
     checkpoint.head.root[0] ^= 1U;
     fs::remove(house.anchor());
     REQUIRE(audit::Anchor::Create(house.anchor(), checkpoint).has_value());
+  }
+  SECTION("of this trail, under a name that no record tells") {
+    house.AnchorAs("strongroom/0123456789abcdef/audit");
+    house.Start();
+    CHECK(house.Status()["trail"]["anchor"] == "forged");
+    house.Stop();
   }
   house.Start();
   house.MustNotServe();
