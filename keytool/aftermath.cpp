@@ -83,7 +83,7 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     if (seq->get<std::int64_t>() <= record || TextIn(json, "outcome") != "ok") return {};
     const std::string action = TextIn(json, "action"), key_ref = TextIn(json, "key_ref");
     if (!key_ref.empty()) keys.insert(key_ref);
-    if (action == "move_key" && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
+    if ((action == "move_key" || action == "end_grace") && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
     const std::string old_key = TextIn(ObjectIn(json, "before"), "key_ref");
     if (action == "rotate_key" && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
     return {};

@@ -142,6 +142,9 @@ MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<Secr
 // not called, where somebody is in there. `done` is called once, on the writer's thread or, where the trail does not take the
 // act, on the anteroom's.
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
+// RunOwn is the same without a preparation. `done` is called once, on the writer's thread or, where the trail does not take the act, on
+// the caller's.
+void RunOwn(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
 
 // Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp, trail_acts.cpp, trail_rotation.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);

@@ -157,6 +157,8 @@ class Store {
                                        std::int64_t most);
   // KeysChanged is a page like it of those whose state is neither PENDING nor ACTIVE and changed at `since` or later.
   Result<std::vector<KeyRow>> KeysChanged(base::Micros since, std::string_view after, std::int64_t most);
+  // KeysOutOfGrace is the ROTATED ones whose grace ended at `until` or before, at most `most`, the oldest end first.
+  Result<std::vector<KeyRow>> KeysOutOfGrace(base::Micros until, std::int64_t most);
   Result<std::int64_t> NewestVersion(std::string_view customer, std::string_view provider, std::string_view label);
   Result<void> InsertKey(const KeyRow& row);
   // UpdateKey writes what may change of a row, where it still has ROW_VERSION `expected`; kConflict where it has not.

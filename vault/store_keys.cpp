@@ -75,6 +75,14 @@ Result<std::vector<KeyRow>> Store::KeysChanged(base::Micros since, std::string_v
   return ReadKeys(*rows);
 }
 
+Result<std::vector<KeyRow>> Store::KeysOutOfGrace(base::Micros until, std::int64_t most) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE STATUS = 'ROTATED' AND GRACE_UNTIL <= ?1 "
+                             "ORDER BY GRACE_UNTIL, KEY_REF LIMIT ?2",
+                             {until, most}));
+  return ReadKeys(*rows);
+}
+
 Result<std::int64_t> Store::NewestVersion(std::string_view customer, std::string_view provider,
                                           std::string_view label) {
   TRY_ASSIGN(sql::Statement * row,
