@@ -47,6 +47,7 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"activate_key", Class::kEntityManagement, kUpdate, "key"},
     {"rotate_key", Class::kEntityManagement, kUpdate, "key"},
     {"move_key", Class::kEntityManagement, kUpdate, "key"},
+    {"rollback_key", Class::kEntityManagement, kUpdate, "key"},
     {"end_grace", Class::kEntityManagement, kUpdate, "key"},
     {"report_probe", Class::kEntityManagement, kUpdate, "key"},
     {"resume_noticed", Class::kEntityManagement, kUpdate, "key"},

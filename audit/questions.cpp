@@ -110,7 +110,7 @@ Result<Section> OutsideWorker(const std::vector<Log>& logs, const Stretch& stret
 
 Result<Section> KeyHistory(const std::vector<Log>& logs, const std::string& key_ref, const Stretch& stretch) {
   Section section{"key",
-                  "every act but resolve and report_call on " + key_ref + ", and rotations from it, every outcome, " + stretch.InWords(),
+                  "every act but resolve and report_call on " + key_ref + ", and rotations and rollbacks from it, every outcome, " + stretch.InWords(),
                   {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"STATUS BEFORE"}, {"STATUS AFTER"}, {"BEFORE"}, {"AFTER"}, {"WHY"}},
                   {},
                   {}};
@@ -118,10 +118,11 @@ Result<Section> KeyHistory(const std::vector<Log>& logs, const std::string& key_
     const Draft& draft = entry.draft;
     const bool rotated_from = FactOf(draft.before, "key_ref") == key_ref;
     if (draft.key_ref != key_ref && !rotated_from) return;
+    const bool replaces = draft.action == "rotate_key" || draft.action == "rollback_key";
     section.rows.push_back({base::FormatTime(entry.place.time), SeqOf(entry, logs.size() > 1), draft.actor.name, draft.action,
                             std::string(OutcomeName(draft.outcome)),
-                            // Of a rotation the facts before are the old key's, and `status` after is the new one's.
-                            draft.action != "rotate_key" || rotated_from ? FactOf(draft.before, "status") : "",
+                            // Of these the facts before are the replaced key's, and `status` after is that of the one in its place.
+                            !replaces || rotated_from ? FactOf(draft.before, "status") : "",
                             FactOf(draft.after, rotated_from ? "old_status" : "status"), FactsText(draft.before),
                             FactsText(draft.after), WhyOf(draft)});
   }));

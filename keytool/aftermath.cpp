@@ -85,7 +85,7 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     if (!key_ref.empty()) keys.insert(key_ref);
     if ((action == "move_key" || action == "end_grace") && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
     const std::string old_key = TextIn(ObjectIn(json, "before"), "key_ref");
-    if (action == "rotate_key" && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
+    if ((action == "rotate_key" || action == "rollback_key") && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
     return {};
   });
 }

@@ -6,8 +6,8 @@
 
 #include "vault/field_rules.h"
 #include "vault/operations.h"
-#include "vault/profile_mac.h"
 #include "vault/proven_key.h"
+#include "vault/replacement.h"
 
 namespace strongroom::vault {
 namespace {
@@ -23,7 +23,6 @@ class RotateKey final : public Act {
 
  private:
   Result<void> PutAside(Store& store, ProvenKey& old_key, base::Micros now);
-  Result<std::size_t> Repoint(Store& store, base::Micros now) const;
 
   OpenVault& vault_;
   const RotateKeyRequest request_;
@@ -49,7 +48,7 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
   TRY(PutAside(store, old_key, now));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
-  TRY_ASSIGN(const std::size_t profiles, Repoint(store, now));
+  TRY_ASSIGN(const std::size_t profiles, RepointProfiles(vault_, store, request_.old_key_ref, request_.new_key_ref, now));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", new_key.row().status},
                               {"probed", request_.probed ? "yes" : "no"},
@@ -70,20 +69,6 @@ Result<void> RotateKey::PutAside(Store& store, ProvenKey& old_key, base::Micros 
   TRY(old_key.Write(vault_, store, *next, grace, now));
   stops.push_back({old_key.row().key_ref, old_key.row().row_version, *next});
   return {};
-}
-
-Result<std::size_t> RotateKey::Repoint(Store& store, base::Micros now) const {
-  TRY_ASSIGN(std::vector<ProfileRow> profiles, store.ProfilesOfKey(request_.old_key_ref));
-  TRY_ASSIGN(const auto keys, vault_.Keys());
-  for (ProfileRow& profile : profiles) {
-    // A profile that somebody pointed at this key by hand must not come out of it with our MAC.
-    TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, profile));
-    profile.key_ref = request_.new_key_ref;
-    profile.updated_at = now;
-    TRY_ASSIGN(profile.vault_mac, ProfileMac(*keys->profile_key, vault_.vault_id, profile));
-    TRY(store.UpdateProfile(profile));
-  }
-  return profiles.size();
 }
 
 // KeyMove is one word of MoveRequest.move. `stops` marks the moves that must be possible whatever became of the row.

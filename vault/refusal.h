@@ -104,6 +104,9 @@ enum class Refusal : std::uint16_t {
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,
+  kKeyNotRotated = 110,
+  kRollbackLate,
+  kRollbackUnclear,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

@@ -172,6 +172,8 @@ class Store {
   // CountOutside is the census: every wrap, of keys and of the vault's own secrets, that is not under the ACTIVE version.
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
+  // RotationsAt hands over the records, of any node's log, of rotations at that time.
+  Result<void> RotationsAt(base::Micros at, const std::function<void(std::string_view record)>& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.

@@ -7,6 +7,8 @@
 
 #define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') ORDER BY AT DESC LIMIT 1"
 
+#define ROTATIONS "WHERE ACTION <> 'resolve' AND AT = ?1 AND ACTION = 'rotate_key' AND OUTCOME = 'ok'"
+
 namespace strongroom::vault {
 namespace {
 
@@ -179,6 +181,19 @@ Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
   const base::Micros at = row->Int64(0);
   row->Reset();
   return at;
+}
+
+Result<void> Store::RotationsAt(base::Micros at, const std::function<void(std::string_view record)>& take) {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
+  TRY_ASSIGN(sql::Statement * rows, database_.Query(one_log ? sql::Sql("SELECT RECORD FROM AUDIT_LOG " ROTATIONS)
+                                                            : sql::Sql("SELECT RECORD FROM AUDIT_TRAIL " ROTATIONS),
+                                                    {at}));
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return {};
+    const Bytes record = rows->Blob(0);
+    take(base::AsText(record));
+  }
 }
 
 Result<void> Store::EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take) {
