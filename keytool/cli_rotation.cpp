@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "keytool/due.h"
 #include "keytool/rollback.h"
 #include "keytool/wiring.h"
 
 namespace strongroom::keytool {
 namespace {
+
+constexpr std::int64_t kMostDays = 36'500;
 
 void AddRollBack(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "rollback", "bring the key before a rotation back, while its grace lasts; the newer one is SUSPENDED");
@@ -18,10 +21,25 @@ void AddRollBack(CLI::App& app, Choice& choice) {
   });
 }
 
+void AddDue(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "due", "what to look after among the keys, and the command for each");
+  const auto options = std::make_shared<DueOptions>();
+  command->add_option("--customer", options->customer, "this customer's");
+  command->add_option("--unused-days", options->unused_days, "keys that were not used for so long (90)")->check(CLI::Range(std::int64_t{1}, kMostDays));
+  command->add_option("--ahead-days", options->ahead_days, "graces that end within so long (7)")->check(CLI::Range(std::int64_t{0}, kMostDays));
+  command->add_flag("--probe", options->probe, "ask the providers whether they still take the keys that were rotated");
+  command->footer("How old a key may grow is [rotation] in strongroom.toml: days = 365, and [rotation.customers] ACME = 90.\n"
+                  "Exit code 0 where it could look, whether or not anything is due.");
+  command->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return ShowDue(context, *options); };
+  });
+}
+
 }  // namespace
 
 void AddRotationCommands(CLI::App& app, Choice& choice) {
   AddRollBack(app, choice);
+  AddDue(app, choice);
 }
 
 }  // namespace strongroom::keytool
