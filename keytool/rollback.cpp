@@ -35,7 +35,7 @@ Outcome<std::optional<Probed>> CheckOld(const Session& session, const Pair& pair
   if (!verify) return std::nullopt;
   TRY(CheckProbe());
   // The profiles, and with them the way to the provider, are the new key's at present.
-  const Route route = pair.new_key.empty() ? Route() : RouteOf(session, pair.new_key);
+  const Route route = pair.new_key.empty() ? Route() : ModelRouteOf(session, pair.new_key);
   TRY_ASSIGN(const Probed probed, Probe(session.context(), pair.old_key, route));
   if (probed.ok) return std::optional(probed);
   Problem problem{kExitRefused, "PROBE_FAILED",

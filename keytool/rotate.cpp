@@ -68,7 +68,7 @@ Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
   vault::AddKeyRequest add;
   add.like = rotate.old_key_ref = options.key_ref;
   add.reason = rotate.reason;
-  const Route route = RouteOf(session, options.key_ref);
+  const Route route = ModelRouteOf(session, options.key_ref);
   TRY_ASSIGN(rotate.new_key_ref, HoldKey(session, add, options.key_file, options.key_ref));
   TRY_ASSIGN(const auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify,
                                           "keytool rotate " + options.key_ref));
