@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "keytool/due.h"
+#include "keytool/offboard.h"
 #include "keytool/rollback.h"
 #include "keytool/wiring.h"
 
@@ -35,11 +36,26 @@ void AddDue(CLI::App& app, Choice& choice) {
   });
 }
 
+void AddOffboard(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "offboard", "a customer leaves: profiles TERMINATED, keys REVOKED, and the final statement");
+  const auto options = std::make_shared<OffboardOptions>();
+  command->add_option("CUSTOMER", options->customer, "whose keys and profiles are stopped, for good")->required();
+  command->add_flag("--yes", options->yes, "do not ask first; for scripts");
+  command->add_flag("--csv", options->csv, "the statement as CSV on standard output, all else on standard error");
+  command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  command->footer("Seven days later 'keytool due' lists the keys with the command that destroys each. Run again, it goes on where\n"
+                  "it was, and prints the statement again.");
+  command->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return Offboard(context, *options); };
+  });
+}
+
 }  // namespace
 
 void AddRotationCommands(CLI::App& app, Choice& choice) {
   AddRollBack(app, choice);
   AddDue(app, choice);
+  AddOffboard(app, choice);
 }
 
 }  // namespace strongroom::keytool
