@@ -47,6 +47,9 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"activate_key", Class::kEntityManagement, kUpdate, "key"},
     {"rotate_key", Class::kEntityManagement, kUpdate, "key"},
     {"move_key", Class::kEntityManagement, kUpdate, "key"},
+    {"rollback_key", Class::kEntityManagement, kUpdate, "key"},
+    {"end_grace", Class::kEntityManagement, kUpdate, "key"},
+    {"offboard", Class::kEntityManagement, kDelete, "customer"},
     {"report_probe", Class::kEntityManagement, kUpdate, "key"},
     {"resume_noticed", Class::kEntityManagement, kUpdate, "key"},
     {"set_profile", Class::kEntityManagement, kUpdate, "profile", "profile_ref"},
@@ -191,6 +194,7 @@ std::string_view FactOr(const std::optional<Facts>& facts, std::string_view name
 
 std::string EntityUid(const Entry& entry, const Kind& kind) {
   if (kind.entity == "key") return entry.draft.key_ref.value_or("");
+  if (kind.entity == "customer") return entry.draft.customer.value_or("");
   const std::string_view after = FactOr(entry.draft.after, kind.fact);
   return std::string(after.empty() ? FactOr(entry.draft.before, kind.fact) : after);
 }

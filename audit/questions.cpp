@@ -108,20 +108,43 @@ Result<Section> OutsideWorker(const std::vector<Log>& logs, const Stretch& stret
   return section;
 }
 
+// OffboardedFrom is the status that a key had when the record's act revoked all of its customer's; empty where the record does not name it.
+std::string OffboardedFrom(const Draft& draft, const std::string& key_ref) {
+  if (draft.action != "offboard" || !draft.before) return "";
+  for (const auto& [name, value] : *draft.before) {
+    if (!name.starts_with("keys")) continue;
+    // "REF STATUS, REF STATUS": no KEY_REF has a space or a comma.
+    const std::string list = ", " + value + ", ", begin = ", " + key_ref + " ";
+    const std::size_t at = list.find(begin);
+    if (at == std::string::npos) continue;
+    const std::size_t status = at + begin.size();
+    return list.substr(status, list.find(", ", status) - status);
+  }
+  return "";
+}
+
 Result<Section> KeyHistory(const std::vector<Log>& logs, const std::string& key_ref, const Stretch& stretch) {
   Section section{"key",
-                  "every act but resolve and report_call on " + key_ref + ", and rotations from it, every outcome, " + stretch.InWords(),
+                  "every act but resolve and report_call on " + key_ref + ", rotations and rollbacks from it, and offboardings that name it, every outcome, " + stretch.InWords(),
                   {{"TIME"}, {"SEQ"}, {"ACTOR"}, {"ACTION"}, {"OUTCOME"}, {"STATUS BEFORE"}, {"STATUS AFTER"}, {"BEFORE"}, {"AFTER"}, {"WHY"}},
                   {},
                   {}};
   TRY(EachAct(logs, stretch, [&](const Entry& entry) {
     const Draft& draft = entry.draft;
     const bool rotated_from = FactOf(draft.before, "key_ref") == key_ref;
-    if (draft.key_ref != key_ref && !rotated_from) return;
+    const std::string offboarded_from = OffboardedFrom(draft, key_ref);
+    if (draft.key_ref != key_ref && !rotated_from && offboarded_from.empty()) return;
+    const bool replaces = draft.action == "rotate_key" || draft.action == "rollback_key";
+    if (!offboarded_from.empty()) {
+      section.rows.push_back({base::FormatTime(entry.place.time), SeqOf(entry, logs.size() > 1), draft.actor.name, draft.action,
+                              std::string(OutcomeName(draft.outcome)), offboarded_from,
+                              draft.outcome == Outcome::kOk ? "REVOKED" : "", "", FactsText(draft.after), WhyOf(draft)});
+      return;
+    }
     section.rows.push_back({base::FormatTime(entry.place.time), SeqOf(entry, logs.size() > 1), draft.actor.name, draft.action,
                             std::string(OutcomeName(draft.outcome)),
-                            // Of a rotation the facts before are the old key's, and `status` after is the new one's.
-                            draft.action != "rotate_key" || rotated_from ? FactOf(draft.before, "status") : "",
+                            // Of these the facts before are the replaced key's, and `status` after is that of the one in its place.
+                            !replaces || rotated_from ? FactOf(draft.before, "status") : "",
                             FactOf(draft.after, rotated_from ? "old_status" : "status"), FactsText(draft.before),
                             FactsText(draft.after), WhyOf(draft)});
   }));

@@ -17,6 +17,8 @@
 namespace strongroom::base {
 namespace {
 
+constexpr std::int64_t kMostDays = 36'500;
+
 // Reader walks one table, remembers which keys were asked for, and keeps the first problem it meets.
 class Reader {
  public:
@@ -48,6 +50,14 @@ class Reader {
       const auto number = node->value_exact<std::int64_t>();
       if (number && *number >= least && *number <= most) value = *number;
       else Complain(*node, key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
+    }
+  }
+  // Numbers takes every key of the table.
+  void Numbers(std::map<std::string, std::int64_t>& values, std::int64_t least, std::int64_t most) {
+    if (table_ == nullptr) return;
+    for (const auto& [key, node] : *table_) {
+      const std::string name(key.str());
+      Number(name.c_str(), values[name], least, most);
     }
   }
   void Texts(const char* key, std::vector<std::string>& values) {
@@ -122,7 +132,13 @@ void ReadSections(const std::string& file, const toml::table& root, Config& conf
     audit.Text("checkpoints", config.audit.checkpoints);
     audit.Number("publish_seconds", config.audit.publish_seconds, 1, 86'400);
     audit.Number("heartbeat_seconds", config.audit.heartbeat_seconds, 1, 86'400);
-    audit.Number("retention_days", config.audit.retention_days, 0, 36'500);
+    audit.Number("retention_days", config.audit.retention_days, 0, kMostDays);
+  }
+  {
+    Reader rotation(file, top.Table("rotation"), "rotation", problem);
+    rotation.Number("days", config.rotation.days, 0, kMostDays);
+    Reader customers(file, rotation.Table("customers"), "rotation.customers", problem);
+    customers.Numbers(config.rotation.customers, 0, kMostDays);
   }
   {
     Reader provider(file, top.Table("provider"), "provider", problem);
@@ -325,6 +341,10 @@ checkpoints = "checkpoints/"                  # where signed checkpoints of the 
 publish_seconds = 10                          # at most so often
 heartbeat_seconds = 300                       # so long without a record, and a heartbeat is written
 retention_days = 400                          # older records are pruned, their hashes stay; 0: nothing is ever pruned
+
+[rotation]                                    # after so many days 'keytool due' reminds of a key; 0: never
+days = 365
+[rotation.customers]                          # of a customer with another limit: ACME = 90
 
 [provider]
 ca_file = ""                                  # a private CA, added to the system's

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,11 @@ struct Config {
     std::int64_t heartbeat_seconds = 300;      // so long without a record, and one is written
     std::int64_t retention_days = 400;         // records that are older are pruned; 0: none ever
   } audit;
+  // How old a key may grow until `keytool due` says so. A reminder: nothing is withheld for it.
+  struct Rotation {
+    std::int64_t days = 365;  // 0: never
+    std::map<std::string, std::int64_t> customers;  // of these another number of days
+  } rotation;
   struct Provider {
     std::string ca_file;  // empty: the system's CAs alone
     bool allow_http = false;

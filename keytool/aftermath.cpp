@@ -4,6 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
+#include <vector>
 
 #include "vault/stop_line.h"
 
@@ -46,6 +48,17 @@ const Json& ObjectIn(const Json& json, const char* name) {
   return found != json.end() && found->is_object() ? *found : nothing;
 }
 
+// "REF STATUS, REF STATUS" in each: no KEY_REF has a space or a comma.
+std::vector<std::string> Offboarded(const Json& before) {
+  std::vector<std::string> found;
+  for (const auto& [name, value] : before.items()) {
+    if (!name.starts_with("keys") || !value.is_string()) continue;
+    std::istringstream list(value.get<std::string>());
+    for (std::string key_ref, status; list >> key_ref >> status;) found.push_back(key_ref);
+  }
+  return found;
+}
+
 }  // namespace
 
 void Aftermath::Stop(const std::string& key_ref, const std::string& state) {
@@ -83,9 +96,14 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     if (seq->get<std::int64_t>() <= record || TextIn(json, "outcome") != "ok") return {};
     const std::string action = TextIn(json, "action"), key_ref = TextIn(json, "key_ref");
     if (!key_ref.empty()) keys.insert(key_ref);
-    if (action == "move_key" && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
+    if ((action == "move_key" || action == "end_grace") && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
     const std::string old_key = TextIn(ObjectIn(json, "before"), "key_ref");
-    if (action == "rotate_key" && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
+    if ((action == "rotate_key" || action == "rollback_key") && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
+    if (action != "offboard") return {};
+    for (const std::string& revoked : Offboarded(ObjectIn(json, "before"))) {
+      keys.insert(revoked);
+      Stop(revoked, "REVOKED");
+    }
     return {};
   });
 }

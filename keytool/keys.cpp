@@ -15,6 +15,8 @@
 namespace strongroom::keytool {
 namespace {
 
+constexpr std::int64_t kUnauthorized = 401, kForbidden = 403;
+
 constexpr std::array<std::string_view, 7> kStates{"PENDING", "ACTIVE",      "ROTATED",  "SUSPENDED",
                                                   "REVOKED", "COMPROMISED", "DESTROYED"};
 
@@ -96,12 +98,19 @@ Outcome<void> TestKey(const Context& context, const std::string& key_ref) {
   TRY(ReadKeyRef("KEY_REF", key_ref));
   TRY(CheckProbe());
   TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY(session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref));
-  TRY_ASSIGN(const Probed probed, Probe(context, key_ref, RouteOf(session, key_ref)));
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref));
+  const std::string status = ReadMember(document, "status"), instead = ReadMember(document, "replaced_by");
+  if (status == "REVOKED" || status == "COMPROMISED") {
+    return Failed("KEY_" + status, key_ref + " is " + status + ": it does not open any more, so nobody here can ask its provider; see there that it was revoked");
+  }
+  TRY_ASSIGN(Probed probed, Probe(context, key_ref, RouteOf(session, instead.empty() ? key_ref : instead)));
+  const bool rotated = status == "ROTATED", refused = probed.status == kUnauthorized || probed.status == kForbidden;
   if (!probed.ok) {
-    Problem problem{kExitRefused, "PROBE_FAILED", key_ref + ": " + probed.message, key_ref};
+    const std::string dead = rotated && refused ? "; it was rotated, so it is to be dead there" : "";
+    Problem problem{kExitRefused, "PROBE_FAILED", key_ref + ": " + probed.message + dead, key_ref};
     return std::unexpected(std::move(problem));
   }
+  if (rotated) probed.message += "; the key was rotated and still works there: revoke it at its provider too";
   if (context.json) {
     JsonLine line;
     line.Text("key_ref", key_ref).Flag("ok", true).Number("status", probed.status).Text("message", probed.message);

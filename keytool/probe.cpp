@@ -37,6 +37,7 @@ Outcome<Probed> Probe(const Context& context, const std::string& key_ref, const 
   std::vector<std::string> arguments{"--home", context.home, "--probe", key_ref};
   if (!route.endpoint.empty()) arguments.insert(arguments.end(), {"--endpoint", route.endpoint});
   if (!route.api_version.empty()) arguments.insert(arguments.end(), {"--api-version", route.api_version});
+  if (!route.model.empty()) arguments.insert(arguments.end(), {"--model", route.model});
   TRY_ASSIGN(const Finished finished, RunProgram(worker, arguments, kPatience));
   TRY_ASSIGN(const Probed probed, ReadProbed(finished.output));
   // Both must say so: a worker that died after its line has not proved anything.
@@ -44,7 +45,7 @@ Outcome<Probed> Probe(const Context& context, const std::string& key_ref, const 
   return probed;
 }
 
-Route RouteOf(const Session& session, const std::string& key_ref) {
+Route ModelRouteOf(const Session& session, const std::string& key_ref) {
   const auto key = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
   if (!key) return {};
   const std::string profiles = ReadMember(*key, "profiles");
@@ -52,7 +53,13 @@ Route RouteOf(const Session& session, const std::string& key_ref) {
   if (first.empty()) return {};
   const auto profile = session.AskText(vault::Operation::kShowProfile, vault::EncodeText(first), first);
   if (!profile) return {};
-  return Route{ReadMember(*profile, "endpoint"), ReadMember(*profile, "api_version")};
+  return Route{ReadMember(*profile, "endpoint"), ReadMember(*profile, "api_version"), ReadMember(*profile, "model")};
+}
+
+Route RouteOf(const Session& session, const std::string& key_ref) {
+  Route route = ModelRouteOf(session, key_ref);
+  route.model.clear();
+  return route;
 }
 
 }  // namespace strongroom::keytool

@@ -19,9 +19,9 @@ struct Probed {
 };
 
 // Route is how a profile reaches its provider: what the endpoint adds to the key's ORIGIN, and the API version. Either
-// may be empty.
+// may be empty. Where `model` is not, the key has to have it.
 struct Route {
-  std::string endpoint, api_version;
+  std::string endpoint, api_version, model = {};
 };
 
 // CheckProbe finds the worker program, before a person is asked for a key.
@@ -35,5 +35,7 @@ Outcome<Probed> ReadProbed(const std::string& line);
 
 // RouteOf is that of the first profile that uses the key; without one, or without a right to ask, it is empty.
 Route RouteOf(const Session& session, const std::string& key_ref);
+// ModelRouteOf is the same with that profile's model.
+Route ModelRouteOf(const Session& session, const std::string& key_ref);
 
 }  // namespace strongroom::keytool

@@ -48,8 +48,9 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
   Print("rotated\n" + base::FormatFacts({{"  new", done.new_key_ref + "  ACTIVE, " + ProbedWords(probed)},
                                          {"  old", done.old_key_ref + "  " + status + (goes_on ? ", works until " + until : "")}}));
   if (!goes_on) return Print("next: revoke the old key at its provider, where it is not yet\n");
-  Print("next: revoke the old key at its provider after that; sooner here with " +
-        Command(session.context(), "keytool revoke " + done.old_key_ref + " --reason TEXT") + "\n");
+  const Context& context = session.context();
+  Print("next: until then " + Command(context, "keytool rollback " + done.old_key_ref) + " goes back to it; after that vaultd REVOKES it by itself. Revoke it at its "
+        "provider too: " + Command(context, "keytool test " + done.old_key_ref) + " says, while it opens, whether that still takes it\n");
 }
 
 }  // namespace
@@ -67,7 +68,7 @@ Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
   vault::AddKeyRequest add;
   add.like = rotate.old_key_ref = options.key_ref;
   add.reason = rotate.reason;
-  const Route route = RouteOf(session, options.key_ref);
+  const Route route = ModelRouteOf(session, options.key_ref);
   TRY_ASSIGN(rotate.new_key_ref, HoldKey(session, add, options.key_file, options.key_ref));
   TRY_ASSIGN(const auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify,
                                           "keytool rotate " + options.key_ref));

@@ -85,6 +85,18 @@ void PrintTable(std::vector<Line> lines) {
 
 }  // namespace
 
+Outcome<std::unique_ptr<sql::Database>> OpenWorkDatabase(const Context& context) {
+  const auto config = base::LoadConfig(context.home);
+  if (!config) return Failed("NO_HOME", config.error().text);
+  sql::OpenOptions options;
+  options.access = sql::Access::kReadOnly;
+  auto database = sql::Open(config->database, options);
+  if (!database) return FailedBy(database.error(), "the work database cannot be opened");
+  const auto schema = sql::CheckSchema(**database, sql::Schema::kWork);
+  if (!schema) return FailedBy(schema.error(), "the work database");
+  return std::move(*database);
+}
+
 Outcome<void> ShowUsage(const Context& context, const std::string& customer,
                         const std::optional<std::string>& since) {
   if (!customer.empty()) TRY(CheckCustomer(customer));
@@ -92,15 +104,8 @@ Outcome<void> ShowUsage(const Context& context, const std::string& customer,
   if (since) {
     TRY_ASSIGN(from, ReadSince(*since));
   }
-  const auto config = base::LoadConfig(context.home);
-  if (!config) return Failed("NO_HOME", config.error().text);
-  sql::OpenOptions options;
-  options.access = sql::Access::kReadOnly;
-  const auto database = sql::Open(config->database, options);
-  if (!database) return FailedBy(database.error(), "the work database cannot be opened");
-  const auto schema = sql::CheckSchema(**database, sql::Schema::kWork);
-  if (!schema) return FailedBy(schema.error(), "the work database");
-  const auto lines = Query(**database, customer, from);
+  TRY_ASSIGN(const auto database, OpenWorkDatabase(context));
+  const auto lines = Query(*database, customer, from);
   if (!lines) return FailedBy(lines.error(), "USAGE_LOG cannot be read");
   if (context.json) {
     PrintJson(*lines);

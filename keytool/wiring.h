@@ -28,6 +28,8 @@ CLI::App* AddCommand(CLI::App& parent, Choice& choice, const std::string& name, 
 
 // onboard, rotate, revoke, suspend, resume, compromise, destroy, list, show, test.
 void AddKeyCommands(CLI::App& app, Choice& choice);
+// rollback, due, offboard.
+void AddRotationCommands(CLI::App& app, Choice& choice);
 // init, status, rate, profile, kek, node, seal, unseal, approvals, backup, restore, recover, usage.
 void AddOtherCommands(CLI::App& app, Choice& choice);
 

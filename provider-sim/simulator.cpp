@@ -9,6 +9,8 @@ namespace strongroom::sim {
 namespace {
 
 constexpr int kSlowMs = 3000;
+// One model, behind the list of all at both providers.
+constexpr std::string_view kOneModel = "/v1/models/";
 constexpr std::size_t kMaxFaultList = 16UL * 1024 * 1024;
 
 struct Route {
@@ -127,7 +129,11 @@ Reply Simulator::Answer(const Head& head, std::string_view body) {
     if (route.path != head.path) continue;
     known_path = true;
     if (route.method != head.method) continue;
-    return route.probe ? Probe(provider, head) : ModelCall(provider, head, body);
+    return route.probe ? Probe(provider, head, {}) : ModelCall(provider, head, body);
+  }
+  if (head.path.starts_with(kOneModel)) {
+    if (head.method == "GET") return Probe(provider, head, std::string_view(head.path).substr(kOneModel.size()));
+    known_path = true;
   }
   if (known_path) return Refuse(provider, {405, "Method Not Allowed", {}, {}, {}});
   return Refuse(provider, {404, "Not Found", {}, {}, {}});
@@ -137,11 +143,13 @@ Reply Simulator::TooLarge(const Head& head) {
   return Refuse(ProviderOf(head), {413, "Request exceeds the maximum size", {}, {}, {}});
 }
 
-Reply Simulator::Probe(const Provider& provider, const Head& head) {
+// Of one model too the real ones look at the key first.
+Reply Simulator::Probe(const Provider& provider, const Head& head, std::string_view model) {
   if (provider.needs_key) {
     const std::string_view key = provider.key(head);
     if (!keys_.Accepts(key)) return Refuse(provider, provider.bad_key(key));
   }
+  if (IsNoSuchModel(model)) return Refuse(provider, {404, "model: " + std::string(model), {}, {}, {}});
   Reply reply;
   reply.body = provider.models();
   AddRequestId(provider, reply);

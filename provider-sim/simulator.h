@@ -50,7 +50,7 @@ class Simulator {
 
  private:
   Simulator(int latency_ms, FaultPlan faults, KeyList keys);
-  Reply Probe(const Provider& provider, const Head& head);
+  Reply Probe(const Provider& provider, const Head& head, std::string_view model);
   Reply ModelCall(const Provider& provider, const Head& head, std::string_view json);
   Reply Faulty(const Provider& provider, const Head& head, const Body& body, Fault fault);
   Reply Succeed(const Provider& provider, const Body& body, std::string_view text_override);

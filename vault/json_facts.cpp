@@ -18,6 +18,7 @@
 #include "vault/profile_mac.h"
 #include "vault/proven_key.h"
 #include "vault/recovery.h"
+#include "vault/replacement.h"
 #include "vault/two_people.h"
 
 namespace strongroom::vault {
@@ -280,6 +281,10 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
       json["noticed_http_status"] = notice->http_status;
     }
   }
+  TRY_ASSIGN(const std::string replaced_by, ReplacedBy(store, *row));
+  TRY_ASSIGN(const std::string replaces, Replaces(store, *row));
+  json["replaced_by"] = replaced_by.empty() ? Json(nullptr) : Json(replaced_by);  // of a ROTATED key
+  json["replaces"] = replaces.empty() ? Json(nullptr) : Json(replaces);           // a key that is ROTATED still
   json["profiles"] = Json::array();
   TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(*ref));
   for (const ProfileRow& profile : profiles) json["profiles"].push_back(profile.profile_ref);

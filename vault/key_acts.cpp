@@ -1,13 +1,12 @@
 // Acts on keys that are in use: rotate, revoke, suspend, resume, compromise, destroy.
-#include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include "vault/field_rules.h"
 #include "vault/operations.h"
-#include "vault/profile_mac.h"
 #include "vault/proven_key.h"
+#include "vault/replacement.h"
+#include "vault/stop_unproven.h"
 
 namespace strongroom::vault {
 namespace {
@@ -23,7 +22,6 @@ class RotateKey final : public Act {
 
  private:
   Result<void> PutAside(Store& store, ProvenKey& old_key, base::Micros now);
-  Result<std::size_t> Repoint(Store& store, base::Micros now) const;
 
   OpenVault& vault_;
   const RotateKeyRequest request_;
@@ -49,7 +47,7 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
   TRY(PutAside(store, old_key, now));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
-  TRY_ASSIGN(const std::size_t profiles, Repoint(store, now));
+  TRY_ASSIGN(const std::size_t profiles, RepointProfiles(vault_, store, request_.old_key_ref, request_.new_key_ref, now));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", new_key.row().status},
                               {"probed", request_.probed ? "yes" : "no"},
@@ -70,20 +68,6 @@ Result<void> RotateKey::PutAside(Store& store, ProvenKey& old_key, base::Micros 
   TRY(old_key.Write(vault_, store, *next, grace, now));
   stops.push_back({old_key.row().key_ref, old_key.row().row_version, *next});
   return {};
-}
-
-Result<std::size_t> RotateKey::Repoint(Store& store, base::Micros now) const {
-  TRY_ASSIGN(std::vector<ProfileRow> profiles, store.ProfilesOfKey(request_.old_key_ref));
-  TRY_ASSIGN(const auto keys, vault_.Keys());
-  for (ProfileRow& profile : profiles) {
-    // A profile that somebody pointed at this key by hand must not come out of it with our MAC.
-    TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, profile));
-    profile.key_ref = request_.new_key_ref;
-    profile.updated_at = now;
-    TRY_ASSIGN(profile.vault_mac, ProfileMac(*keys->profile_key, vault_.vault_id, profile));
-    TRY(store.UpdateProfile(profile));
-  }
-  return profiles.size();
 }
 
 // KeyMove is one word of MoveRequest.move. `stops` marks the moves that must be possible whatever became of the row.
@@ -122,34 +106,6 @@ class MoveKey final : public Act {
   const MoveRequest request_;
 };
 
-// Final as the row states it: no move leads on from here, proved or not.
-bool StatedFinal(const KeyRow& row) {
-  const auto stated = ParseState(row.status);
-  return stated && (*stated == KeyState::kCompromised || *stated == KeyState::kDestroyed);
-}
-
-// WriteUnwrapped writes a row that cannot be wrapped for its new state, and returns its ROW_VERSION: beyond that of any
-// stop before, so that no row that vaultd wrapped since then is as new.
-Result<std::int64_t> WriteUnwrapped(const OpenVault& vault, Store& store, KeyRow row, KeyState to, base::Micros now) {
-  const std::int64_t expected = row.row_version;
-  const std::int64_t last = std::max(expected, vault.stops->VersionOf(row.key_ref));
-  if (last == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kKeyTampered);
-  row.status = StateName(to);
-  row.row_version = last + 1;
-  row.state_changed_at = now;
-  TRY(store.UpdateKey(row, expected));
-  return row.row_version;
-}
-
-// A row that does not open, or whose KEK is not there to wrap it again, cannot be wrapped for its new state, and will not
-// open in that one either. Its STATUS is set
-// all the same: whoever restores the wrap later finds the key stopped.
-Result<std::int64_t> StopUnproven(const OpenVault& vault, Store& store, KeyRow row, KeyState to, base::Micros now) {
-  if (StatedFinal(row)) return Refuse(Refusal::kKeyMoveForbidden);
-  row.revoked_at = row.revoked_at.value_or(now);
-  return WriteUnwrapped(vault, store, std::move(row), to, now);
-}
-
 // Erase is destruction. It believes what the row states, proved or not: an erased DEK hurts nobody but its customer, and a
 // row that was changed outside could otherwise never be got rid of. The payload stays: nothing opens it any more.
 Result<std::int64_t> Erase(const OpenVault& vault, Store& store, KeyRow row, base::Micros now) {
@@ -184,10 +140,7 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
   record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
   auto moved = Move(store, *row, *move, now);
   if (!moved) {
-    using enum Refusal;
-    const Refusal why = RefusalOf(moved.error());
-    const bool unproven = why == kKeyTampered || why == kKekMissing || why == kKekRetired;
-    if (!unproven || !move->stops) return std::unexpected(moved.error());
+    if (!IsUnproven(moved.error()) || !move->stops) return std::unexpected(moved.error());
     (*record.after)["unproven"] = RefusalName(RefusalOf(moved.error()));
     const bool destroys = move->to == KeyState::kDestroyed;
     moved = destroys ? Erase(vault_, store, std::move(*row), now)

@@ -25,11 +25,12 @@ struct Transition {
 };
 
 // All there is: a move that is not listed is forbidden.
-constexpr std::array<Transition, 15> kTransitions{{
+constexpr std::array<Transition, 16> kTransitions{{
     {kPending, Move::kActivate, kActive},
     {kActive, Move::kRotate, kRotated},
     {kActive, Move::kSuspend, kSuspended},
     {kSuspended, Move::kResume, kActive},
+    {kRotated, Move::kRollBack, kActive},
     {kPending, Move::kRevoke, kRevoked},
     {kActive, Move::kRevoke, kRevoked},
     {kRotated, Move::kRevoke, kRevoked},

@@ -17,8 +17,9 @@ std::string_view StateName(KeyState state);
 Result<KeyState> ParseState(std::string_view name);
 
 // Move is an act that changes a key's state.
-enum class Move : std::uint8_t { kActivate, kRotate, kRevoke, kSuspend, kResume, kCompromise, kDestroy };
+enum class Move : std::uint8_t { kActivate, kRotate, kRevoke, kSuspend, kResume, kCompromise, kDestroy, kRollBack };
 
+// A key is rolled back within its grace alone, which its state does not say.
 // NextState is the state a move leads to, nullopt where the table forbids it. Nothing leads out of COMPROMISED but
 // destruction, nothing out of DESTROYED.
 std::optional<KeyState> NextState(KeyState from, Move move);

@@ -13,6 +13,7 @@
 #include "base/config.h"
 #include "sql/database.h"
 #include "vault/anteroom.h"
+#include "vault/grace_watch.h"
 #include "vault/lease.h"
 #include "vault/nodes.h"
 #include "vault/proofs.h"
@@ -102,6 +103,7 @@ struct OpenVault {
   base::Micros reader_retry_at = 0;       // the same: when it may be opened anew (MonoMicros)
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Pruner pruner{*this};                   // the publisher's thread looks
+  GraceWatch grace_watch{*this};          // as well
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
   std::unique_ptr<Publisher> publisher;   // from Service::Open on; publishes the log's last checkpoint

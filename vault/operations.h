@@ -90,7 +90,7 @@ std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
-// node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp.
+// node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp, rollback_act.cpp, offboard_act.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -126,6 +126,8 @@ MadeAct MakeReportCall(OpenVault& vault, ByteView body, std::optional<SecretValu
 MadeAct MakeProbeSuspect(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeReportProbe(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeResumeNoticed(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeRollBackKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeOffboard(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNewOrigin(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRotateSigningKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
@@ -142,6 +144,9 @@ MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<Secr
 // not called, where somebody is in there. `done` is called once, on the writer's thread or, where the trail does not take the
 // act, on the anteroom's.
 bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
+// RunOwn is the same without a preparation. `done` is called once, on the writer's thread or, where the trail does not take the act, on
+// the caller's.
+void RunOwn(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done);
 
 // Which acts need two people: key_acts.cpp, protector_acts.cpp, approval_acts.cpp, trail_acts.cpp, trail_rotation.cpp.
 std::optional<SensitiveAct> EndsOrResumesKey(ByteView body);

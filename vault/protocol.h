@@ -85,6 +85,8 @@ enum class Operation : std::uint8_t {
   kProbeSuspect = 91,   // worker: open the key that a report was answered to probe
   kReportProbe = 92,    // worker: what came of it; a key that was refused is SUSPENDED
   kResumeNoticed = 93,  // admin: ACTIVE again, after a test
+  kRollBackKey = 110,   // ROTATED → ACTIVE within its grace, what took its place SUSPENDED, profiles back
+  kOffboard = 111,      // every profile of a customer TERMINATED, every key REVOKED
 };
 
 // A body that is one i64: an epoch notice (the epoch), the answer to PrepareKek (the version).
@@ -187,7 +189,8 @@ struct RotateKeyRequest {
   static Result<RotateKeyRequest> Decode(ByteView body);
 };
 
-// MoveRequest is revoke, suspend, resume, compromise of a key; suspend, resume, terminate of a profile.
+// MoveRequest is revoke, suspend, resume, compromise of a key; suspend, resume, terminate of a profile; rollback of a rotated key;
+// offboard of a customer.
 struct MoveRequest {
   std::string ref, move, reason;
   Bytes Encode() const;

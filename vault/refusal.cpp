@@ -244,6 +244,19 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kKeyNotProbed, "KEY_NOT_PROBED", Code::kRefused,
      "nothing was done: a key that was SUSPENDED because its provider refused it goes on once the provider takes it; 'keytool resume' asks "
      "it first"},
+    {Refusal::kKeyNotRotated, "KEY_NOT_ROTATED", Code::kRefused,
+     "nothing was done: only a key that a rotation put aside (ROTATED) is brought back; 'keytool show' says what state this one is in, "
+     "'keytool rotate' takes another key"},
+    {Refusal::kRollbackLate, "ROLLBACK_TOO_LATE", Code::kRefused,
+     "nothing was done: the rotated key's grace is over, and nothing brings it back; 'keytool rotate' takes another key"},
+    {Refusal::kRollbackUnclear, "ROLLBACK_UNCLEAR", Code::kRefused,
+     "nothing was done: no record of this key's rotation is in the trail, or what took its place is in use no more; point its profiles "
+     "where they belong with 'keytool profile set', or 'keytool rotate' the key that they use"},
+    {Refusal::kCustomerUnknown, "CUSTOMER_UNKNOWN", Code::kNotFound,
+     "nothing was done: no key and no profile is of such a customer; 'keytool profile list' and 'keytool list' show whose there are"},
+    {Refusal::kCustomerServes, "CUSTOMER_SERVES_OTHERS", Code::kRefused,
+     "nothing was done: other customers' profiles use a key of this one; point them elsewhere with 'keytool profile set', or terminate them, "
+     "first ('keytool show KEY_REF' names them)"},
 });
 
 constexpr bool InOrder() {

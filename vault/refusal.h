@@ -103,6 +103,11 @@ enum class Refusal : std::uint16_t {
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,
+  kKeyNotRotated = 110,
+  kRollbackLate,
+  kRollbackUnclear,
+  kCustomerUnknown,
+  kCustomerServes,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

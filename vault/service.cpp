@@ -268,6 +268,10 @@ bool RunOwnCeremony(OpenVault& vault, std::string_view action, std::unique_ptr<A
   return PrepareAndRun(OwnHearing(vault, action, std::move(act), std::move(done)));
 }
 
+void RunOwn(OpenVault& vault, std::string_view action, std::unique_ptr<Act> act, Done done) {
+  OwnHearing(vault, action, std::move(act), std::move(done))->Run();
+}
+
 struct Service::State {
   explicit State(std::unique_ptr<OpenVault> open) : vault(std::move(open)) {}
   std::unique_ptr<OpenVault> vault;

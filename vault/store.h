@@ -157,6 +157,8 @@ class Store {
                                        std::int64_t most);
   // KeysChanged is a page like it of those whose state is neither PENDING nor ACTIVE and changed at `since` or later.
   Result<std::vector<KeyRow>> KeysChanged(base::Micros since, std::string_view after, std::int64_t most);
+  // KeysOutOfGrace is the ROTATED ones whose grace ended at `until` or before, at most `most`, the oldest end first.
+  Result<std::vector<KeyRow>> KeysOutOfGrace(base::Micros until, std::int64_t most);
   Result<std::int64_t> NewestVersion(std::string_view customer, std::string_view provider, std::string_view label);
   Result<void> InsertKey(const KeyRow& row);
   // UpdateKey writes what may change of a row, where it still has ROW_VERSION `expected`; kConflict where it has not.
@@ -170,6 +172,8 @@ class Store {
   // CountOutside is the census: every wrap, of keys and of the vault's own secrets, that is not under the ACTIVE version.
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
+  // RotationsAt hands over the records, of any node's log, of rotations at that time.
+  Result<void> RotationsAt(base::Micros at, const std::function<void(std::string_view record)>& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.

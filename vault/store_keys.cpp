@@ -7,6 +7,8 @@
 
 #define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') ORDER BY AT DESC LIMIT 1"
 
+#define ROTATIONS "WHERE ACTION <> 'resolve' AND AT = ?1 AND ACTION = 'rotate_key' AND OUTCOME = 'ok'"
+
 namespace strongroom::vault {
 namespace {
 
@@ -72,6 +74,14 @@ Result<std::vector<KeyRow>> Store::KeysChanged(base::Micros since, std::string_v
              database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE STATE_CHANGED_AT >= ?1 AND KEY_REF > ?2 AND "
                              "STATUS IN ('ROTATED', 'SUSPENDED', 'REVOKED', 'COMPROMISED', 'DESTROYED') ORDER BY KEY_REF LIMIT ?3",
                              {since, after, most}));
+  return ReadKeys(*rows);
+}
+
+Result<std::vector<KeyRow>> Store::KeysOutOfGrace(base::Micros until, std::int64_t most) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT " KEY_COLUMNS " FROM KEY_VAULT WHERE STATUS = 'ROTATED' AND GRACE_UNTIL <= ?1 "
+                             "ORDER BY GRACE_UNTIL, KEY_REF LIMIT ?2",
+                             {until, most}));
   return ReadKeys(*rows);
 }
 
@@ -171,6 +181,19 @@ Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
   const base::Micros at = row->Int64(0);
   row->Reset();
   return at;
+}
+
+Result<void> Store::RotationsAt(base::Micros at, const std::function<void(std::string_view record)>& take) {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
+  TRY_ASSIGN(sql::Statement * rows, database_.Query(one_log ? sql::Sql("SELECT RECORD FROM AUDIT_LOG " ROTATIONS)
+                                                            : sql::Sql("SELECT RECORD FROM AUDIT_TRAIL " ROTATIONS),
+                                                    {at}));
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return {};
+    const Bytes record = rows->Blob(0);
+    take(base::AsText(record));
+  }
 }
 
 Result<void> Store::EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take) {

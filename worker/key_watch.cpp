@@ -36,8 +36,11 @@ asio::awaitable<void> KeyWatch::Report(Call call) {
 }
 
 asio::awaitable<void> KeyWatch::Probe(Call call) {
-  const Finding found = co_await ProbeKey(client_, transport_, vault::Operation::kProbeSuspect, call.key_ref, call.endpoint,
-                                          call.api_version, base::MonoMicros() + kProbePatience);
+  ProbeRoute route;
+  route.endpoint = call.endpoint;
+  route.api_version = call.api_version;
+  const Finding found = co_await ProbeKey(client_, transport_, vault::Operation::kProbeSuspect, call.key_ref, std::move(route),
+                                          base::MonoMicros() + kProbePatience);
   base::Log(base::Level::kWarning, "key_probed",
             {{"key_ref", call.key_ref}, {"ok", found.ok}, {"http_status", std::int64_t{found.status}}});
   vault::ReportProbeRequest request;

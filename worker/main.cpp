@@ -30,13 +30,15 @@ int main(int argc, char** argv) {
   using namespace strongroom;
   base::HardenProcess();
   CLI::App app("Takes requests from the queue, asks vaultd for the key, calls the provider, and replies.", "worker");
-  std::string home, probe, endpoint, api_version;
+  std::string home, probe;
+  worker::ProbeRoute route;
   std::int64_t in_flight = 0;
   app.add_option("--home", home, "the vault's home (else STRONGROOM_HOME, else /var/lib/strongroom)");
   app.add_option("--in-flight", in_flight, "calls at once (else strongroom.toml, 256)")->check(CLI::Range(1, 4096));
   app.add_option("--probe", probe, "check one KEY_REF with its provider, print the answer, and exit (admins only)");
-  app.add_option("--endpoint", endpoint, "with --probe: the endpoint whose path to use");
-  app.add_option("--api-version", api_version, "with --probe: the provider's API version");
+  app.add_option("--endpoint", route.endpoint, "with --probe: the endpoint whose path to use");
+  app.add_option("--api-version", route.api_version, "with --probe: the provider's API version");
+  app.add_option("--model", route.model, "with --probe: the key must have this model too");
   app.set_version_flag("--version", "worker " STRONGROOM_VERSION);
   app.footer(kFooter);
   try {
@@ -56,6 +58,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "worker: %s\n", ready.error().Message().c_str());
     return 1;
   }
-  if (!probe.empty()) return worker::RunProbe(*config, probe, endpoint, api_version);
+  if (!probe.empty()) return worker::RunProbe(*config, probe, route);
   return worker::RunWorker(*config, in_flight > 0 ? in_flight : config->worker.in_flight);
 }

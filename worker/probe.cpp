@@ -17,6 +17,7 @@ namespace strongroom::worker {
 namespace {
 
 constexpr base::Micros kPatience = 20 * base::kMicrosPerSecond;
+constexpr int kNotFound = 404;
 
 std::string Sentence(const CallFailure& failure, int status) {
   if (failure.code == ErrorCode::kProviderAuth) return "the provider refused the key (HTTP " + std::to_string(status) + ")";
@@ -41,7 +42,7 @@ Finding ReadProbe(const Provider& provider, const HttpAnswer& answer) {
 }  // namespace
 
 asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, vault::Operation operation, std::string key_ref,
-                                  std::string endpoint, std::string api_version, base::Micros deadline) {
+                                  ProbeRoute route, base::Micros deadline) {
   Finding found;
   Bytes body = vault::EncodeText(key_ref);
   Result<vault::Answer> answer = co_await client.Ask(operation, std::move(body), deadline);
@@ -61,7 +62,9 @@ asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, v
     co_return found;
   }
   // The key's ORIGIN decides where it goes; an endpoint may only add a path to it.
-  HttpCall call = provider->HealthCheck(endpoint.empty() ? facts->origin : endpoint, api_version);
+  const std::string& endpoint = route.endpoint.empty() ? facts->origin : route.endpoint;
+  HttpCall call = route.model.empty() ? provider->HealthCheck(endpoint, route.api_version)
+                                      : provider->ModelCheck(endpoint, route.api_version, route.model);
   KeyToSend key(std::move(*answer->secret), std::move(*origin));
   std::optional<KeyToSend> sent(std::move(key));
   std::expected<HttpAnswer, TransportFailure> got =
@@ -71,13 +74,13 @@ asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, v
     co_return found;
   }
   found = ReadProbe(*provider, *got);
+  if (got->status == kNotFound && !route.model.empty()) found.message = "the provider takes the key, but it has no model " + route.model;
   // A provider that echoes a key must not leave it in freed memory.
   explicit_bzero(got->body.data(), got->body.size());
   co_return found;
 }
 
-int RunProbe(const base::Config& config, const std::string& key_ref, const std::string& endpoint,
-             const std::string& api_version) {
+int RunProbe(const base::Config& config, const std::string& key_ref, const ProbeRoute& route) {
   Finding found;
   const Result<void> live = Splice::SelfTest();
   const Result<vault::ClientOptions> options = vault::ClientOptionsFrom(config);
@@ -92,7 +95,8 @@ int RunProbe(const base::Config& config, const std::string& key_ref, const std::
     vault::Client client(io.get_executor(), *options);
     const base::Micros deadline = base::MonoMicros() + kPatience;
     auto run = [&]() -> asio::awaitable<void> {
-      found = co_await ProbeKey(client, transport, vault::Operation::kProbe, key_ref, endpoint, api_version, deadline);
+      ProbeRoute way = route;
+      found = co_await ProbeKey(client, transport, vault::Operation::kProbe, key_ref, std::move(way), deadline);
       client.Close();
       io.stop();
     };

@@ -18,9 +18,14 @@ struct Finding {
   std::string message;
 };
 
+// ProbeRoute: `endpoint` may add a path to the key's ORIGIN; a key that has not this `model` is not taken. Each may be empty.
+struct ProbeRoute {
+  std::string endpoint, api_version, model;
+};
+
 // ProbeKey has vaultd open a key by `operation` (kProbe, an admin's; kProbeSuspect, a worker's), sends it to its ORIGIN and reads what
-// comes back. `endpoint` may add a path to the ORIGIN; it and `api_version` may be empty.
+// comes back.
 asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, vault::Operation operation, std::string key_ref,
-                                  std::string endpoint, std::string api_version, base::Micros deadline);
+                                  ProbeRoute route, base::Micros deadline);
 
 }  // namespace strongroom::worker

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/config.h"
+#include "worker/probe.h"
 
 namespace strongroom::worker {
 
@@ -16,7 +17,6 @@ int RunWorker(const base::Config& config, std::int64_t in_flight);
 // RunProbe makes the provider's cheapest authenticated call with one key, as `keytool` asks: it has vaultd open the key
 // (an admin's right), sends it to its ORIGIN, and prints {"ok":…,"status":…,"message":…}. Exit code 0 where the provider
 // took the key, 1 otherwise.
-int RunProbe(const base::Config& config, const std::string& key_ref, const std::string& endpoint,
-             const std::string& api_version);
+int RunProbe(const base::Config& config, const std::string& key_ref, const ProbeRoute& route);
 
 }  // namespace strongroom::worker

@@ -24,7 +24,7 @@ Entry EntryOf(const Draft& draft) {
 
 // Every action there is: those of vault/operations.cpp, and those that FORMAT.md names besides.
 std::set<std::string> AllActions() {
-  std::set<std::string> actions{"init", "join", "vaultd_start", "vaultd_stop", "strangers_closed", "take_keks", "new_origin", "erase_signing_key", "recovered_tail", "heartbeat", "node_join"};
+  std::set<std::string> actions{"init", "join", "vaultd_start", "vaultd_stop", "strangers_closed", "take_keks", "new_origin", "erase_signing_key", "end_grace", "recovered_tail", "heartbeat", "node_join"};
   const std::string source = ReadWhole(STRONGROOM_SOURCE_DIR "/vault/operations.cpp");
   const std::regex row(R"re(Operation::k\w+, "(\w+)")re");
   for (std::sregex_iterator at(source.begin(), source.end(), row), end; at != end; ++at) actions.insert((*at)[1]);

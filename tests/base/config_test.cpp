@@ -74,6 +74,23 @@ TEST_CASE("a PIN comes from its file, else from where systemd puts credentials")
   CHECK(Home("[vault]\npkcs11_pin_credential = \"../pin\"\n").Problem().find("must be names") != std::string::npos);
 }
 
+TEST_CASE("how old a key may grow, for all and of single customers") {
+  const auto rotation = [](const std::string& text) {
+    const Home home(text);
+    const auto config = base::LoadConfig(home.path());
+    REQUIRE(config.has_value());
+    return config->rotation;
+  };
+  CHECK(rotation("").days == 365);
+  CHECK(rotation("").customers.empty());
+  const auto set = rotation("[rotation]\ndays = 180\n[rotation.customers]\nACME = 90\n\"B#1\" = 0\n");
+  CHECK(set.days == 180);
+  CHECK(set.customers == std::map<std::string, std::int64_t>{{"ACME", 90}, {"B#1", 0}});
+  CHECK(Home("[rotation]\ndays = -1\n").Problem().find(":2: rotation.days: must be a number from 0 to 36500") != std::string::npos);
+  CHECK(Home("[rotation.customers]\nACME = \"90\"\n").Problem().find(":2: rotation.customers.ACME: must be a number") != std::string::npos);
+  CHECK(Home("[rotation]\nACME = 90\n").Problem().find(":2: rotation.ACME: unknown key") != std::string::npos);
+}
+
 TEST_CASE("unknown keys and wrong types are refused with file, line and key") {
   CHECK(Home("database = \"sqlite:a.db\"\nnonsense = 1\n").Problem().find("strongroom.toml:2: nonsense: unknown key") !=
         std::string::npos);

@@ -38,6 +38,21 @@ TEST_CASE("aftermath: a file that is not this vault's, or has a line that vaultd
   CHECK_FALSE(aftermath.TakeTrail(R"({"log":"another/node","seq":3})" "\n", kVault, 1).has_value());
 }
 
+TEST_CASE("aftermath: a grace that ended, a rollback and an offboarding stop keys too") {
+  Aftermath aftermath;
+  const std::string text =
+      Record(4, R"("action":"end_grace","key_ref":"A/openai/default/1","before":{"status":"ROTATED"},"after":{"status":"REVOKED"})") +
+      Record(5, R"("action":"rollback_key","key_ref":"B/openai/default/1","before":{"key_ref":"B/openai/default/2","status":"ACTIVE"},"after":{"status":"ACTIVE","old_status":"SUSPENDED"})") +
+      Record(6, R"("action":"offboard","customer":"C","before":{"keys":"C/openai/default/1 ACTIVE, C/openai/default/2 PENDING","keys_2":"C/openai/x/1 ROTATED","profiles":"C_DEFAULT ACTIVE"},"after":{"keys_revoked":"3"})");
+  REQUIRE(aftermath.TakeTrail(text, kVault, 3).has_value());
+  CHECK(aftermath.moves == std::map<std::string, std::string>{{"A/openai/default/1", "revoke"},
+                                                              {"B/openai/default/2", "suspend"},
+                                                              {"C/openai/default/1", "revoke"},
+                                                              {"C/openai/default/2", "revoke"},
+                                                              {"C/openai/x/1", "revoke"}});
+  CHECK(aftermath.keys.contains("B/openai/default/1"));
+}
+
 TEST_CASE("aftermath: records behind the backup's last one, and every key they speak of") {
   Aftermath aftermath;
   const std::string text =

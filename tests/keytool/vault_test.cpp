@@ -7,7 +7,7 @@
 #include "base/files.h"
 #include "keytool/document.h"
 #include "sql/database.h"
-#include "tests/keytool/command.h"
+#include "tests/keytool/vault.h"
 
 // After our headers: its CHECK replaces ours.
 #include <catch2/catch.hpp>
@@ -15,42 +15,7 @@
 namespace strongroom::keytool {
 namespace {
 
-using Words = std::vector<std::string>;
-
 const std::string kFirst = "ACME/anthropic/default/1", kSecond = "ACME/anthropic/default/2";
-
-// Vault is a home made by init, and its vaultd.
-class Vault {
- public:
-  Vault() : made_(RunKeytool({"init", "--home", home_.path()})) {
-    INFO(made_.err);
-    REQUIRE(made_.status == 0);
-    vaultd_ = std::make_unique<Vaultd>(home_);
-  }
-  Ran Do(Words words, const std::string& input = "") const {
-    words.insert(words.end(), {"--home", home_.path()});
-    return RunKeytool(words, input);
-  }
-  // Must is Do that has to succeed; the result is standard output.
-  std::string Must(const Words& words, const std::string& input = "") const {
-    const Ran ran = Do(words, input);
-    INFO(words.front() << ": " << ran.out << ran.err);
-    REQUIRE(ran.status == 0);
-    return ran.out;
-  }
-  void Onboard() const {
-    Must({"onboard", "ACME", "--provider", "anthropic", "--model", "claude-opus-4-7", "--no-verify", "--reason", "new customer",
-          "--key-file", home_.File("key", "sk-ant-REDACTED-0123456789\n")});
-  }
-  const Home& home() const { return home_; }
-  const Ran& made() const { return made_; }
-  void Stop() { vaultd_->Stop(); }
-
- private:
-  Home home_;
-  Ran made_;
-  std::unique_ptr<Vaultd> vaultd_;
-};
 
 }  // namespace
 

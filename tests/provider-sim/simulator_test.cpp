@@ -201,6 +201,12 @@ TEST_CASE("provider-sim: routes, methods and probes") {
   CHECK(Json::parse(refused.body)["error"]["type"] == "authentication_error");
   CHECK(Ask(simulator, "GET /v1/models", kAnthropicHeaders, "").status == 200);
   CHECK(Ask(simulator, "GET /v1/models", kBearer, "").status == 200);
+  CHECK(Ask(simulator, "GET /v1/models/gpt-5", kBearer, "").status == 200);
+  CHECK(Ask(simulator, "GET /v1/models/gpt-5", "", "").status == 401);
+  CHECK(Ask(simulator, "POST /v1/models/gpt-5", kBearer, "").status == 405);
+  const Reply none = Ask(simulator, "GET /v1/models/no-such-model", kAnthropicHeaders, "");
+  CHECK(none.status == 404);
+  CHECK(Json::parse(none.body)["error"]["type"] == "not_found_error");
 }
 
 TEST_CASE("provider-sim: calls are counted by request id, else by prompt") {

@@ -10,7 +10,7 @@ namespace {
 using enum KeyState;
 constexpr KeyState kAll[] = {kPending, kActive, kRotated, kSuspended, kRevoked, kCompromised, kDestroyed};
 constexpr Move kMoves[] = {Move::kActivate, Move::kRotate,     Move::kRevoke, Move::kSuspend,
-                           Move::kResume,   Move::kCompromise, Move::kDestroy};
+                           Move::kResume,   Move::kCompromise, Move::kDestroy, Move::kRollBack};
 
 TEST_CASE("key states move as the architecture says, and not otherwise", "[key_state]") {
   const std::map<std::pair<KeyState, Move>, KeyState> allowed{
@@ -20,7 +20,7 @@ TEST_CASE("key states move as the architecture says, and not otherwise", "[key_s
       {{kActive, Move::kSuspend}, kSuspended},       {{kSuspended, Move::kResume}, kActive},
       {{kPending, Move::kCompromise}, kCompromised}, {{kActive, Move::kCompromise}, kCompromised},
       {{kRotated, Move::kCompromise}, kCompromised}, {{kSuspended, Move::kCompromise}, kCompromised},
-      {{kRevoked, Move::kCompromise}, kCompromised},
+      {{kRevoked, Move::kCompromise}, kCompromised}, {{kRotated, Move::kRollBack}, kActive},
       {{kRevoked, Move::kDestroy}, kDestroyed},      {{kCompromised, Move::kDestroy}, kDestroyed}};
   for (const KeyState from : kAll) {
     for (const Move move : kMoves) {

@@ -133,6 +133,28 @@ std::string ServiceHouse::Onboard(const std::string& customer, const std::string
   return *ref;
 }
 
+std::string ServiceHouse::Rotate(const std::string& old_ref, base::Micros grace, std::string_view key) {
+  AddKeyRequest add;
+  add.like = old_ref;
+  add.reason = "yearly";
+  RotateKeyRequest rotate;
+  rotate.old_key_ref = old_ref;
+  rotate.new_key_ref = AddKey(add, key).value();
+  rotate.reason = "yearly";
+  rotate.grace = grace;
+  const auto rotated = Ask(Operation::kRotateKey, rotate.Encode());
+  if (!rotated) FAIL(RefusalName(RefusalOf(rotated.error())));
+  return rotate.new_key_ref;
+}
+
+Bytes MoveBody(const std::string& ref, const std::string& move, const std::string& reason) {
+  MoveRequest request;
+  request.ref = ref;
+  request.move = move;
+  request.reason = reason;
+  return request.Encode();
+}
+
 ResolveRequest Ask1(const std::string& customer, const std::string& profile) {
   ResolveRequest request;
   request.request_id = "request-1";
@@ -163,11 +185,7 @@ Refusal ServiceHouse::ResolveRefusal(const std::string& customer, const std::str
 }
 
 Result<Reply> ServiceHouse::MoveKey(const std::string& key_ref, const std::string& move) {
-  MoveRequest request;
-  request.ref = key_ref;
-  request.move = move;
-  request.reason = "a test";
-  return Ask(Operation::kMoveKey, request.Encode());
+  return Ask(Operation::kMoveKey, MoveBody(key_ref, move));
 }
 
 Refusal ServiceHouse::MoveRefusal(const std::string& key_ref, const std::string& move) {

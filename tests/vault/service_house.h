@@ -63,6 +63,8 @@ class ServiceHouse {
   // Onboard takes in a key and activates it with a profile; it returns the KEY_REF.
   std::string Onboard(const std::string& customer, const std::string& provider, const std::string& profile,
                       std::string_view key);
+  // Rotate puts a new version in the place of a key, and returns its KEY_REF.
+  std::string Rotate(const std::string& old_ref, base::Micros grace, std::string_view key = kBarcoKey);
   Result<Reply> Resolve(const std::string& customer, const std::string& profile);
   // Opened resolves and opens: the key, or the refusal wherever it came.
   Result<std::string> Opened(const std::string& customer, const std::string& profile);
@@ -86,6 +88,8 @@ class ServiceHouse {
   std::int64_t resolves_ = 0;  // each asks under a number of its own
 };
 
+// MoveBody is the request of an act that is one word, such as "revoke".
+Bytes MoveBody(const std::string& ref, const std::string& move, const std::string& reason = "a test");
 ResolveRequest Ask1(const std::string& customer, const std::string& profile);
 
 }  // namespace strongroom::vault

@@ -83,6 +83,9 @@ TEST_CASE("anthropic: endpoints with a base path, slashes or /v1") {
   CHECK(health.key_header == KeyHeader::kApiKey);
   CHECK(HasHeader(health, "anthropic-version: 2026-10-21"));
   CHECK(health.body.empty());
+  const HttpCall one = kAnthropic.ModelCheck("https://h/v1", "", "claude 5/../x?#\xc3\xa9");
+  CHECK(one.url == "https://h/v1/models/claude%205%2F..%2Fx%3F%23%C3%A9");
+  CHECK(one.key_header == KeyHeader::kApiKey);
 }
 
 TEST_CASE("anthropic: text blocks are joined, others skipped") {

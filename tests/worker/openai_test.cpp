@@ -70,6 +70,8 @@ TEST_CASE("openai: endpoints of compatible servers") {
   CHECK(url("https://h/") == "https://h/v1/chat/completions");
   CHECK(kOpenAi.HealthCheck("https://h/v1/", "max_tokens").url == "https://h/v1/models");
   CHECK(kOpenAi.HealthCheck("https://h", "").key_header == KeyHeader::kBearer);
+  CHECK(kOpenAi.ModelCheck("https://api.openai.com/v1", "", "gpt-5").url == "https://api.openai.com/v1/models/gpt-5");
+  CHECK(kOpenAi.ModelCheck("https://h/v1", "", "gpt-5").url == "https://h/v1/models");
 }
 
 TEST_CASE("openai: the first choice is the answer") {

@@ -106,6 +106,12 @@ class AnthropicProvider final : public Provider {
             {},
             {}};
   }
+
+  HttpCall ModelCheck(std::string_view endpoint, std::string_view api_version, std::string_view model) const override {
+    HttpCall call = HealthCheck(endpoint, api_version);
+    call.url += "/" + PathSegment(model);
+    return call;
+  }
 };
 
 }  // namespace

@@ -16,6 +16,11 @@ std::string OpenAiUrl(std::string_view endpoint, std::string_view path) {
   return JoinUrl(endpoint, {"/v1/chat/completions", "/v1"}, path);
 }
 
+bool IsOpenAiItself(std::string_view endpoint) {
+  const auto origin = vault::Origin::OfEndpoint(endpoint);
+  return origin && origin->host() == "api.openai.com";
+}
+
 // LimitName is the limit's name for this server, or empty where it refused both.
 std::string_view LimitName(const Profile& profile, const std::set<std::string>& dropped) {
   std::string_view name = kOldLimit;
@@ -23,8 +28,8 @@ std::string_view LimitName(const Profile& profile, const std::set<std::string>& 
     name = kNewLimit;
   } else if (profile.api_version == kOldLimit) {
     name = kOldLimit;
-  } else if (const auto origin = vault::Origin::OfEndpoint(profile.endpoint)) {
-    if (origin->host() == "api.openai.com") name = kNewLimit;
+  } else if (IsOpenAiItself(profile.endpoint)) {
+    name = kNewLimit;
   }
   if (!dropped.contains(std::string(name))) return name;
   name = name == kOldLimit ? kNewLimit : kOldLimit;
@@ -134,6 +139,13 @@ class OpenAiProvider final : public Provider {
 
   HttpCall HealthCheck(std::string_view endpoint, std::string_view) const override {
     return {"GET", OpenAiUrl(endpoint, "/v1/models"), {"accept: application/json"}, KeyHeader::kBearer, {}, {}};
+  }
+
+  // Compatible servers often list their models and know no call for one.
+  HttpCall ModelCheck(std::string_view endpoint, std::string_view api_version, std::string_view model) const override {
+    HttpCall call = HealthCheck(endpoint, api_version);
+    if (IsOpenAiItself(endpoint)) call.url += "/" + PathSegment(model);
+    return call;
   }
 };
 

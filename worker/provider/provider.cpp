@@ -4,6 +4,10 @@
 
 namespace strongroom::worker {
 
+HttpCall Provider::ModelCheck(std::string_view endpoint, std::string_view api_version, std::string_view) const {
+  return HealthCheck(endpoint, api_version);
+}
+
 std::optional<CostEstimate> Provider::EstimateCost(const Request& request, const Profile& profile,
                                                    std::string_view prompt, const std::vector<vault::Rate>& rates,
                                                    base::Micros now) const {

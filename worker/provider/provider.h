@@ -81,6 +81,9 @@ class Provider {
   virtual CallOutcome ReadAnswer(const HttpAnswer& answer) const = 0;
   // HealthCheck is the cheapest authenticated call: GET /v1/models or /api/tags.
   virtual HttpCall HealthCheck(std::string_view endpoint, std::string_view api_version) const = 0;
+  // ModelCheck is as cheap, and also asks whether the key has this model (404 where not): GET /v1/models/MODEL. HealthCheck where the server
+  // may not know that call.
+  virtual HttpCall ModelCheck(std::string_view endpoint, std::string_view api_version, std::string_view model) const;
   // EstimateCost bounds what a request can cost before it is sent; nullopt where the model has no rate.
   std::optional<CostEstimate> EstimateCost(const Request& request, const Profile& profile, std::string_view prompt,
                                            const std::vector<vault::Rate>& rates, base::Micros now) const;

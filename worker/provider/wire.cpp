@@ -79,6 +79,18 @@ std::string JoinUrl(std::string_view endpoint, std::initializer_list<std::string
   return std::string(endpoint).append(path);
 }
 
+std::string PathSegment(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) out += c;
+    if (!plain) out += std::string("%") + kHex[byte >> 4U] + kHex[byte & 15U];
+  }
+  return out;
+}
+
 std::vector<std::string> JsonHeaders(std::string_view request_id) {
   std::vector<std::string> headers = {"content-type: application/json", "accept: application/json"};
   const bool plain = !request_id.empty() &&

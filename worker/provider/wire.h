@@ -22,6 +22,9 @@ std::string JoinUrl(std::string_view endpoint, std::initializer_list<std::string
 // EndpointEndsWith compares the end of an endpoint, trailing slashes aside.
 bool EndpointEndsWith(std::string_view endpoint, std::string_view path);
 
+// PathSegment is text as one segment of a URL's path: what is not unreserved (RFC 3986, 2.3) is percent-encoded.
+std::string PathSegment(std::string_view text);
+
 // JsonHeaders are the headers of every POST; x-request-id is left out where the id could not stand in a header.
 std::vector<std::string> JsonHeaders(std::string_view request_id);
 
