@@ -8,8 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "tests/e2e/house.h"
-#include "tests/sql/postgres_server.h"
+#include "tests/e2e/two_nodes.h"
 #include "tests/vault/soft_token.h"
 #include "vault/arena.h"
 #include "vault/client.h"
@@ -23,47 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 using test::TestPostgres;
 
-constexpr const char* kKey = "ACME/anthropic/default/1";
-
-Ended Must(Ended ended) {
-  INFO(ended.out << ended.err);
-  REQUIRE(ended.code == 0);
-  return ended;
-}
-
-std::string NodeOf(const House& house) { return Lines(ReadWhole(house.home() + "/node")).front(); }
-std::string PhraseOf(House& house) { return Lines(Must(house.Keytool({"node", "phrase"})).out).front(); }
-std::string Sealed(House& house) { return Field(house.Keytool({"status", "--json"}).out, "sealed"); }
 bool HasKek(const House& house, int version) { return fs::exists(house.home() + "/kek/" + std::to_string(version) + ".key"); }
 bool SameKek(const House& one, const House& other, int version) {
   const std::string name = "/kek/" + std::to_string(version) + ".key";
   return HasKek(one, version) && HasKek(other, version) && ReadWhole(one.home() + name) == ReadWhole(other.home() + name);
 }
-
-// Admit has a node that has joined confirmed by one that serves, and starts it: its KEKs come by themselves.
-void Admit(House& serving, House& joined) {
-  Must(serving.Keytool({"node", "confirm", NodeOf(joined), "--phrase-file", "-", "--reason", "a test"}, PhraseOf(joined) + "\n"));
-  joined.StartVaultd();
-  REQUIRE(Eventually([&] { return Sealed(joined) == "false"; }));
-}
-
-// Two homes that share a vault, and a key in it.
-struct TwoNodes {
-  TwoNodes() {
-    TestPostgres::Get().Clear();
-    const std::string url = TestPostgres::Get().Url();
-    Must(a.Keytool({"init", "--vault-database", url}));
-    const Ended joined = Must(b.Keytool({"node", "join", "--vault-database", url}));
-    b_node = NodeOf(b);
-    CHECK(Has(joined.out, "check phrase: " + PhraseOf(b)));
-    a.StartVaultd();
-    Admit(a, b);
-    a.WriteKey("ACME", "sk-e2e-0123456789-abcdefghijklmnop");
-    Must(a.Act({"onboard", "ACME", "--provider", "anthropic", "--model", "m", "--no-verify", "--key-file", a.KeyFile("ACME")}));
-  }
-  House a, b;
-  std::string b_node;
-};
 
 // Resolve asks a home's vaultd once, as a worker does.
 bool Resolve(const House& house, const std::string& request_id) {
