@@ -1,5 +1,6 @@
 // keytool against the real vaultd: back from a rotation, what is due, and a customer who leaves.
 #include "sql/database.h"
+#include "tests/keytool/terminal.h"
 #include "tests/keytool/vault.h"
 
 namespace strongroom::keytool {
@@ -80,6 +81,25 @@ TEST_CASE("offboard: wants a yes where nobody is to be asked, and an unknown cus
   CHECK(vault.Do({"offboard", "ACME", "--yes"}).status == 2);
   CHECK(vault.Do({"offboard", "ACME", "--yes", "--csv", "--json", "--reason", "left"}).status == 2);
   CHECK(Has(vault.Must({"show", kSecond}), "ACTIVE"));
+}
+
+TEST_CASE("offboard: on a terminal it shows what it will stop, and wants the customer's name") {
+  const Rotated vault;
+  const auto ask = [&](const std::string& typed) {
+    Terminal terminal("/bin/sh", {"-c", std::string("exec ") + STRONGROOM_KEYTOOL + " --home " + vault.home().path() + " offboard ACME --reason left"});
+    REQUIRE(terminal.Shows("Type ACME to go on: "));
+    CHECK(Has(terminal.Shown(), "profile  ACME_DEFAULT  ACTIVE -> TERMINATED"));
+    CHECK(Has(terminal.Shown(), kFirst + "  ROTATED -> REVOKED"));
+    CHECK(Has(terminal.Shown(), kSecond + "  ACTIVE -> REVOKED"));
+    terminal.Type(typed);
+    return terminal.Ended();
+  };
+  for (const char* no : {"\n", "yes\n", "acme\n", "\x03"}) {
+    CHECK(ask(no) != 0);
+    CHECK(Has(vault.Must({"show", kSecond}), "ACTIVE"));
+  }
+  CHECK(ask("ACME\n") == 0);
+  CHECK(Has(vault.Must({"show", kSecond}), "REVOKED"));
 }
 
 TEST_CASE("offboard: all of it is stopped, the statement is printed, and again the second time") {

@@ -32,6 +32,7 @@ struct Rotated : ServiceHouse {
   }
   void Load() {
     Stop();
+    vault.reset();
     auto loaded = LoadVault(config());
     if (!loaded) FAIL(loaded.error().text);
     vault = std::move(*loaded);
