@@ -71,7 +71,9 @@ std::vector<VerifierKey> FindKeys(const Claim& claim, const Trust& trust, const 
 }
 
 ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<Bytes>& trusted, const LogKeys& keys) {
-  if (claim.own && claim.note.signatures.empty()) return ClaimState::kUnsigned;
+  const auto names_it = [&](const NamedKey& one) { return one.key.name == claim.checkpoint.origin; };
+  const bool is_ours = IsByCaller(claim, trust, keys) || std::any_of(keys.named.begin(), keys.named.end(), names_it);
+  if (claim.own && claim.note.signatures.empty() && is_ours) return ClaimState::kUnsigned;
   bool forged = false;
   for (const VerifierKey& key : FindKeys(claim, trust, trusted, keys)) {
     const Signed state = CheckSignature(claim.note, key);
@@ -79,9 +81,7 @@ ClaimState StateOf(const Claim& claim, const Trust& trust, const std::vector<Byt
     forged = forged || state == Signed::kForged;
   }
   if (forged) return ClaimState::kForged;
-  const auto names_it = [&](const NamedKey& one) { return one.key.name == claim.checkpoint.origin; };
-  const bool is_ours = std::any_of(keys.named.begin(), keys.named.end(), names_it);
-  return is_ours || IsByCaller(claim, trust, keys) ? ClaimState::kNotSigned : ClaimState::kOtherLog;
+  return is_ours ? ClaimState::kNotSigned : ClaimState::kOtherLog;
 }
 
 std::optional<std::int64_t> EndOf(const std::string& origin, const std::vector<NamedKey>& named) {

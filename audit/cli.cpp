@@ -155,8 +155,8 @@ int RunAuditlog(int argc, const char* const* argv, Live* live) {
     if (problem.get_exit_code() == 0) return app.exit(problem);
     return base::RefuseUsage(base::CommandOf(app), base::UnknownCommand(app, problem.what()));
   }
-  if (!ReadWhen(arguments.since, arguments.filter.since) || !ReadWhen(arguments.until, arguments.filter.until)) {
-    return base::RefuseUsage(base::CommandOf(app), kWhenTakes);
+  if (const std::string wrong = ReadSpan(arguments.since, arguments.until, arguments.filter.since, arguments.filter.until); !wrong.empty()) {
+    return base::RefuseUsage(base::CommandOf(app), wrong);
   }
   const bool reads = search->parsed() || exporting.app->parsed() || reporting.app->parsed();
   if (reads && !Recorded(arguments, live, WordsOf(argc, argv))) return kExitBad;

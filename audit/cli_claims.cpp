@@ -85,7 +85,7 @@ OrProblem<std::vector<Claim>> ReadClaims(const std::string& file) {
   return claims;
 }
 
-std::vector<Claim> PublishedClaims(const std::string& directory, const VerifierKey& key) {
+std::vector<Claim> PublishedClaims(const std::string& directory, const std::vector<VerifierKey>& keys) {
   std::vector<std::string> hourly;
   std::error_code ignored;
   for (std::filesystem::directory_iterator entry(directory, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
@@ -98,7 +98,9 @@ std::vector<Claim> PublishedClaims(const std::string& directory, const VerifierK
   std::vector<Claim> claims;
   for (const std::string& name : hourly) {
     auto claim = ReadClaim((std::filesystem::path(directory) / name).string());
-    if (!claim || claim->checkpoint.origin != key.name || CheckSignature(claim->note, key) != Signed::kYes) continue;
+    const auto signed_by = [&](const VerifierKey& key) { return CheckSignature(claim->note, key) == Signed::kYes; };
+    if (!claim || keys.empty() || claim->checkpoint.origin != keys.front().name) continue;
+    if (name != kNewest && std::ranges::none_of(keys, signed_by)) continue;
     claim->group = directory;
     claims.push_back(std::move(*claim));
   }

@@ -14,9 +14,9 @@ OrProblem<Claim> ReadClaim(const std::string& file);
 // ReadClaims reads that, or lines of vaultd's log, of which it takes all checkpoints.
 OrProblem<std::vector<Claim>> ReadClaims(const std::string& file);
 
-// PublishedClaims is what stands in a directory of published checkpoints under `origin`, signed by its key: the newest, and the newest
-// kMostHourly of those that stay. What is anything else there is passed over, as vaultd does: the directory is no part of the trail.
+// PublishedClaims is what stands in a directory of published checkpoints under the keys' name: the newest, whoever signed it, and of those that stay the
+// newest kMostHourly, where one of the keys has signed. Anything else is passed over: the directory is no part of the trail.
 inline constexpr std::size_t kMostHourly = 24;
-std::vector<Claim> PublishedClaims(const std::string& directory, const VerifierKey& key);
+std::vector<Claim> PublishedClaims(const std::string& directory, const std::vector<VerifierKey>& keys);
 
 }  // namespace strongroom::audit

@@ -97,8 +97,7 @@ std::string Misuse(Wanted& wanted) {
   if (wanted.from && wanted.to && *wanted.from > *wanted.to) return "--from is behind --to";
   if (!records && (wanted.from || wanted.to)) return "--from and --to are for jsonl";
   if ((directory || records) && (wanted.since_text || wanted.until_text)) return "--since and --until are for ocsf and rfc5424";
-  const bool times = ReadWhen(wanted.since_text, wanted.since) && ReadWhen(wanted.until_text, wanted.until);
-  return times ? "" : std::string(kWhenTakes);
+  return ReadSpan(wanted.since_text, wanted.until_text, wanted.since, wanted.until);
 }
 
 int Run(CLI::App& app, Wanted& wanted) {

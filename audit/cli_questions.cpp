@@ -108,8 +108,7 @@ std::string Misuse(Asked& asked) {
   const auto gap = base::ParseDuration(asked.gap_text);
   if (!gap) return "--gap takes a duration, such as 10m or 2h";
   asked.gap = *gap;
-  const bool times = ReadWhen(asked.since_text, asked.stretch.since) && ReadWhen(asked.until_text, asked.stretch.until);
-  return times ? "" : std::string(kWhenTakes);
+  return ReadSpan(asked.since_text, asked.until_text, asked.stretch.since, asked.stretch.until);
 }
 
 int Run(CLI::App& app, Asked& asked) {

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "audit/bundle.h"
 #include "audit/cli_arguments.h"
 #include "audit/cli_claims.h"
 #include "audit/cli_report.h"
+#include "audit/reader.h"
 #include "base/config.h"
 #include "base/log.h"
 
@@ -109,9 +111,16 @@ void AddPublished(const Arguments& arguments, sql::Database& database, Question&
   const auto config = base::LoadConfig(base::FindHome(arguments.home));
   const auto named = NamedKeysOf(database);
   if (!config || config->audit.checkpoints.empty() || !named || named->empty()) return;
-  const auto key = VerifierKey::Of(named->back().key.name, SignatureType::kEd25519, question.trust.public_key);
-  if (!key) return;
-  auto claims = PublishedClaims(config->audit.checkpoints, *key);
+  const std::string& name = named->back().key.name;
+  const auto key = VerifierKey::Of(name, SignatureType::kEd25519, question.trust.public_key);
+  const auto rotations = RotationsOf(database);
+  if (!key || !rotations) return;
+  // Whether those that it was rotated from and to count is seen with the records at hand.
+  std::vector<VerifierKey> keys{*key};
+  for (const Rotation& rotation : *rotations) {
+    if (rotation.before.name == name) keys.insert(keys.end(), {rotation.before, rotation.after});
+  }
+  auto claims = PublishedClaims(config->audit.checkpoints, keys);
   question.claims.insert(question.claims.end(), std::make_move_iterator(claims.begin()), std::make_move_iterator(claims.end()));
 }
 
@@ -149,6 +158,28 @@ OrProblem<std::vector<Question>> AskAll(const std::vector<Log>& logs, const Argu
   return questions;
 }
 
+// FindGoneLogs is a report on each log that another one names, and of which nothing is in the database any more.
+Result<std::vector<Report>> FindGoneLogs(const std::vector<Log>& logs) {
+  std::vector<Report> reports;
+  for (const Log& log : logs) {
+    if (log.node.empty()) continue;
+    TRY_ASSIGN(const auto there, ListLogs(*log.database));
+    TRY_ASSIGN(const auto others, OtherLogsOf(*log.database));
+    for (const auto& [node, other] : others) {
+      const auto told = [&node = node](const Report& report) { return report.node == node; };
+      if (std::ranges::find(there, node) != there.end() || std::ranges::any_of(reports, told)) continue;
+      Report report;
+      report.node = node;
+      report.verdict = Refuted({0, "missing", "record " + std::to_string(other.seq) + " of the log of node " + log.node + " names this log (" +
+                                                  other.verifier_key + "), and no record of it is in the database"});
+      report.key.vkey = other.verifier_key;
+      report.key.source = KeySource::kDatabase;
+      reports.push_back(std::move(report));
+    }
+  }
+  return reports;
+}
+
 }  // namespace
 
 int CouldNotCheck(const Arguments& arguments, const std::string& problem) {
@@ -173,8 +204,11 @@ OrProblem<Given> ReadGiven(const Arguments& arguments) {
     if (!witness) return std::unexpected(witness.error());
     given.witnesses.push_back(std::move(*witness));
   }
-  given.quorum = arguments.quorum.value_or(given.witnesses.size());
-  if (given.quorum > given.witnesses.size()) return std::unexpected("--quorum asks for more witnesses than --witness names");
+  // Two names of one key are one witness.
+  std::set<Bytes> keys;
+  for (const VerifierKey& witness : given.witnesses) keys.insert(witness.public_key);
+  given.quorum = arguments.quorum.value_or(keys.size());
+  if (given.quorum > keys.size()) return std::unexpected("--quorum asks for more witnesses than --witness names");
   for (const std::string& file : arguments.checkpoints) {
     auto claims = ReadClaims(file);
     if (!claims) return std::unexpected(claims.error());
@@ -201,6 +235,11 @@ int RunVerify(const Arguments& arguments) {
     const auto weight = [](int exit) { return exit == kExitBad ? 3 : exit == kExitUnchecked ? 2 : exit == kExitUnsigned ? 1 : 0; };
     if (weight(one) > weight(code)) code = one;
   };
+  if (const auto gone = FindGoneLogs(*logs); !gone) {
+    take(CouldNotCheck(arguments, "cannot read the trail: " + gone.error().Message()));
+  } else {
+    for (const Report& report : *gone) take(Show(arguments, report));
+  }
   for (std::size_t i = 0; i < logs->size(); ++i) {
     DatabaseSource source(*(*logs)[i].database);
     auto report = VerifyOne(source, (*questions)[i]);

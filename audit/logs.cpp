@@ -51,14 +51,22 @@ OrProblem<std::vector<Log>> OpenLogs(const Sources& sources) {
   return logs;
 }
 
-bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros>& when) {
-  if (!text) return true;
-  if (const auto time = base::ParseTime(*text)) {
-    when = *time;
-  } else if (const auto ago = base::ParseDuration(*text)) {
-    when = base::WallMicros() - *ago;
+std::string ReadSpan(const std::optional<std::string>& since_text, const std::optional<std::string>& until_text,
+                     std::optional<base::Micros>& since, std::optional<base::Micros>& until) {
+  const base::Micros now = base::WallMicros();
+  const auto read = [now](const std::optional<std::string>& text, std::optional<base::Micros>& when) {
+    if (!text) return true;
+    if (const auto time = base::ParseTime(*text)) {
+      when = *time;
+    } else if (const auto ago = base::ParseDuration(*text)) {
+      when = now - *ago;
+    }
+    return when.has_value();
+  };
+  if (!read(since_text, since) || !read(until_text, until)) {
+    return "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d";
   }
-  return when.has_value();
+  return since && until && *until < *since ? "--until is before --since" : "";
 }
 
 Result<std::vector<std::string>> PrunedNotes(const std::vector<Log>& logs, std::optional<base::Micros> since) {

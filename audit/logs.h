@@ -30,10 +30,9 @@ struct Log {
 // OpenLogs opens, read-only, the log that `node` names, else all there are, of the database that is named, else the home's.
 OrProblem<std::vector<Log>> OpenLogs(const Sources& sources);
 
-// ReadWhen reads --since or --until: a time, a date, or how long ago. False where it is none of them.
-bool ReadWhen(const std::optional<std::string>& text, std::optional<base::Micros>& when);
-inline constexpr std::string_view kWhenTakes = "--since and --until take 2026-11-20, 2026-11-20T08:00:00Z, or how "
-                                               "long ago, such as 2h or 30d";
+// ReadSpan reads --since and --until: each a time, a date, or how long ago. It returns what is wrong with them, for a person; "" where nothing is.
+std::string ReadSpan(const std::optional<std::string>& since_text, const std::optional<std::string>& until_text,
+                     std::optional<base::Micros>& since, std::optional<base::Micros>& until);
 
 // PrunedNotes says of each log what was pruned, where it reaches into what was asked for: an answer may lack it.
 Result<std::vector<std::string>> PrunedNotes(const std::vector<Log>& logs, std::optional<base::Micros> since);

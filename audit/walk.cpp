@@ -1,6 +1,7 @@
 #include "audit/walk.h"
 
 #include <algorithm>
+#include <functional>
 #include <ranges>
 #include <utility>
 
@@ -14,6 +15,15 @@ bool ColumnsMatch(const Columns& columns, const Entry& entry) {
          columns.request_id == draft.request_id;
 }
 
+// EachEntry takes the records of a query that can be read; what cannot be, verification names.
+Result<void> EachEntry(sql::Statement& rows, const std::function<void(const Entry&)>& take) {
+  while (true) {
+    TRY_ASSIGN(const bool more, rows.Next());
+    if (!more) return {};
+    if (const auto entry = Parse(base::AsText(rows.Blob(0)))) take(*entry);
+  }
+}
+
 }  // namespace
 
 std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
@@ -23,21 +33,27 @@ std::optional<VerifierKey> KeyNamedBy(const Entry& entry) {
 
 Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database) {
   std::vector<NamedKey> named;
-  const auto take = [&](sql::Statement* rows) -> Result<void> {
-    while (true) {
-      TRY_ASSIGN(const bool more, rows->Next());
-      if (!more) return {};
-      const auto entry = Parse(base::AsText(rows->Blob(0)));
-      auto key = entry ? KeyNamedBy(*entry) : std::nullopt;
-      if (key) named.push_back({entry->place.seq, std::move(*key)});
-    }
+  const auto take = [&](const Entry& entry) {
+    if (auto key = KeyNamedBy(entry)) named.push_back({entry.place.seq, std::move(*key)});
   };
   TRY_ASSIGN(sql::Statement * first, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ = 0"));
-  TRY(take(first));
+  TRY(EachEntry(*first, take));
   TRY_ASSIGN(sql::Statement * later, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND ACTION = 'new_origin' "
                                                     "ORDER BY AT, SEQ"));
-  TRY(take(later));
+  TRY(EachEntry(*later, take));
   return named;
+}
+
+Result<std::map<std::string, OtherLog>> OtherLogsOf(sql::Database& database) {
+  std::map<std::string, OtherLog> logs;
+  TRY_ASSIGN(sql::Statement * rows, database.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND ACTION = 'node_join' "
+                                                   "ORDER BY AT, SEQ"));
+  TRY(EachEntry(*rows, [&](const Entry& entry) {
+    const auto& after = entry.draft.after;
+    if (!after || !after->contains("node") || !after->contains("verifier_key")) return;
+    logs.insert_or_assign(after->at("node"), OtherLog{entry.place.seq, after->at("verifier_key")});
+  }));
+  return logs;
 }
 
 std::optional<Told> ToldBy(const Entry& entry) {

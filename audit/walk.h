@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,14 @@ struct NamedKey {
 std::optional<VerifierKey> KeyNamedBy(const Entry& entry);
 // NamedKeysOf is the keys that a log's records name, oldest first, as far as its columns find them: to tell one log from another, not to trust.
 Result<std::vector<NamedKey>> NamedKeysOf(sql::Database& database);
+
+// OtherLog is what a log says of another node's: under which name and key it goes, and the newest record that says so.
+struct OtherLog {
+  std::int64_t seq = 0;
+  std::string verifier_key;
+};
+// OtherLogsOf is what a log's `node_join` records tell, by node, as far as its columns find them.
+Result<std::map<std::string, OtherLog>> OtherLogsOf(sql::Database& database);
 
 // Told is what a record says of the trail's own past: `from` to `to` were written before a vaultd ended, and nobody had been told of them
 // (`recovered_tail`); or the log goes on under another name, `origin` (`new_origin`).

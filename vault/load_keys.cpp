@@ -136,7 +136,8 @@ OrProblem<void> LoadTrailKeys(const base::Config& config, Store& store, std::str
   if (!trail_key) return std::unexpected(trail_key.error());
   const auto public_key = store.TrailPublicKey(node);
   if (!public_key || *public_key != (*trail_key)->public_key()) {
-    return Problem(DatabaseName(config) + ": the trail's public key was changed outside vaultd, restore it");
+    return Problem(DatabaseName(config) + ": the trail's public key was changed outside vaultd (VAULT.TRAIL_PUBLIC_KEY, or this node's NODE.VERIFIER_KEY); the "
+                   "wrapped one's is " + base::Hex((*trail_key)->public_key()) + ": restore it");
   }
   keys.trail_key = std::move(*trail_key);
   const auto before = store.FindSecret(names.before);

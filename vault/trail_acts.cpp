@@ -1,10 +1,12 @@
 // What an auditor asks of vaultd itself: a checkpoint, and that the trail be told who reads it.
+#include <memory>
 #include <utility>
 
 #include "base/log.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
 #include "vault/protocol.h"
+#include "vault/trail_rotation.h"
 
 namespace strongroom::vault {
 namespace {
@@ -57,7 +59,12 @@ class NewOrigin final : public Act {
   Result<void> Decide(Store& store, base::Micros, audit::Draft& record) override {
     TRY(TakeReason(reason_, record));
     if (vault_.trail->standing() == Standing::kSound && !vault_.stops->older()) return Refuse(Refusal::kTrailSound);
+    TRY_ASSIGN(const auto keys, vault_.Keys());
+    TRY_ASSIGN(next_, ReplaceErasedKey(vault_, store, *keys));
     TRY_ASSIGN(name_, vault_.trail->Successor());
+    if (next_) {
+      TRY_ASSIGN(name_, audit::VerifierKey::Of(name_.name, audit::SignatureType::kEd25519, next_->trail_key->public_key()));
+    }
     record.before = audit::Facts{{"checkpoint", AnchoredText(vault_.config.home)}};
     record.after = audit::Facts{{"verifier_key", name_.Print()}};
     TRY(store.PutVerifierKey(vault_.node_id, name_.Print()));
@@ -66,6 +73,7 @@ class NewOrigin final : public Act {
     return {};
   }
   Result<void> Effect() override {
+    if (next_) vault_.held.Put(std::move(next_));
     if (const auto renamed = vault_.trail->Rename(name_, vault_.log->head()); !renamed) {
       base::LogError("new_origin_failed", renamed.error());
       return Refuse(Refusal::kTrailUnavailable);
@@ -80,6 +88,7 @@ class NewOrigin final : public Act {
   OpenVault& vault_;
   const std::string reason_;
   audit::VerifierKey name_;
+  std::shared_ptr<VaultKeys> next_;  // where the signing key is one that was erased
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "vault/trail_rotation.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "audit/tree.h"
 #include "base/log.h"
@@ -159,6 +161,30 @@ Result<void> ReplaceUnusedKey(const OpenVault& vault, Store& store, const VaultK
   TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(keys, vault.vault_id, kTrailKeySecret, seed));
   TRY(store.UpdateSecret(kTrailKeySecret, wrapped, row->kek_version));
   return store.PutTrailPublicKey(made.public_key());
+}
+
+Result<std::shared_ptr<VaultKeys>> ReplaceErasedKey(const OpenVault& vault, Store& store, const VaultKeys& keys) {
+  std::vector<audit::Rotation> rotations;
+  for (const std::string_view action : {audit::kRotateSigningKey, audit::kEraseSigningKey}) {
+    TRY(store.EachAct(action, 0, [&rotations](std::string_view record) {
+      if (const auto entry = audit::Parse(record)) audit::TakeRotation(*entry, rotations);
+    }));
+  }
+  const auto is_erased = [&keys](const audit::Rotation& one) { return one.erased && one.before.public_key == keys.trail_key->public_key(); };
+  if (std::ranges::none_of(rotations, is_erased)) return nullptr;
+  const TrailSecrets names = TrailSecretsOf(vault.config, vault.node_id);
+  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
+  TRY_ASSIGN(TrailKey made, TrailKey::Of(seed.View()));
+  TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(keys, vault.vault_id, names.own, seed));
+  TRY_ASSIGN(const auto own, store.FindSecret(names.own));
+  TRY(own ? store.UpdateSecret(names.own, wrapped, own->kek_version) : store.InsertSecret(names.own, wrapped));
+  TRY_ASSIGN(const auto before, store.FindSecret(names.before));
+  if (before) TRY(store.EraseSecret(names.before));
+  if (vault.nodes == nullptr) TRY(store.PutTrailPublicKey(made.public_key()));
+  auto next = std::make_shared<VaultKeys>(keys);
+  next->trail_key = std::make_shared<const TrailKey>(std::move(made));
+  next->old_trail_key.reset();
+  return next;
 }
 
 void KeyErasure::Look(const Publisher::Published& published) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 
 #include "audit/rotation.h"
 #include "base/clock.h"
@@ -12,6 +13,10 @@
 #include "vault/store.h"
 
 namespace strongroom::vault {
+
+// ReplaceErasedKey puts a new key in the place of the one that signs this node's log, where the records say that it was erased: an older database, or a part of
+// it, brought it back, and nothing that it signs counts. What comes back holds the new key; nullptr where that is not so. In the transaction of an act.
+Result<std::shared_ptr<VaultKeys>> ReplaceErasedKey(const OpenVault& vault, Store& store, const VaultKeys& keys);
 
 // ReplaceUnusedKey puts a random key in the place of the one that nodes sign with which have none of their own, where no member does any more:
 // one that leaked shall not be that of the next node. In the transaction of an act.

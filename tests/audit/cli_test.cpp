@@ -93,6 +93,7 @@ TEST_CASE("auditlog search: 1 where it failed, 2 where the question makes no sen
   CHECK(Auditlog("search --outcome maybe --home " + home).status == 2);
   CHECK(Auditlog("search --limit 0 --home " + home).status == 2);
   CHECK(Auditlog("search --since yesterday --home " + home).status == 2);
+  CHECK(Auditlog("search --since 5m --until 10m --home " + home).status == 2);
   CHECK(Auditlog("--help").status == 0);
   CHECK(Auditlog("search --help").status == 0);
   CHECK(Has(Auditlog("--version").out, "auditlog "));

@@ -1,6 +1,8 @@
 // A log that goes on under another key: which checkpoints count for whom who noted one of its keys, and what an attacker gets.
 #include "audit/rotation.h"
 
+#include <filesystem>
+
 #include "audit/source.h"
 #include "tests/audit/signed_trail.h"
 
@@ -88,6 +90,24 @@ TEST_CASE("while both sign, a checkpoint that both signed hands over by itself")
   CheckVouched(trail.Ask(trail.a, {newest, trail.Both(seq + 3, trail.a, trail.b)}), seq + 6);
   CheckVouched(trail.Ask(trail.a, {trail.Both(seq + 6, trail.a, trail.b)}), seq + 6);
   CheckVouched(trail.Ask(trail.b, {trail.Both(seq + 6, trail.a, trail.b)}), seq + 6);
+}
+
+TEST_CASE("who noted the old key has what the home published by the new one held against it") {
+  const Rotated trail;
+  trail.Rotate(trail.a, trail.b);
+  const std::string before = trail.Copy("before.db");
+  const std::int64_t records = trail.records();
+  trail.Fill(5);
+  std::filesystem::create_directory(trail.home() + "/checkpoints");
+  trail.Write("checkpoints/checkpoint", trail.b.Sign(trail.HeadAt(records + 5)));
+  const std::string verify = "verify --home " + trail.home() + " --vkey " + trail.a.key().Print();
+  CHECK(Auditlog(verify).Has("2 valid, the newest of " + std::to_string(records + 5) + " records"));
+  for (const char* beside : {"-wal", "-shm"}) std::filesystem::remove(trail.file().string() + beside);
+  std::filesystem::copy_file(before, trail.file(), std::filesystem::copy_options::overwrite_existing);
+  const Run run = Auditlog(verify);
+  INFO(run.out);
+  CHECK(run.status == 1);
+  CHECK(run.Has("truncated"));
 }
 
 TEST_CASE("rotations chain, forwards and backwards") {

@@ -69,5 +69,23 @@ TEST_CASE("nodes: each home exports its own log to verify, and events and report
   CHECK(Has(Must(nodes.a.Auditlog({"report"})).out, nodes.b_node + "  verified"));
 }
 
+TEST_CASE("nodes: a log that is gone as a whole is missing by what the others tell of it") {
+  TwoNodes nodes;
+  const std::string& gone = nodes.b_node;
+  REQUIRE(Eventually([&] { return Has(Must(nodes.a.Auditlog({"search", "--json", "--action", "node_join"})).out, gone); }));
+  CHECK(nodes.b.vaultd().Stop().code == 0);
+  auto database = sql::Open(TestPostgres::Get().Url(), {});
+  REQUIRE(database.has_value());
+  for (const sql::Sql& statement : {sql::Sql("DELETE FROM AUDIT_TRAIL WHERE NODE_ID = ?1"), sql::Sql("DELETE FROM TRAIL_TILE WHERE NODE_ID = ?1"),
+                                    sql::Sql("DELETE FROM TRAIL_HEAD WHERE NODE_ID = ?1"), sql::Sql("DELETE FROM NODE_KEK WHERE NODE_ID = ?1"),
+                                    sql::Sql("DELETE FROM NODE_KEY WHERE NODE_ID = ?1"), sql::Sql("DELETE FROM NODE WHERE NODE_ID = ?1")}) {
+    REQUIRE((*database)->Execute(statement, {std::string_view(gone)}).has_value());
+  }
+  const Ended verified = nodes.a.Auditlog({"verify"});
+  CHECK(verified.code == 1);
+  CHECK(Has(verified.out, "missing"));
+  CHECK(Has(verified.out, gone));
+}
+
 }  // namespace
 }  // namespace strongroom::e2e

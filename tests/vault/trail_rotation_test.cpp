@@ -207,4 +207,32 @@ TEST_CASE("trail rotation: it asks for a reason, and for two people where one us
   CHECK(house.Told().empty());
 }
 
+TEST_CASE("trail rotation: an erased key that an older table brings back signs nothing more, also where the database is taken as it is",
+          "[trail][rotation][sqlite]") {
+  Rotating house;
+  house.Edit("CREATE TABLE KEPT AS SELECT * FROM VAULT_SECRET");
+  house.Edit("CREATE TABLE KEPT_VAULT AS SELECT * FROM VAULT");
+  const audit::VerifierKey key = house.Rotate();
+  REQUIRE(Eventually([&] { return house.Last().draft.action == audit::kEraseSigningKey; }));
+  house.Stop();
+  house.Edit("UPDATE VAULT_SECRET SET (KEK_VERSION, NONCE, WRAPPED) = (SELECT KEK_VERSION, NONCE, WRAPPED FROM KEPT WHERE SECRET_NAME = 'trail-signing') "
+             "WHERE SECRET_NAME = 'trail-signing'");
+  house.Edit("UPDATE VAULT SET TRAIL_PUBLIC_KEY = (SELECT TRAIL_PUBLIC_KEY FROM KEPT_VAULT)");
+  house.Edit("DROP TABLE KEPT");
+  house.Edit("DROP TABLE KEPT_VAULT");
+  house.Start();
+  CHECK(house.TrailStatus()["anchor"] == "forged");
+  const auto taken = house.Ask(Operation::kNewOrigin, EncodeText("the table was put back"));
+  REQUIRE(taken.has_value());
+  const auto next = audit::VerifierKey::Parse(DecodeText(taken->body).value()).value();
+  CHECK(next.public_key != house.old_key.public_key);
+  CHECK(next.public_key != key.public_key);
+  CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
+  house.MustVerify(next);
+  house.Stop();
+  house.Start();
+  CHECK(house.Opened("ACME", "ACME_DEFAULT") == std::string(kAcmeKey));
+  house.MustVerify(next);
+}
+
 }  // namespace strongroom::vault
