@@ -24,17 +24,16 @@ std::optional<std::size_t> MoveFor(std::string_view state) {
   return std::nullopt;
 }
 
-// Lines gives each line that has its end.
+// ForEachLine gives each line that has its end; what comes back is what stands behind the last one.
 template <typename Each>
-Outcome<void> ForEachLine(std::string_view text, const Each& each) {
+Outcome<std::string_view> ForEachLine(std::string_view text, const Each& each) {
   for (std::int64_t number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
-    // A last line without its end was not acknowledged.
-    if (end == std::string_view::npos) return {};
+    if (end == std::string_view::npos) break;
     TRY(each(number, text.substr(0, end)));
     text.remove_prefix(end + 1);
   }
-  return {};
+  return text;
 }
 
 std::string TextIn(const Json& json, const char* name) {
@@ -69,12 +68,11 @@ void Aftermath::Stop(const std::string& key_ref, const std::string& state) {
 }
 
 Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault_id, std::int64_t epoch) {
-  const std::string title = "strongroom-stops 1 " + std::string(vault_id);
-  return ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
-    if (number == 1) {
-      if (line == title) return {};
-      return Failed("STOPS_FILE", "--stops: the file is not of this vault");
-    }
+  const std::string title = "strongroom-stops 1 " + std::string(vault_id) + '\n';
+  if (!text.starts_with(title)) return Failed("STOPS_FILE", "--stops: the file is not of this vault");
+  // A last line without its end was not acknowledged.
+  TRY(ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
+    if (number == 1) return {};
     const auto stop = vault::ParseStopLine(line);
     if (!stop) return Failed("STOPS_FILE", "--stops: line " + std::to_string(number) + " is not what vaultd wrote");
     last_epoch = std::max(last_epoch, stop->epoch);
@@ -82,18 +80,26 @@ Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault
     keys.insert(stop->stop->key_ref);
     Stop(stop->stop->key_ref, std::string(vault::StateName(stop->stop->state)));
     return {};
-  });
+  }));
+  if (last_epoch > epoch) return {};
+  return Failed("STOPS_FILE", "--stops: the file ends at epoch " + std::to_string(last_epoch) + ", and the backup is of " + std::to_string(epoch) +
+                                  ": it tells nothing of the time since. Name the lost home's own; where nothing was done since, say --none-survived");
 }
 
 Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault_id, std::int64_t record) {
-  return ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
+  const auto wrong = [](const std::string& why) { return Failed("TRAIL_FILE", "--trail: " + why + "; make the file with `auditlog export --format jsonl`"); };
+  const auto rest = ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
     const Json json = Json::parse(line, nullptr, false);
     const auto seq = json.is_object() ? json.find("seq") : json.end();
     if (!json.is_object() || seq == json.end() || !seq->is_number_integer() || !TextIn(json, "log").starts_with(vault_id)) {
-      return Failed("TRAIL_FILE", "--trail: line " + std::to_string(number) +
-                                      " is no record of this vault's trail; make the file with `auditlog search --json`");
+      return wrong("line " + std::to_string(number) + " is no record of this vault's trail");
     }
-    if (seq->get<std::int64_t>() <= record || TextIn(json, "outcome") != "ok") return {};
+    const auto at = seq->get<std::int64_t>();
+    if (at <= record) return {};
+    if (at != std::max(last_record, record) + 1) return wrong("record " + std::to_string(std::max(last_record, record) + 1) + " is not in it");
+    last_record = at;
+    last_time = TextIn(json, "time");
+    if (TextIn(json, "outcome") != "ok") return {};
     const std::string action = TextIn(json, "action"), key_ref = TextIn(json, "key_ref");
     if (!key_ref.empty()) keys.insert(key_ref);
     if ((action == "move_key" || action == "end_grace") && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
@@ -106,6 +112,11 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     }
     return {};
   });
+  if (!rest) return std::unexpected(rest.error());
+  if (!rest->empty()) return wrong("its last line is cut");
+  if (last_record > record) return {};
+  return Failed("TRAIL_FILE", "--trail: it has no record behind the backup's last one, " + std::to_string(record) +
+                                  ": it tells nothing of the time since. Name a newer copy's; where nothing was done since, say --none-survived");
 }
 
 }  // namespace strongroom::keytool

@@ -16,10 +16,12 @@ namespace strongroom::keytool {
 struct Aftermath {
   std::map<std::string, std::string> moves;
   std::set<std::string> keys;
-  std::int64_t last_epoch = 0;
+  std::int64_t last_epoch = 0, last_record = -1;
+  std::string last_time;  // of that record, as it says
 
-  // TakeStops reads a file of stops of this vault, lines behind `epoch`; TakeTrail the output of `auditlog search --json`, records
-  // behind `record`.
+  // TakeStops reads a file of stops of this vault, lines behind `epoch`; TakeTrail the records of a newer copy as `auditlog export --format jsonl` or
+  // `search --json` prints them, behind `record`. Each is refused where it tells nothing of the time since, or, the trail, leaves a record out or is cut:
+  // whoever stopped a key must not have it released because a file was the wrong one. That nothing was done is for a person to say.
   Outcome<void> TakeStops(std::string_view text, std::string_view vault_id, std::int64_t epoch);
   Outcome<void> TakeTrail(std::string_view text, std::string_view vault_id, std::int64_t record);
 

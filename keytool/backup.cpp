@@ -135,11 +135,13 @@ void Finish::Report(bool json) const {
   if (json) {
     JsonLine line;
     line.Raw("stopped", list(stopped_)).Number("already_stopped", already_).Raw("not_in_backup", list(lost_));
+    if (!aftermath_.last_time.empty()) line.Number("trail_to", aftermath_.last_record).Text("trail_to_time", aftermath_.last_time);
     return Print(line.Text("backup_made_at", made_at_).Str() + "\n");
   }
   Print(Facts() + "; keys are released again\n");
   for (const std::string& ref : stopped_) Print("  stopped again: " + ref + "\n");
   for (const std::string& ref : lost_) Print("  not in the backup, onboard it again: " + ref + "\n");
+  if (!aftermath_.last_time.empty()) Print("the trail's copy ends with record " + std::to_string(aftermath_.last_record) + " of " + aftermath_.last_time + "\n");
   Print("not known: whatever was done since " + made_at_ + " and stands in no file named here (keys stopped, added or rotated, profiles, "
         "rates). Ask each customer who called since then, and look at the providers' own lists\n");
   Print("requests that waited at the time of the backup are on the queue again: some may have been answered before the loss, and are "
@@ -185,7 +187,7 @@ Outcome<void> Restore(const Context& context, const RestoreOptions& options) {
   }
   if (names_files == options.none_survived) {
     return Usage("name what survived of the time since the backup: --stops FILE (the lost home's file 'stops'), --trail FILE (from "
-                 "`auditlog search --json` on a newer copy), or say --none-survived");
+                 "`auditlog export --format jsonl` of a newer copy), or say --none-survived");
   }
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(std::string why, AskReason(options.reason));

@@ -36,6 +36,8 @@ constexpr std::array kRows = {
     Row{Fault::kEchoHeader, "echoheader", "200 with the key in headers, retry-after among them"},
     Row{Fault::kEcho400, "echo400", "400 whose message contains the key it was called with"},
     Row{Fault::kEcho401, "echo401", "401 whose message contains the key it was called with"},
+    Row{Fault::kEcho302, "echo302", "302 to a place whose query contains the key it was called with"},
+    Row{Fault::kEchoCut, "echocut", "closes within a header that contains the key it was called with"},
 };
 
 template <typename Number>

@@ -34,6 +34,8 @@ enum class Fault : std::uint8_t {
   kEchoHeader,
   kEcho400,
   kEcho401,
+  kEcho302,
+  kEchoCut,
 };
 
 // FaultByName reads "429", "timeout" and so on; nothing for any other word. FaultName is its inverse.

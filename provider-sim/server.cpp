@@ -187,8 +187,10 @@ awaitable<bool> Session::Deliver(Reply reply, bool keep_alive) {
   out_.clear();
   AppendResponse(out_, response);
   if (reply.delivery == Delivery::kHalf) out_.resize(out_.size() - (reply.body.size() + 1) / 2);
+  // Behind the body go the blank line and the last header's own end.
+  if (reply.delivery == Delivery::kHead) out_.resize(out_.size() - reply.body.size() - std::string_view("\r\n\r\n").size());
   const bool sent = co_await Send(out_);
-  if (!sent || reply.delivery == Delivery::kHalf) co_return false;
+  if (!sent || reply.delivery == Delivery::kHalf || reply.delivery == Delivery::kHead) co_return false;
   if (keep_alive) co_return true;
   stream_.FinishWriting();
   co_await Linger(kLingerSeconds);

@@ -192,6 +192,13 @@ Reply Simulator::Faulty(const Provider& provider, const Head& head, const Body& 
     const int status = fault == Fault::kEcho400 ? 400 : 401;
     return Refuse(provider, {status, "invalid key: " + std::string(key), {}, {}, {}});
   }
+  if (fault == Fault::kEcho302 || fault == Fault::kEchoCut) {
+    calls_.Answered(FaultName(fault));
+    Reply reply = PlainError(fault == Fault::kEcho302 ? 302 : 200, "{}");
+    reply.headers = (fault == Fault::kEcho302 ? "location: https://localhost/login?key=" : "x-echo: ") + std::string(key) + "\r\n";
+    if (fault == Fault::kEchoCut) reply.delivery = Delivery::kHead;
+    return reply;
+  }
   if (fault == Fault::k429Quota) return Refuse(provider, QuotaError(provider));
   if (fault == Fault::kHtml) {
     calls_.Answered("502");

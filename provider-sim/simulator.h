@@ -15,7 +15,7 @@
 namespace strongroom::sim {
 
 // Delivery is what happens to a reply on the wire.
-enum class Delivery : std::uint8_t { kWhole, kHalf, kCut, kSilence };
+enum class Delivery : std::uint8_t { kWhole, kHalf, kHead, kCut, kSilence };  // kHead: all but the end of the head
 
 struct Reply {
   int status = 200;

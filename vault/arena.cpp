@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace strongroom::vault {
@@ -27,7 +28,8 @@ namespace {
 constexpr std::size_t kWantedBytes = 1 << 20;
 
 std::atomic<Arena*> process_arena = nullptr;
-std::mutex opening;
+std::mutex opening;                        // guards what is below, and the making of the above
+std::span<std::uint8_t> scratch_ahead = {};  // mapped by Open, for Scratch
 
 #ifndef STRONGROOM_SANITIZED
 constexpr std::size_t kPage = 4096;
@@ -35,14 +37,15 @@ constexpr std::size_t kLeastBytes = 32 << 10;
 
 // How much may be locked: all we want, or what RLIMIT_MEMLOCK leaves after raising it to its hard limit. Root tries
 // for all in any case: whether the limit binds it depends on CAP_IPC_LOCK, and Make goes down from there.
-std::size_t LockableBytes() {
+std::size_t LockableBytes(std::size_t scratch) {
   rlimit limit{};
   if (geteuid() == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return kWantedBytes;
   if (limit.rlim_cur < limit.rlim_max) {
     const rlimit raised{limit.rlim_max, limit.rlim_max};
     if (setrlimit(RLIMIT_MEMLOCK, &raised) == 0) limit = raised;
   }
-  return std::min<std::size_t>(limit.rlim_cur, kWantedBytes) / kPage * kPage;
+  const std::size_t left = limit.rlim_cur > scratch ? limit.rlim_cur - scratch : 0;
+  return std::min<std::size_t>(left, kWantedBytes) / kPage * kPage;
 }
 
 std::uint8_t* MapMemfdSecret(std::size_t bytes) {
@@ -82,6 +85,18 @@ std::uint8_t* MapLocked(std::size_t bytes) {
 }
 #endif
 
+// MapScratch is empty where no such memory is to be had.
+std::span<std::uint8_t> MapScratch(std::size_t bytes) {
+#ifdef STRONGROOM_SANITIZED
+  auto* const memory = static_cast<std::uint8_t*>(std::calloc(1, bytes));
+#else
+  bytes = (bytes + kPage - 1) / kPage * kPage;
+  std::uint8_t* memory = MapMemfdSecret(bytes);
+  if (memory == nullptr) memory = MapLocked(bytes);
+#endif
+  return memory == nullptr ? std::span<std::uint8_t>() : std::span(memory, bytes);
+}
+
 }  // namespace
 
 // A quarter of the arena is large slots, the rest small ones; each free list is a stack of slot addresses.
@@ -113,29 +128,31 @@ Arena::Arena(std::span<std::uint8_t> memory, Protection protection)
   }
 }
 
-Result<Arena*> Arena::Make() {
+Result<Arena*> Arena::Make(std::size_t scratch) {
 #ifdef STRONGROOM_SANITIZED
+  static_cast<void>(scratch);
   // AddressSanitizer cannot see inside mapped memory: one heap block, in which it is told what is in use.
   auto* memory = static_cast<std::uint8_t*>(std::calloc(1, kWantedBytes));
   CHECK(memory != nullptr);
   ASAN_POISON_MEMORY_REGION(memory, kWantedBytes);
   return new Arena({memory, kWantedBytes}, Protection::kNone);
 #else
-  for (std::size_t bytes = LockableBytes(); bytes >= kLeastBytes; bytes = bytes / 2 / kPage * kPage) {
+  for (std::size_t bytes = LockableBytes(scratch); bytes >= kLeastBytes; bytes = bytes / 2 / kPage * kPage) {
     if (auto* memory = MapMemfdSecret(bytes)) return new Arena({memory, bytes}, Protection::kMemfdSecret);
     if (auto* memory = MapLocked(bytes)) return new Arena({memory, bytes}, Protection::kMlock);
   }
   return Fail(Code::kResourceExhausted,
               "cannot lock memory for secrets: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to at least this many bytes",
-              static_cast<std::int64_t>(kLeastBytes));
+              static_cast<std::int64_t>(kLeastBytes + scratch));
 #endif
 }
 
-Result<void> Arena::Open() {
+Result<void> Arena::Open(std::size_t scratch) {
   const std::lock_guard lock(opening);
   if (process_arena.load(std::memory_order_acquire) != nullptr) return {};
   if (sodium_init() < 0) return Fail(Code::kUnavailable, "libsodium cannot start: no random source");
-  TRY_ASSIGN(Arena* const made, Make());
+  if (scratch > 0 && scratch_ahead.empty()) scratch_ahead = MapScratch(scratch);
+  TRY_ASSIGN(Arena* const made, Make(scratch));
   process_arena.store(made, std::memory_order_release);
   return {};
 }
@@ -146,19 +163,12 @@ Arena& Arena::Process() {
 }
 
 Result<std::span<std::uint8_t>> Arena::Scratch(std::size_t bytes) {
-#ifdef STRONGROOM_SANITIZED
-  auto* const memory = static_cast<std::uint8_t*>(std::calloc(1, bytes));
-#else
-  bytes = (bytes + kPage - 1) / kPage * kPage;
-  std::uint8_t* memory = MapMemfdSecret(bytes);
-  if (memory == nullptr) memory = MapLocked(bytes);
-#endif
-  if (memory == nullptr) {
-    return Fail(Code::kResourceExhausted,
-                "cannot lock memory to send a key from: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) by this many bytes",
-                static_cast<std::int64_t>(bytes));
-  }
-  return std::span(memory, bytes);
+  const std::lock_guard lock(opening);
+  const auto mapped = scratch_ahead.size() >= bytes && bytes > 0 ? std::exchange(scratch_ahead, {}) : MapScratch(bytes);
+  if (!mapped.empty()) return mapped;
+  return Fail(Code::kResourceExhausted,
+              "cannot lock memory to send a key from: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) by this many bytes",
+              static_cast<std::int64_t>(bytes));
 }
 
 Result<std::span<std::uint8_t>> Arena::Take(std::size_t size) {

@@ -24,8 +24,8 @@ class Arena {
 
   // Open makes the process's arena; mains call it once, before threads. It takes memfd_secret where the kernel has
   // it, else mlock, whose result it checks; as much as RLIMIT_MEMLOCK allows, at most 1 MiB, at least 32 KiB.
-  // kResourceExhausted names the limit to raise.
-  static Result<void> Open();
+  // kResourceExhausted names the limit to raise. `scratch` bytes are mapped first, for the first call of Scratch: the arena takes what they leave.
+  static Result<void> Open(std::size_t scratch = 0);
   // Process returns the arena. Before Open, the first secret opens it; CHECK fails where that fails.
   static Arena& Process();
 
@@ -42,7 +42,7 @@ class Arena {
  private:
   struct State;
   Arena(std::span<std::uint8_t> memory, Protection protection);
-  static Result<Arena*> Make();
+  static Result<Arena*> Make(std::size_t scratch);
 
   std::span<std::uint8_t> memory_;
   Protection protection_;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "vault/arena.h"
+#include "worker/splice.h"
 #include "worker/worker.h"
 
 namespace {
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "worker: %s\n", config.error().text.c_str());
     return 1;
   }
-  Result<void> ready = vault::Arena::Open();
+  Result<void> ready = vault::Arena::Open(worker::Splice::kScratchBytes);
   if (ready && probe.empty()) ready = base::OpenLog(config->log.destination, "worker");
   if (!ready) {
     std::fprintf(stderr, "worker: %s\n", ready.error().Message().c_str());

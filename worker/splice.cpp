@@ -30,7 +30,8 @@ constexpr std::size_t kTagBytes = 20;
 constexpr std::size_t kRandomBytes = kTagBytes - kMarker.size();
 constexpr std::size_t kMostArmed = 4096;
 // One TLS record: a write that fits in one is delivered whole or, missing its authentication tag, not at all.
-constexpr std::size_t kMostWrite = SSL3_RT_MAX_PLAIN_LENGTH;
+constexpr std::size_t kMostWrite = Splice::kScratchBytes;
+static_assert(kMostWrite == SSL3_RT_MAX_PLAIN_LENGTH);
 
 using WriteFunction = int (*)(SSL*, const void*, int);
 

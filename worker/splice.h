@@ -26,6 +26,9 @@ class Splice {
                // write
   };
 
+  // What sending takes of locked memory, once a process: a TLS record's text.
+  static constexpr std::size_t kScratchBytes = 16384;
+
   // Arm takes the key. The placeholder is random, of the key's length, of characters legal in a header value.
   // kResourceExhausted where too many are armed or no locked scratch is to be had, kInvalidArgument for a key
   // under 20 bytes or an origin that is not https.

@@ -58,15 +58,19 @@ class Lease {
     }
   }
   ~Lease() {
-    if (easy_ != nullptr && state_.idle.size() < state_.most_idle) state_.idle.push_back(std::move(easy_));
+    if (easy_ != nullptr && !spoiled_ && state_.idle.size() < state_.most_idle) state_.idle.push_back(std::move(easy_));
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   void* get() const { return easy_.get(); }
+  // Spoil has the handle freed, and so wiped, not given back: it keeps what it read of a head that did not end, or of where a redirect leads, until
+  // another call happens to write over it.
+  void Spoil() { spoiled_ = true; }
 
  private:
   State& state_;
   EasyHandle easy_;
+  bool spoiled_ = false;
 };
 
 // The state is shared: a call may outlive its Transport by as long as its coroutine takes to hear of the end.
@@ -79,12 +83,13 @@ asio::awaitable<Sent> SendOne(std::shared_ptr<State> state, HttpCall call, std::
   const auto splice = ArmFor(call, std::move(key), *origin);
   if (!splice) co_return std::unexpected(splice.error());
   const Aim aim{*origin, state->trust->StoreFor(origin->host())};
-  const Lease<State> easy(*state);
+  Lease<State> easy(*state);
   if (easy.get() == nullptr) co_return std::unexpected(TransportFailure::kInternal);
   ++state->counts.calls;
   Attempt attempt(state->executor, *state->loop, easy.get(), call, splice->get(), aim);
   Sent answer = co_await attempt.Run(deadline);
   state->counts.new_connections += attempt.new_connections();
+  if (!answer || (answer->status >= 300 && answer->status < 400)) easy.Spoil();
   co_return answer;
 }
 

@@ -171,7 +171,7 @@ TEST_CASE("memory: a key that the provider sends back does not stay") {
   const MemoryScan scan = ScanFor(house);
   int number = 0;
   for (const std::string& extra : {std::string("{}"), kOpenAi}) {
-    for (const char* fault : {"echo400", "echo401", "echoaside", "echoheader"}) {
+    for (const char* fault : {"echo400", "echo401", "echoaside", "echoheader", "echo302", "echocut"}) {
       for (const std::size_t bytes : {1'000UL, 60'000UL}) {
         const std::string id = "e-" + std::to_string(number++);
         const std::string reply =

@@ -38,6 +38,22 @@ TEST_CASE("aftermath: a file that is not this vault's, or has a line that vaultd
   CHECK_FALSE(aftermath.TakeTrail(R"({"log":"another/node","seq":3})" "\n", kVault, 1).has_value());
 }
 
+TEST_CASE("aftermath: a file that tells nothing of the time since the backup, or not all of it, is refused") {
+  Aftermath aftermath;
+  const std::string act = Record(4, R"("action":"seal")"), later = Record(6, R"("action":"seal")");
+  for (const std::string& stops : {std::string(), std::string("hello"), std::string("hello\n"), kTitle.substr(0, kTitle.size() - 1), kTitle, kTitle + "5\n", kTitle + "5\n6\n", kTitle + "6\n7"}) {
+    INFO(stops);
+    CHECK_FALSE(aftermath.TakeStops(stops, kVault, 6).has_value());
+  }
+  for (const std::string& trail : {std::string(), std::string("hello"), std::string("{}"), act, act.substr(0, act.size() - 1), Record(5, R"("action":"seal")") + "{", act + later}) {
+    INFO(trail);
+    CHECK_FALSE(Aftermath().TakeTrail(trail, kVault, 4).has_value());
+  }
+  CHECK_FALSE(Aftermath().TakeTrail(later, kVault, 4).has_value());
+  CHECK(Aftermath().TakeTrail(act + Record(5, R"("action":"seal")") + later, kVault, 4).has_value());
+  CHECK(aftermath.moves.empty());
+}
+
 TEST_CASE("aftermath: a grace that ended, a rollback and an offboarding stop keys too") {
   Aftermath aftermath;
   const std::string text =

@@ -16,7 +16,7 @@ FaultPlan Plan(std::string_view rates, std::string_view list = "", std::uint64_t
 
 TEST_CASE("provider-sim faults: names read back as they print") {
   for (const char* name : {"429", "429quota", "401", "403", "500", "502", "503", "504", "529", "timeout",
-                           "slow", "cut", "cutmid", "malformed", "html", "echo", "echoaside", "echoheader", "echo400", "echo401"}) {
+                           "slow", "cut", "cutmid", "malformed", "html", "echo", "echoaside", "echoheader", "echo400", "echo401", "echo302", "echocut"}) {
     const auto fault = FaultByName(name);
     REQUIRE(fault.has_value());
     CHECK(FaultName(*fault) == name);

@@ -256,6 +256,9 @@ TEST_CASE("provider-sim: each fault does what its name says") {
   CHECK(ask("echoheader").status == 200);
   CHECK(ask("echoheader").body.find(kKey) == std::string::npos);
   CHECK(ask("echoheader").headers.find(std::string("x-echo: ").append(kKey) + "\r\n") != std::string::npos);
+  CHECK(ask("echo302").status == 302);
+  CHECK(ask("echo302").headers.find(std::string("?key=").append(kKey) + "\r\n") != std::string::npos);
+  CHECK(ask("echocut").delivery == Delivery::kHead);
   CHECK(ask("echo400").status == 400);
   CHECK(ask("echo400").body.find(kKey) != std::string::npos);
   CHECK(ask("echo401").status == 401);

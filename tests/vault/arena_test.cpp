@@ -47,6 +47,24 @@ TEST_CASE("arena child: small", "[.]") {
   CHECK(SecretValue::Random(2000).has_value());
 }
 
+TEST_CASE("arena child: with scratch", "[.]") {
+  REQUIRE(Arena::Open(16384));
+  CHECK(Arena::Process().bytes() >= 32768);
+  CHECK(Arena::Scratch(16384).has_value());
+}
+
+TEST_CASE("arena child: refused with scratch", "[.]") {
+  const auto opened = Arena::Open(16384);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().number() == 32768 + 16384);
+}
+
+TEST_CASE("the arena leaves room for what is to be sent from", "[arena]") {
+  if (Arena::Process().protection() == Protection::kNone) return;
+  for (const rlim_t limit : {49152, 65536, 131072, 1048576}) CHECK(RunLimited("arena child: with scratch", limit) == 0);
+  CHECK(RunLimited("arena child: refused with scratch", 32768) == 0);
+}
+
 TEST_CASE("too low a lock limit is refused with the limit to raise", "[arena]") {
   if (Arena::Process().protection() == Protection::kNone) return;
   CHECK(RunLimited("arena child: refused", 16384) == 0);
