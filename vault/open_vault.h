@@ -26,6 +26,7 @@
 #include "vault/stops.h"
 #include "vault/store.h"
 #include "vault/suspects.h"
+#include "vault/ticket_keeper.h"
 #include "vault/trail.h"
 #include "vault/vault_keys.h"
 
@@ -95,6 +96,7 @@ struct OpenVault {
   base::Micros reader_retry_at = 0;       // the same: when it may be opened anew (MonoMicros)
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Pruner pruner{*this};                   // the publisher's thread looks
+  TicketKeeper tickets{*this};            // the same
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
   std::unique_ptr<Publisher> publisher;   // from Service::Open on; publishes the log's last checkpoint

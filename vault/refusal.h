@@ -104,6 +104,16 @@ enum class Refusal : std::uint16_t {
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,
+  kTicketUnknown = 110,
+  kTicketUsed,
+  kTicketCancelled,
+  kTicketExpired,
+  kTicketTampered,
+  kTicketOfOthers,
+  kTicketsFull,
+  kOtherVault,
+  kSealedKeyMalformed,
+  kSealedKeyUnopened,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

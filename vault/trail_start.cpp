@@ -36,6 +36,7 @@ void StartPublishing(OpenVault& vault) {
   options.watch = [&vault] { vault.reserve->Take(); };
   options.look = [&vault, erasure = std::make_shared<KeyErasure>(vault)](const Publisher::Published& published) {
     vault.pruner.Look(base::WallMicros());
+    vault.tickets.Look(base::WallMicros());
     erasure->Look(published);
   };
   const auto beat = [&vault] {

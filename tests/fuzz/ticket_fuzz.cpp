@@ -1,28 +1,8 @@
-// A ticket: what parses prints to a text that parses to the same, and a text that was printed prints to itself. The input comes with a
-// last line that fits as well, for nothing would get past it otherwise.
-#include "base/bytes.h"
-#include "base/result.h"
-#include "vault/labelled_text.h"
+// A ticket that parses prints to one that parses to the same.
+#include "tests/fuzz/labelled.h"
 #include "vault/ticket.h"
 
-using namespace strongroom;
-
-namespace {
-
-void Check(std::string_view text) {
-  const auto ticket = vault::Ticket::Parse(text);
-  if (!ticket) return;
-  const std::string printed = ticket->Print();
-  CHECK(printed.size() <= vault::LabelledReader::kMostBytes);
-  const auto again = vault::Ticket::Parse(printed);
-  CHECK(again && *again == *ticket && again->Print() == printed);
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text = base::AsText(ByteView(data, size));
-  Check(text);
-  Check(vault::WithCheckLine(text));
+  strongroom::CheckLabelled<strongroom::vault::Ticket>({data, size});
   return 0;
 }
