@@ -54,9 +54,9 @@ TEST_CASE("tickets: from the accept of a good key to the first call with it") {
   const long long took = NowMs() - before;
   INFO(reply);
   REQUIRE(Field(reply, "status") == "success");
-  WARN("from accept to the first answer: " << took << " ms");
+  INFO("from accept to the first answer: " << took << " ms");
 #ifndef STRONGROOM_SANITIZED
-  CHECK(took < 10'000);  // the aim is 2 s; a test machine has other work
+  CHECK(took < 2'000);
 #endif
   REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
   // What the trail has: who asked, what came, and nothing of the key.
