@@ -8,6 +8,7 @@ namespace strongroom::keytool {
 Outcome<std::string> HoldKey(const Session& session, const vault::AddKeyRequest& request, const std::string& key_file,
                              const std::string& whose) {
   TRY_ASSIGN(vault::SecretValue key, ReadKey(key_file, whose));
+  if (request.like.empty()) TRY(CheckOwner(key.View(), request.provider, request.endpoint));
   return session.AskText(vault::Operation::kAddKey, request.Encode(), whose, std::move(key));
 }
 

@@ -33,6 +33,7 @@ std::string Told(const vault::Ticket& ticket) {
 // The key is gone again when it returns.
 Outcome<vault::KeyBlob> SealTyped(const SealKeyOptions& options, const vault::Ticket& ticket) {
   TRY_ASSIGN(const vault::SecretValue key, ReadKey(options.key_file, KeyOf(ticket)));
+  TRY(CheckOwner(key.View(), ticket.provider, ticket.origin));
   auto blob = vault::KeyBlob::Seal(ticket, key.View());
   if (!blob) return FailedBy(blob.error(), "--ticket " + options.ticket);
   return std::move(*blob);

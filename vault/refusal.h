@@ -104,7 +104,7 @@ enum class Refusal : std::uint16_t {
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,
-  kTicketUnknown = 110,
+  kTicketUnknown = 120,
   kTicketUsed,
   kTicketCancelled,
   kTicketExpired,

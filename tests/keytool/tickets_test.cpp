@@ -155,7 +155,8 @@ TEST_CASE("tickets: what is handed in and cannot be right is refused in words, o
   refused("blob", "PHRASE_WRONG", {"--phrase", "abacus abacus abacus abacus abacus abacus", "--model", "m", "--no-verify"});
   refused("missing", "NOT_FOUND");
   std::string altered = whole.substr(0, whole.find("check: "));
-  altered[altered.find("box: ") + 20] ^= 1;
+  char& one = altered[altered.find("box: ") + 20];
+  one = one == 'B' ? 'C' : 'B';
   vault.home().File("altered", vault::WithCheckLine(altered));
   refused("altered", "SEALED_KEY_UNOPENED", {"--yes", "--model", "m", "--no-verify"});
   CHECK(vault.Accept("blob", {"--yes"}).status == 2);  // no model
@@ -267,6 +268,7 @@ TEST_CASE("seal --ticket: what it refuses, without a vault") {
   CHECK(Has(seal({"--phrase", "abacus abacus abacus abacus abacus abacus"}).err, "not the check phrase"));
   CHECK(Has(seal({"--yes"}, "sk ant with blanks 0123456789").err, "space"));
   CHECK(Has(seal({"--yes"}, "too-short").err, "too short"));
+  CHECK(Has(seal({"--yes"}, "sk-proj-REDACTED-0123456789").err, "OpenAI"));
   CHECK(seal({"--yes", "--reason", "r"}).status == 2);
   CHECK(seal({"--phrase", posted.ticket.Phrase().value()}).status == 0);
   CHECK(Has(RunKeytool({"seal", "--ticket", posted.path, "--key-file", "-", "--out", posted.path + ".blob", "--yes"}, kKey).err, "already"));
