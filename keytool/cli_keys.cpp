@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "keytool/accept.h"
 #include "keytool/keys.h"
 #include "keytool/onboard.h"
 #include "keytool/rotate.h"
@@ -15,9 +16,13 @@ void AddReason(CLI::App& command, std::string& reason) {
   command.add_option("--reason", reason, "why, for the trail; asked for on a terminal");
 }
 
+void AddNoVerify(CLI::App& command, bool& no_verify) {
+  command.add_flag("--no-verify", no_verify, "do not ask the provider whether it takes the key");
+}
+
 void AddKeyFlags(CLI::App& command, std::string& key_file, bool& no_verify) {
   command.add_option("--key-file", key_file, "read the key from this file, or from standard input (-)")->type_name("F|-");
-  command.add_flag("--no-verify", no_verify, "do not ask the provider whether it takes the key");
+  AddNoVerify(command, no_verify);
 }
 
 void AddLimits(CLI::App& command, OnboardOptions& options) {
@@ -28,6 +33,17 @@ void AddLimits(CLI::App& command, OnboardOptions& options) {
       ->check(CLI::Range(std::int64_t{1}, kMostInt));
 }
 
+// AddProfile is what onboard and accept say alike about the profile that uses the key.
+void AddProfile(CLI::App& command, OnboardOptions& options) {
+  command.add_option("--profile", options.profile, "PROFILE_REF (CUSTOMER_DEFAULT)");
+  command.add_option("--mode", options.mode, "byok: the customer's own key; hosted: the house's")
+      ->check(CLI::IsMember({"byok", "hosted"}));
+  command.add_option("--endpoint", options.endpoint, "URL of the provider, where it is not the public one");
+  command.add_option("--label", options.label, "the key's label (default)");
+  command.add_option("--api-version", options.api_version, "the provider's API version");
+  command.add_option("--models-allowed", options.models_allowed, "models a request may name, with commas between");
+}
+
 void AddOnboard(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "onboard", "take a customer's key in and make its profile");
   const auto options = std::make_shared<OnboardOptions>();
@@ -36,19 +52,31 @@ void AddOnboard(CLI::App& app, Choice& choice) {
       ->required()
       ->check(CLI::IsMember({"anthropic", "openai", "ollama"}));
   command->add_option("--model", options->model, "the model called where a request names none")->required();
-  command->add_option("--profile", options->profile, "PROFILE_REF (CUSTOMER_DEFAULT)");
-  command->add_option("--mode", options->mode, "byok: the customer's own key; hosted: the house's")
-      ->check(CLI::IsMember({"byok", "hosted"}));
-  command->add_option("--endpoint", options->endpoint, "URL of the provider, where it is not the public one");
-  command->add_option("--label", options->label, "the key's label (default)");
+  AddProfile(*command, *options);
   command->add_option("--key-ref", options->key_ref, "use a key that is held already, such as HOUSE/anthropic/default/1");
-  command->add_option("--api-version", options->api_version, "the provider's API version");
-  command->add_option("--models-allowed", options->models_allowed, "models a request may name, with commas between");
   AddKeyFlags(*command, options->key_file, options->no_verify);
   AddLimits(*command, *options);
   AddReason(*command, options->reason);
   command->callback([options, &choice] {
     choice.action = [options](const Context& context) { return Onboard(context, *options); };
+  });
+}
+
+void AddAccept(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "accept", "take a key in that a customer has sealed to a ticket (keytool invite), and make its profile");
+  const auto options = std::make_shared<AcceptOptions>();
+  command->add_option("BLOB", options->blob, "the file that `keytool seal --ticket` has made")->required();
+  command->add_option("--model", options->onboard.model, "the model called where a request names none; for a first key");
+  command->add_option("--customer", options->onboard.customer, "refuse a key that was sealed to another customer's ticket");
+  AddProfile(*command, options->onboard);
+  AddLimits(*command, options->onboard);
+  command->add_option("--grace", options->grace, "for a ticket of invite --rotate: how long the old key goes on (30d)");
+  AddNoVerify(*command, options->onboard.no_verify);
+  AddPhraseFlags(*command, options->check, "sealed key");
+  command->add_flag("--continue", options->go_on, "finish an accept of this file that ended with the key PENDING");
+  AddReason(*command, options->onboard.reason);
+  command->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return Accept(context, *options); };
   });
 }
 
@@ -105,6 +133,8 @@ void AddList(CLI::App& app, Choice& choice) {
 
 void AddKeyCommands(CLI::App& app, Choice& choice) {
   AddOnboard(app, choice);
+  AddInvite(app, choice);
+  AddAccept(app, choice);
   AddRotate(app, choice);
   AddMove(app, choice, "revoke", "stop a key for good");
   AddMove(app, choice, "suspend", "stop a key for now");

@@ -11,7 +11,7 @@
 #include "keytool/protectors.h"
 #include "keytool/rates.h"
 #include "keytool/recovery.h"
-#include "keytool/seal.h"
+#include "keytool/vault_seal.h"
 #include "keytool/status.h"
 #include "keytool/usage.h"
 #include "keytool/wiring.h"
@@ -240,13 +240,8 @@ void AddNodes(CLI::App& app, Choice& choice) {
   AddNodeAct(group, choice, "remove", "end a node's membership; returns once its lease has run out", &RemoveNode);
 }
 
-void AddSeal(CLI::App& app, Choice& choice) {
-  CLI::App* seal = AddCommand(app, choice, "seal", "have vaultd give up its KEKs: no key leaves until unseal");
+void AddUnseal(CLI::App& app, Choice& choice) {
   const auto why = std::make_shared<std::string>();
-  seal->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
-  seal->callback([why, &choice] {
-    choice.action = [why](const Context& context) { return SealVault(context, *why); };
-  });
   CLI::App* unseal = AddCommand(app, choice, "unseal", "have vaultd open its KEKs again");
   const auto with = std::make_shared<std::string>();
   const auto files = std::make_shared<SecretFiles>();
@@ -357,6 +352,7 @@ void AddOtherCommands(CLI::App& app, Choice& choice) {
   AddKeks(app, choice);
   AddNodes(app, choice);
   AddSeal(app, choice);
+  AddUnseal(app, choice);
   AddNewOrigin(app, choice);
   AddRotateSigningKey(app, choice);
   AddBackup(app, choice);

@@ -8,18 +8,31 @@ namespace strongroom::keytool {
 Outcome<std::string> HoldKey(const Session& session, const vault::AddKeyRequest& request, const std::string& key_file,
                              const std::string& whose) {
   TRY_ASSIGN(vault::SecretValue key, ReadKey(key_file, whose));
+  if (request.like.empty()) TRY(CheckOwner(key.View(), request.provider, request.endpoint));
   return session.AskText(vault::Operation::kAddKey, request.Encode(), whose, std::move(key));
 }
 
-Problem StaysPending(Problem problem, const Context& context, const std::string& key_ref) {
+namespace {
+
+std::string DropIt(const Context& context, const std::string& key_ref) {
+  return "; the key stays PENDING as " + key_ref + " and is used for nothing; drop it with " +
+         Command(context, "keytool revoke " + key_ref + " --reason \"not taken\"");
+}
+
+std::string OrGoOn(const Context& context, const Arrival& arrival) {
+  return arrival.go_on.empty() ? "" : "; where the key is good, go on with " + Command(context, arrival.go_on);
+}
+
+}  // namespace
+
+Problem StaysPending(Problem problem, const Context& context, const std::string& key_ref, const Arrival& arrival) {
   problem.key_ref = key_ref;
-  problem.text += "; the key stays PENDING as " + key_ref + " and is used for nothing; drop it with " +
-                  Command(context, "keytool revoke " + key_ref + " --reason \"not taken\"");
+  problem.text += DropIt(context, key_ref) + OrGoOn(context, arrival);
   return problem;
 }
 
 Outcome<std::optional<Probed>> CheckHeld(const Session& session, const std::string& key_ref, const Route& route,
-                                         bool verify, const std::string& again) {
+                                         bool verify, const Arrival& arrival) {
   if (!verify) return std::nullopt;
   auto probed = Probe(session.context(), key_ref, route);
   if (probed && probed->ok) return std::optional(std::move(*probed));
@@ -30,8 +43,9 @@ Outcome<std::optional<Probed>> CheckHeld(const Session& session, const std::stri
   } else {
     problem = std::move(probed.error());
   }
-  problem = StaysPending(std::move(problem), session.context(), key_ref);
-  problem.text += ", then try again with " + Command(session.context(), again);
+  problem.key_ref = key_ref;
+  problem.text += DropIt(session.context(), key_ref) + ", then try again with " + Command(session.context(), arrival.again) +
+                  OrGoOn(session.context(), arrival);
   return std::unexpected(std::move(problem));
 }
 

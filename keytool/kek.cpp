@@ -162,9 +162,9 @@ class Rotation {
     took_ = base::MonoMicros() - begun;
     if (unopened == 0) return {};
     return Failed("KEY_TAMPERED", std::to_string(unopened) +
-                                      " keys do not open (the first is " + first +
+                                      " keys or tickets do not open (the first is " + first +
                                       "), so their rows were changed outside vaultd; they stay under the old KEK, which is "
-                                      "not retired. Restore each row, or give its key up ('keytool compromise', then 'keytool destroy'), then run this again");
+                                      "not retired. Restore each row, or give it up (a key by 'keytool compromise' and 'keytool destroy', a ticket by 'keytool invite cancel'), then run this again");
   }
 
   Outcome<void> Retire(std::int64_t version) {

@@ -11,6 +11,8 @@
 #include "keytool/key_input.h"
 #include "keytool/output.h"
 #include "vault/arena.h"
+#include "vault/key_format.h"
+#include "vault/origin.h"
 
 namespace strongroom::keytool {
 namespace {
@@ -70,6 +72,15 @@ Outcome<void> CheckKeySource(const std::string& key_file) { return CheckSource(k
 
 Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::string& whose) {
   return Read(kKey, key_file, "API key of " + whose + " (it does not show): ");
+}
+
+Outcome<void> CheckOwner(vault::SecretView key, const std::string& provider, const std::string& endpoint) {
+  const auto origin = vault::Origin::OfEndpoint(endpoint.empty() ? "https://api." + provider + ".com" : endpoint);
+  if (!origin || origin->host() != "api." + provider + ".com") return {};
+  if (const auto fits = vault::KeyFormat::CheckOwner(key, provider); !fits) {
+    return Failed("KEY_PROVIDER_MISMATCH", "nothing was done: " + fits.error().Message());
+  }
+  return {};
 }
 
 Outcome<vault::SecretValue> ReadSecret(std::string_view protector, const SecretFiles& files, bool is_new) {

@@ -154,13 +154,10 @@ std::string Again(const OnboardOptions& options) {
   return command;
 }
 
-}  // namespace
-
-Outcome<void> Onboard(const Context& context, const OnboardOptions& options) {
-  TRY_ASSIGN(const Plan plan, MakePlan(options));
-  if (plan.takes_key) TRY(CheckKeySource(options.key_file));
-  TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(const std::string reason, AskReason(options.reason));
+// Run does all that comes behind the command line's checks.
+Outcome<void> Run(const Session& session, const OnboardOptions& options, const Plan& plan, const std::string& reason,
+                  const Arrival& arrival) {
+  const Context& context = session.context();
   TRY(session.CheckAnswers());
   TRY(CheckProfileFree(session, options, plan));
   const bool verify = plan.takes_key && !options.no_verify;
@@ -171,19 +168,33 @@ Outcome<void> Onboard(const Context& context, const OnboardOptions& options) {
   activate.profile = Fields(options, plan);
   std::optional<Probed> probed;
   if (plan.takes_key) {
-    TRY_ASSIGN(activate.key_ref,
-               HoldKey(session, KeyRequest(options, plan, reason), options.key_file, options.customer));
-    TRY_ASSIGN(probed, CheckHeld(session, activate.key_ref, {options.endpoint, options.api_version}, verify,
-                                 Again(options)));
+    TRY_ASSIGN(activate.key_ref, arrival.take(KeyRequest(options, plan, reason)));
+    TRY_ASSIGN(probed, CheckHeld(session, activate.key_ref, {options.endpoint, options.api_version}, verify, arrival));
     activate.probed = verify;
   } else if (!options.key_ref.empty()) {
     TakeEndpointOfKey(session, options.key_ref, *activate.profile);
   }
   const auto done = session.Ask(vault::Operation::kActivateKey, activate.Encode(), plan.profile);
-  if (!done && plan.takes_key) return std::unexpected(StaysPending(done.error(), context, activate.key_ref));
+  if (!done && plan.takes_key) return std::unexpected(StaysPending(done.error(), context, activate.key_ref, arrival));
   if (!done) return std::unexpected(done.error());
   Report(context, options, plan, plan.takes_key ? activate.key_ref : options.key_ref, probed);
   return {};
+}
+
+}  // namespace
+
+Outcome<void> Onboard(const Context& context, const OnboardOptions& options) {
+  TRY_ASSIGN(const Plan plan, MakePlan(options));
+  if (plan.takes_key) TRY(CheckKeySource(options.key_file));
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY_ASSIGN(const std::string reason, AskReason(options.reason));
+  const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session, request, options.key_file, options.customer); };
+  return Run(session, options, plan, reason, {read, Again(options), ""});
+}
+
+Outcome<void> OnboardKey(const Session& session, const OnboardOptions& options, const std::string& reason, const Arrival& arrival) {
+  TRY_ASSIGN(const Plan plan, MakePlan(options));
+  return Run(session, options, plan, reason, arrival);
 }
 
 }  // namespace strongroom::keytool

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "keytool/context.h"
+#include "keytool/intake.h"
 #include "keytool/problem.h"
 
 namespace strongroom::keytool {
@@ -20,5 +21,8 @@ struct OnboardOptions {
 
 // Onboard checks the whole command line and that the vault answers before it asks for a key.
 Outcome<void> Onboard(const Context& context, const OnboardOptions& options);
+
+// OnboardKey is Onboard with a new key that arrives in another way. Everything is checked before it is taken.
+Outcome<void> OnboardKey(const Session& session, const OnboardOptions& options, const std::string& reason, const Arrival& arrival);
 
 }  // namespace strongroom::keytool

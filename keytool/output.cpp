@@ -23,6 +23,8 @@ bool FlushOutput() {
 
 void Warn(std::string_view text) { std::fprintf(stderr, "keytool: warning: %s\n", base::Printable(text).c_str()); }
 
+void Tell(std::string_view text) { static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr)); }
+
 void Complain(const Problem& problem, bool json) {
   if (!problem.text.empty()) std::fprintf(stderr, "keytool: %s\n", base::Printable(problem.text).c_str());
   if (!json) return;

@@ -16,6 +16,9 @@ bool FlushOutput();
 // Warn writes "keytool: warning: TEXT" to standard error, made Printable.
 void Warn(std::string_view text);
 
+// Tell writes text to standard error as it is: what a person has to know beside a file on standard output.
+void Tell(std::string_view text);
+
 // Complain writes "keytool: TEXT" to standard error (nothing where the text is empty: another program has said it), and
 // with `json` also one object {"error","message"} to standard output.
 void Complain(const Problem& problem, bool json);

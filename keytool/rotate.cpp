@@ -22,15 +22,6 @@ Outcome<std::string> ShowKeyDocument(const Session& session, const std::string& 
   return session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
 }
 
-// What has been replaced already, or is gone, cannot be: better said before the new key is typed.
-Outcome<void> CheckReplaceable(const Session& session, const std::string& key_ref) {
-  TRY_ASSIGN(const std::string document, ShowKeyDocument(session, key_ref));
-  const std::string status = ReadMember(document, "status");
-  if (status != "PENDING" && status != "ROTATED" && status != "DESTROYED") return {};
-  return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED; see " +
-                                          Command(session.context(), "keytool show " + key_ref));
-}
-
 void Report(const Session& session, const vault::RotateKeyRequest& done, const std::optional<Probed>& probed) {
   std::string until, status = "ROTATED";
   if (const auto document = ShowKeyDocument(session, done.old_key_ref)) {
@@ -55,26 +46,41 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
 
 }  // namespace
 
+// What has been replaced already, or is gone, cannot be: better said before the new key is typed.
+Outcome<void> CheckReplaceable(const Session& session, const std::string& key_ref) {
+  TRY_ASSIGN(const std::string document, ShowKeyDocument(session, key_ref));
+  const std::string status = ReadMember(document, "status");
+  if (status != "PENDING" && status != "ROTATED" && status != "DESTROYED") return {};
+  return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED; see " +
+                                          Command(session.context(), "keytool show " + key_ref));
+}
+
 Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
   TRY(ReadKeyRef("KEY_REF", options.key_ref));
-  vault::RotateKeyRequest rotate;
-  TRY_ASSIGN(rotate.grace, ReadGrace(options.grace));
+  TRY(ReadGrace(options.grace));
   TRY(CheckKeySource(options.key_file));
   TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(rotate.reason, AskReason(options.reason));
+  TRY_ASSIGN(const std::string reason, AskReason(options.reason));
+  const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session, request, options.key_file, options.key_ref); };
+  return RotateKey(session, options, reason, {read, "keytool rotate " + options.key_ref, ""});
+}
+
+Outcome<void> RotateKey(const Session& session, const RotateOptions& options, const std::string& reason, const Arrival& arrival) {
+  vault::RotateKeyRequest rotate;
+  TRY_ASSIGN(rotate.grace, ReadGrace(options.grace));
+  rotate.reason = reason;
+  rotate.old_key_ref = options.key_ref;
   TRY(CheckReplaceable(session, options.key_ref));
   if (!options.no_verify) TRY(CheckProbe());
-
   vault::AddKeyRequest add;
-  add.like = rotate.old_key_ref = options.key_ref;
-  add.reason = rotate.reason;
+  add.like = options.key_ref;
+  add.reason = reason;
   const Route route = ModelRouteOf(session, options.key_ref);
-  TRY_ASSIGN(rotate.new_key_ref, HoldKey(session, add, options.key_file, options.key_ref));
-  TRY_ASSIGN(const auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify,
-                                          "keytool rotate " + options.key_ref));
+  TRY_ASSIGN(rotate.new_key_ref, arrival.take(add));
+  TRY_ASSIGN(const auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify, arrival));
   rotate.probed = !options.no_verify;
   const auto done = session.Ask(vault::Operation::kRotateKey, rotate.Encode(), options.key_ref);
-  if (!done) return std::unexpected(StaysPending(done.error(), context, rotate.new_key_ref));
+  if (!done) return std::unexpected(StaysPending(done.error(), session.context(), rotate.new_key_ref, arrival));
   Report(session, rotate, probed);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "keytool/context.h"
+#include "keytool/intake.h"
 #include "keytool/problem.h"
 
 namespace strongroom::keytool {
@@ -15,5 +16,11 @@ struct RotateOptions {
 
 // Rotate holds and checks the new key before it touches the old one.
 Outcome<void> Rotate(const Context& context, const RotateOptions& options);
+
+// RotateKey is Rotate with a new key that arrives in another way.
+Outcome<void> RotateKey(const Session& session, const RotateOptions& options, const std::string& reason, const Arrival& arrival);
+
+// CheckReplaceable is a problem where no new version can take the key's place.
+Outcome<void> CheckReplaceable(const Session& session, const std::string& key_ref);
 
 }  // namespace strongroom::keytool

@@ -26,7 +26,14 @@ struct Choice {
 // AddCommand is a subcommand with --home and --json after it as well as before.
 CLI::App* AddCommand(CLI::App& parent, Choice& choice, const std::string& name, const std::string& help);
 
-// onboard, rotate, revoke, suspend, resume, compromise, destroy, list, show, test.
+struct PhraseCheck;
+// AddPhraseFlags is --phrase and --yes, of a "ticket" or a "sealed key".
+void AddPhraseFlags(CLI::App& command, PhraseCheck& check, const std::string& of);
+
+// invite with its subcommands, and seal, in both senses.
+void AddInvite(CLI::App& app, Choice& choice);
+void AddSeal(CLI::App& app, Choice& choice);
+// onboard, invite, accept, rotate, revoke, suspend, resume, compromise, destroy, list, show, test.
 void AddKeyCommands(CLI::App& app, Choice& choice);
 // rollback, due, offboard.
 void AddRotationCommands(CLI::App& app, Choice& choice);

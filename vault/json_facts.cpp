@@ -58,6 +58,20 @@ Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+Json TicketJson(const TicketRow& row, base::Micros now) {
+  const bool over = row.status == kTicketOpen && row.expires_at <= now;
+  return {{"ticket", row.ticket_id},
+          {"customer", row.customer},
+          {"provider", row.provider},
+          {"endpoint", row.endpoint.empty() ? Json(nullptr) : Json(row.endpoint)},
+          {"origin", row.origin},
+          {"rotates", row.rotates.empty() ? Json(nullptr) : Json(row.rotates)},
+          {"status", over ? std::string(kTicketExpired) : row.status},
+          {"created_at", base::FormatTime(row.created_at)},
+          {"expires_at", base::FormatTime(row.expires_at)},
+          {"key_ref", row.key_ref.empty() ? Json(nullptr) : Json(row.key_ref)}};
+}
+
 // LAST_USED_AT in the row is only as new as the last act on the key; the trail knows better.
 Result<Json> KeyJson(Store& store, const KeyRow& row) {
   TRY_ASSIGN(const std::optional<base::Micros> used, store.LastUsed(row.key_ref));
@@ -260,6 +274,14 @@ Result<Bytes> ListKeys(OpenVault&, Store& store, ByteView body) {
   TRY_ASSIGN(const std::vector<KeyRow> keys,
              store.ListKeys(request->customer, request->status, request->after, kPageRows));
   return Page(keys, &KeyRow::key_ref, [&store](const KeyRow& row) { return KeyJson(store, row); });
+}
+
+Result<Bytes> ListTickets(OpenVault&, Store& store, ByteView body) {
+  const auto request = ListRequest::Decode(body);
+  if (!request) return Refuse(Refusal::kMalformed);
+  TRY_ASSIGN(const std::vector<TicketRow> tickets, store.ListTickets(request->customer, request->status, request->after, kPageRows));
+  const base::Micros now = base::WallMicros();
+  return Page(tickets, &TicketRow::ticket_id, [now](const TicketRow& row) { return Result<Json>(TicketJson(row, now)); });
 }
 
 Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {

@@ -1,5 +1,9 @@
 #include "vault/key_format.h"
 
+#include <algorithm>
+#include <array>
+#include <functional>
+
 namespace strongroom::vault {
 namespace {
 
@@ -18,7 +22,36 @@ Fault FirstFault(ByteView key, std::size_t& good) {
   return Fault::kNone;
 }
 
+// How keys begin, by the providers' own pages; the longer of two that fit comes first. Nobody's are of a provider that is none of ours.
+struct Beginning {
+  std::string_view text, provider;
+  base::Literal whose;
+};
+constexpr auto kBeginnings = std::to_array<Beginning>({
+    {"sk-ant-admin", "", "this is an admin key of Anthropic's, which calls no model: bring an API key"},
+    {"sk-ant-", "anthropic", "this is a key of Anthropic's, and one of another provider is asked for"},
+    {"sk-proj-", "openai", "this is a key of OpenAI's, and one of another provider is asked for"},
+    {"sk-svcacct-", "openai", "this is a key of OpenAI's, and one of another provider is asked for"},
+    {"sk-admin-", "", "this is an admin key of OpenAI's, which calls no model: bring an API key"},
+    {"sk-or-v1-", "", "this is a key of OpenRouter's, and one of another provider is asked for"},
+    {"AIza", "", "this is a key of Google's, and one of another provider is asked for"},
+    {"gsk_", "", "this is a key of Groq's, and one of another provider is asked for"},
+    {"xai-", "", "this is a key of xAI's, and one of another provider is asked for"},
+});
+
 }  // namespace
+
+Result<void> KeyFormat::CheckOwner(SecretView key, std::string_view provider) {
+  const ByteView bytes = key.Bytes(SecretAccess());
+  const auto* found = std::ranges::find_if(kBeginnings, [bytes](const Beginning& one) {
+    return bytes.size() >= one.text.size() && std::ranges::equal(one.text, bytes.first(one.text.size()), std::ranges::equal_to(), [](char c) {
+             return static_cast<std::uint8_t>(c);
+           });
+  });
+  ClearRegisters();
+  if (found == kBeginnings.end() || found->provider == provider) return {};
+  return Fail(Code::kInvalidArgument, found->whose);
+}
 
 Result<void> KeyFormat::Check(SecretView key) {
   const auto length = static_cast<std::int64_t>(key.size());

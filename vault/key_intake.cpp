@@ -1,11 +1,9 @@
 // Taking a key in: add it as PENDING, then activate it together with the profile that uses it.
-#include <limits>
 #include <utility>
 
-#include "vault/cipher.h"
 #include "vault/field_rules.h"
-#include "vault/kek_acts.h"
 #include "vault/key_format.h"
+#include "vault/new_key.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
 #include "vault/profile_rules.h"
@@ -13,9 +11,6 @@
 
 namespace strongroom::vault {
 namespace {
-
-constexpr std::string_view kHouse = "HOUSE";
-constexpr std::size_t kFingerprintBytes = 16;
 
 class AddKey final : public Act {
  public:
@@ -25,85 +20,20 @@ class AddKey final : public Act {
   Reply Answer(audit::Receipt&) override { return Reply(EncodeText(key_ref_)); }
 
  private:
-  // Place is where the new key belongs and may go.
-  struct Place {
-    std::string customer, provider, label;
-    Origin origin;
-    bool hosted;
-  };
-  Result<Place> NewPlace() const;
-  Result<Place> FindPlace(Store& store) const;
-  Result<KeyRow> MakeRow(const VaultKeys& keys, const Place& place, KeyRef ref, base::Micros now) const;
-
   OpenVault& vault_;
   const AddKeyRequest request_;
   const SecretValue key_;
   std::string key_ref_;
 };
 
-Result<AddKey::Place> AddKey::NewPlace() const {
-  const auto standard = DefaultEndpoint(request_.provider);
-  if (!standard) return Refuse(Refusal::kFieldInvalid);
-  if (!NeedsKey(request_.provider)) return Refuse(Refusal::kKeyProviderMismatch);
-  const auto origin = Origin::OfEndpoint(request_.endpoint.empty() ? *standard : request_.endpoint);
-  if (!origin) return Refuse(Refusal::kFieldInvalid);
-  if (request_.hosted && request_.customer != kHouse) return Refuse(Refusal::kFieldInvalid);
-  return Place{request_.customer, request_.provider, request_.label.empty() ? "default" : request_.label, *origin,
-               request_.hosted};
-}
-
-Result<AddKey::Place> AddKey::FindPlace(Store& store) const {
-  if (request_.like.empty()) return NewPlace();
-  // Proved first: an edited ORIGIN would otherwise carry over to the new key.
-  TRY_ASSIGN(const ProvenKey like, ProvenKey::Find(vault_, store, request_.like));
-  const KeyRow& row = like.row();
-  return Place{row.customer, row.provider, row.label, like.context().origin, like.context().hosted};
-}
-
-Result<KeyRow> AddKey::MakeRow(const VaultKeys& keys, const Place& place, KeyRef ref, base::Micros now) const {
-  const auto kek = keys.keyring.Find(keys.wrap_version);
-  if (!kek) return Refuse(Refusal::kKekMissing);
-  KeyRow row;
-  row.key_ref = ref.text();
-  row.customer = place.customer;
-  row.provider = place.provider;
-  row.label = place.label;
-  row.key_version = ref.version();
-  row.origin = place.origin.text();
-  row.hosted = place.hosted ? "Y" : "N";
-  row.status = StateName(KeyState::kPending);
-  row.kek_version = keys.wrap_version;
-  row.row_version = 1;
-  row.created_at = row.state_changed_at = now;
-  TRY_ASSIGN(Bytes mac, Cipher::MacOfSecret(keys.fingerprint_key->View(), key_.View()));
-  row.fingerprint = base::Hex(ByteView(mac).first(kFingerprintBytes));
-  WrapContext context(KeyContext(vault_.vault_id, std::move(ref)), place.origin, place.hosted);
-  context.kek_version = row.kek_version;
-  TRY_ASSIGN(row.sealed, Seal(**kek, context, key_.View()));
-  return row;
-}
-
 Result<void> AddKey::Decide(Store& store, base::Micros now, audit::Draft& record) {
   if (!request_.customer.empty()) record.customer = request_.customer;
   TRY(TakeReason(request_.reason, record));
   if (!KeyFormat::Check(key_.View())) return Refuse(Refusal::kKeyFormat);
-  TRY_ASSIGN(const Place place, FindPlace(store));
-  record.customer = place.customer;
-  if (!place.origin.is_https()) return Refuse(Refusal::kOriginNotTls);
-  TRY_ASSIGN(const std::int64_t newest, store.NewestVersion(place.customer, place.provider, place.label));
-  // An edited KEY_VERSION must not overflow; what is merely too large KeyRef refuses.
-  if (newest == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kFieldInvalid);
-  auto ref = KeyRef::Make(place.customer, place.provider, place.label, newest + 1);
-  if (!ref) return Refuse(Refusal::kFieldInvalid);
-  record.key_ref = key_ref_ = ref->text();
-  record.key_version = ref->version();
-  TRY_ASSIGN(const auto keys, vault_.Keys());
-  TRY(CheckWraps(store, *keys));
-  TRY_ASSIGN(const KeyRow row, MakeRow(*keys, place, std::move(*ref), now));
-  TRY(store.InsertKey(row));
+  const NewPlace asked{request_.customer, request_.provider, request_.label, request_.endpoint, request_.hosted};
+  TRY_ASSIGN(const Place place, request_.like.empty() ? PlaceFor(asked) : PlaceLike(vault_, store, request_.like));
+  TRY_ASSIGN(key_ref_, HoldPending(vault_, store, place, key_.View(), now, record));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
-  record.after = audit::Facts{{"status", row.status}, {"origin", row.origin}, {"hosted", row.hosted},
-                              {"fingerprint", row.fingerprint}};
   return {};
 }
 

@@ -27,6 +27,7 @@
 #include "vault/stops.h"
 #include "vault/store.h"
 #include "vault/suspects.h"
+#include "vault/ticket_keeper.h"
 #include "vault/trail.h"
 #include "vault/vault_keys.h"
 
@@ -104,6 +105,7 @@ struct OpenVault {
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Pruner pruner{*this};                   // the publisher's thread looks
   GraceWatch grace_watch{*this};          // as well
+  TicketKeeper tickets{*this};            // the same
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped
   std::unique_ptr<Publisher> publisher;   // from Service::Open on; publishes the log's last checkpoint

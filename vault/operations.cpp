@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false, kWhileOlder = true;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 48> kOperations{{
+constexpr std::array<OperationRow, 53> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -71,6 +71,11 @@ constexpr std::array<OperationRow, 48> kOperations{{
     {Operation::kProbeSuspect, "probe_suspect", kWorker, kUnsealed, kNoKey, Runs::kGrouped, &MakeProbeSuspect},
     {Operation::kReportProbe, "report_probe", kWorker, kUnsealed, kNoKey, Runs::kAlone, &MakeReportProbe},
     {Operation::kResumeNoticed, "resume_noticed", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeResumeNoticed},
+    {Operation::kIssueTicket, "issue_ticket", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeIssueTicket},
+    {Operation::kListTickets, "list_tickets", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &ListTickets},
+    {Operation::kShowTicket, "show_ticket", kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &MakeShowTicket},
+    {Operation::kAcceptTicket, "accept_ticket", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeAcceptTicket},
+    {Operation::kCancelTicket, "cancel_ticket", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeCancelTicket},
     {Operation::kRollBackKey, "rollback_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRollBackKey},
     {Operation::kOffboard, "offboard", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeOffboard},
 }};

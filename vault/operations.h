@@ -90,7 +90,8 @@ std::span<const OperationRow> Operations();
 
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
-// node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp, rollback_act.cpp, offboard_act.cpp.
+// node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp, rollback_act.cpp, offboard_act.cpp,
+// ticket_acts.cpp, ticket_accept.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -101,6 +102,7 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListProfiles(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ShowProfile(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListApprovals(OpenVault& vault, Store& store, ByteView body);
+Result<Bytes> ListTickets(OpenVault& vault, Store& store, ByteView body);
 
 using MadeAct = Result<std::unique_ptr<Act>>;
 MadeAct MakeResolve(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
@@ -138,6 +140,10 @@ MadeAct MakeUnsealWith(OpenVault& vault, ByteView body, std::optional<SecretValu
 MadeAct MakeProposeAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeApproveAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeDenyAct(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeIssueTicket(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeShowTicket(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeAcceptTicket(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeCancelTicket(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRequireTwoPeople(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 
 // RunOwnCeremony has an act of vaultd's own prepared in the anteroom, decided, and recorded as any other; false, and `done` is

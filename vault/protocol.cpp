@@ -3,6 +3,8 @@
 #include <concepts>
 #include <type_traits>
 
+#include "vault/ticket_protocol.h"
+
 namespace strongroom::vault {
 namespace {
 
@@ -130,6 +132,9 @@ void Walk(auto& walk, Is<ListAnswer> auto& m) {
 }
 void Walk(auto& walk, Is<NodeRequest> auto& m) { walk(m.node_id, m.reason); }
 void Walk(auto& walk, Is<ConfirmNodeRequest> auto& m) { walk(m.node_id, m.phrase, m.reason); }
+void Walk(auto& walk, Is<IssueTicketRequest> auto& m) { walk(m.customer, m.provider, m.endpoint, m.rotates, m.reason); }
+void Walk(auto& walk, Is<AcceptTicketRequest> auto& m) { walk(m.blob, m.customer, m.label, m.hosted, m.go_on, m.reason); }
+void Walk(auto& walk, Is<TicketRequest> auto& m) { walk(m.ticket_id, m.reason); }
 void Walk(auto& walk, Is<StoppedAnswer> auto& m) {
   walk(m.took);
   walk.Many(m.unheard);
@@ -251,6 +256,9 @@ STRONGROOM_CODEC(ListRequest)
 STRONGROOM_CODEC(ListAnswer)
 STRONGROOM_CODEC(NodeRequest)
 STRONGROOM_CODEC(ConfirmNodeRequest)
+STRONGROOM_CODEC(IssueTicketRequest)
+STRONGROOM_CODEC(AcceptTicketRequest)
+STRONGROOM_CODEC(TicketRequest)
 STRONGROOM_CODEC(StoppedAnswer)
 STRONGROOM_CODEC(ProbeAnswer)
 #undef STRONGROOM_CODEC

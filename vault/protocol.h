@@ -85,6 +85,11 @@ enum class Operation : std::uint8_t {
   kProbeSuspect = 91,   // worker: open the key that a report was answered to probe
   kReportProbe = 92,    // worker: what came of it; a key that was refused is SUSPENDED
   kResumeNoticed = 93,  // admin: ACTIVE again, after a test
+  kIssueTicket = 100,   // a ticket for a customer to seal a key to (vault/ticket_protocol.h)
+  kListTickets = 101,
+  kShowTicket = 102,    // an OPEN ticket's file once more
+  kAcceptTicket = 103,  // a key that was sealed to one: PENDING, and the ticket USED
+  kCancelTicket = 104,
   kRollBackKey = 110,   // ROTATED → ACTIVE within its grace, what took its place SUSPENDED, profiles back
   kOffboard = 111,      // every profile of a customer TERMINATED, every key REVOKED
 };

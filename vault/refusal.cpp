@@ -257,6 +257,30 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kCustomerServes, "CUSTOMER_SERVES_OTHERS", Code::kRefused,
      "nothing was done: other customers' profiles use a key of this one; point them elsewhere with 'keytool profile set', or terminate them, "
      "first ('keytool show KEY_REF' names them)"},
+    {Refusal::kTicketUnknown, "TICKET_UNKNOWN", Code::kNotFound,
+     "nothing was done: there is no such ticket, or it ended long ago; 'keytool invite list' shows what there is"},
+    {Refusal::kTicketUsed, "TICKET_USED", Code::kRefused,
+     "nothing was done: a key was accepted with this ticket already, and each brings one; for another key make a ticket with 'keytool "
+     "invite'"},
+    {Refusal::kTicketCancelled, "TICKET_CANCELLED", Code::kRefused,
+     "nothing was done: this ticket was cancelled; for a key make a new one with 'keytool invite'"},
+    {Refusal::kTicketExpired, "TICKET_EXPIRED", Code::kRefused,
+     "nothing was done: this ticket has expired; make a new one with 'keytool invite', and have the key sealed to that"},
+    {Refusal::kTicketTampered, "TICKET_TAMPERED", Code::kCorrupt,
+     "nothing was done: the ticket's row was changed outside vaultd, or put back as it was before; find out who did, 'keytool invite "
+     "cancel' it and make a new one"},
+    {Refusal::kTicketOfOthers, "TICKET_OF_OTHERS", Code::kRefused,
+     "nothing was done: this key was sealed to another customer's ticket; 'keytool invite list' shows whose"},
+    {Refusal::kTicketsFull, "TICKETS_FULL", Code::kResourceExhausted,
+     "nothing was done: 10,000 tickets are open; 'keytool invite cancel' those that nobody waits for"},
+    {Refusal::kOtherVault, "OTHER_VAULT", Code::kRefused,
+     "nothing was done: this key was sealed to another vault's ticket; hand it to that one"},
+    {Refusal::kSealedKeyMalformed, "SEALED_KEY_MALFORMED", Code::kInvalidArgument,
+     "nothing was done: this is no whole file of a sealed key: it was cut or changed on its way, or is another file; ask the customer to "
+     "send it again, as an attachment"},
+    {Refusal::kSealedKeyUnopened, "SEALED_KEY_UNOPENED", Code::kDecryptFailed,
+     "nothing was done: the sealed key does not open with its ticket: one of the two was altered or swapped on its way; have the customer "
+     "compare the ticket's check phrase, and seal the key again"},
 });
 
 constexpr bool InOrder() {

@@ -108,6 +108,16 @@ enum class Refusal : std::uint16_t {
   kRollbackUnclear,
   kCustomerUnknown,
   kCustomerServes,
+  kTicketUnknown = 120,
+  kTicketUsed,
+  kTicketCancelled,
+  kTicketExpired,
+  kTicketTampered,
+  kTicketOfOthers,
+  kTicketsFull,
+  kOtherVault,
+  kSealedKeyMalformed,
+  kSealedKeyUnopened,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

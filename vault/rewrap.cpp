@@ -7,6 +7,7 @@
 #include "vault/kek_acts.h"
 #include "vault/operations.h"
 #include "vault/proven_key.h"
+#include "vault/proven_ticket.h"
 
 namespace strongroom::vault {
 namespace {
@@ -21,6 +22,8 @@ constexpr int kChunksARequest = 16;
 constexpr base::Micros kMostARequest = base::kMicrosPerSecond;
 constexpr base::Micros kRunForgotten = 5 * base::kMicrosPerSecond;
 constexpr std::size_t kMostRun = 64;
+// Behind the last KEY_REF a run goes on with tickets, by their ids: `next` is this and an id. No KEY_REF sorts behind it.
+constexpr std::string_view kTickets = "~";
 
 class RewrapKeys final : public Act {
  public:
@@ -34,9 +37,11 @@ class RewrapKeys final : public Act {
   Result<std::int64_t> Retiring(Store& store) const;
   Result<void> MoveChunk(Store& store, const std::shared_ptr<const VaultKeys>& keys, std::int64_t version);
   Result<bool> Write(Store& store, const RewrapChunk::Move& move);
+  Result<void> MoveTickets(Store& store, const VaultKeys& keys, std::int64_t version, std::string_view after);
   Result<void> MoveAgain(Store& store, const VaultKeys& keys, const RewrapChunk::Move& move);
-  void Leave(const std::string& key_ref) {
-    if (chunk_.unopened++ == 0) chunk_.first_unopened = key_ref;
+  // Leave counts a key, or a ticket, that stays where it is.
+  void Leave(const std::string& name) {
+    if (chunk_.unopened++ == 0) chunk_.first_unopened = name;
   }
 
   OpenVault& vault_;
@@ -69,6 +74,7 @@ Result<std::int64_t> RewrapKeys::Retiring(Store& store) const {
 
 Result<void> RewrapKeys::MoveChunk(Store& store, const std::shared_ptr<const VaultKeys>& keys, std::int64_t version) {
   const std::string& after = chunks_ == 0 ? request_.after : answer_.next;
+  if (after.starts_with(kTickets)) return MoveTickets(store, *keys, version, std::string_view(after).substr(kTickets.size()));
   const bool beside = base::MonoMicros() - vault_.rewrapper.others < kOthersForgotten;
   const std::int64_t smallest = vault_.nodes == nullptr ? kChunkBeside : kChunkBesideOnServer;
   const std::int64_t most = beside ? smallest : kChunkAlone;
@@ -84,6 +90,25 @@ Result<void> RewrapKeys::MoveChunk(Store& store, const std::shared_ptr<const Vau
     if (!written) TRY(MoveAgain(store, *keys, move));
   }
   chunk_.next = std::move(chunk->next);
+  if (!chunk_.next.empty()) return {};
+  return MoveTickets(store, *keys, version, "");
+}
+
+// Tickets are few beside keys, and only the writer's thread writes them: no chunk of theirs is prepared ahead.
+Result<void> RewrapKeys::MoveTickets(Store& store, const VaultKeys& keys, std::int64_t version, std::string_view after) {
+  TRY_ASSIGN(std::vector<TicketRow> rows, store.TicketsUnder(version, after, kChunkBeside));
+  if (std::ssize(rows) == kChunkBeside) chunk_.next = std::string(kTickets) + rows.back().ticket_id;
+  for (TicketRow& row : rows) {
+    std::string name = "ticket " + row.ticket_id;
+    auto moved = RewrappedTicket(keys, vault_.vault_id, std::move(row));
+    if (moved) {
+      TRY(store.UpdateTicketWrap(*moved, version));
+    } else if (RefusalOf(moved.error()) == Refusal::kTicketTampered) {
+      Leave(name);
+    } else {
+      return std::unexpected(moved.error());
+    }
+  }
   return {};
 }
 

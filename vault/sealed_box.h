@@ -29,12 +29,17 @@ class SealedBox {
   static Result<KeyPair> Generate();
   // PublicOf is the public half of a private one of 32 bytes; kInvalidArgument for another length.
   static Result<Bytes> PublicOf(SecretView private_key);
-  // SealTo returns a box of secret.size() + kOverhead bytes, each time another. kInvalidArgument where the public key is
-  // not 32 bytes, or is one of the few whose boxes everybody could open.
-  static Result<Bytes> SealTo(ByteView public_key, SecretView secret);
-  // OpenSealed is its inverse, straight into the arena; every failure is kDecryptFailed. Only a full arena, found before
-  // the box is looked at, is kResourceExhausted.
-  static Result<SecretValue> OpenSealed(SecretView private_key, ByteView public_key, ByteView sealed);
+  // SealTo returns a box of head.size() + secret.size() + kOverhead bytes, each time another. `head` is public, and comes before the
+  // secret. kInvalidArgument where both are over SecretValue::kMostBytes, or where the public key is not 32 bytes, or is one of the few
+  // whose boxes everybody could open.
+  static Result<Bytes> SealTo(ByteView public_key, SecretView secret, ByteView head = {});
+  // OpenSealed is its inverse, straight into the arena: what comes after `head`. Every failure, another head included, is
+  // kDecryptFailed. Only a full arena is kResourceExhausted.
+  static Result<SecretValue> OpenSealed(SecretView private_key, ByteView public_key, ByteView sealed, ByteView head = {});
+
+ private:
+  static Result<SecretValue> Join(ByteView head, SecretView secret);
+  static Result<SecretValue> CutHead(SecretValue opened, ByteView head);
 };
 
 }  // namespace strongroom::vault

@@ -143,6 +143,18 @@ struct KekForNodeRow {
   Bytes sealed, vault_mac;
   bool operator==(const KekForNodeRow&) const = default;
 };
+// TicketRow is KEY_TICKET as stored: nothing of one that is OPEN may be believed before ProvenTicket has proved it (vault/proven_ticket.h).
+struct TicketRow {
+  std::string ticket_id, customer, provider, endpoint, origin, rotates;
+  Bytes public_key;
+  base::Micros created_at = 0, expires_at = 0;
+  std::string status;  // OPEN, USED, CANCELLED, EXPIRED
+  base::Micros changed_at = 0;
+  std::string key_ref;
+  std::int64_t kek_version = 0;
+  Bytes nonce, private_key;  // wrapped; both empty where it is not OPEN
+};
+inline constexpr std::string_view kTicketOpen = "OPEN", kTicketUsed = "USED", kTicketCancelled = "CANCELLED", kTicketExpired = "EXPIRED";
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
@@ -169,7 +181,7 @@ class Store {
   // UpdateWrap writes ENCRYPTED_DEK, NONCE_DEK, KEK_VERSION and ROW_VERSION alone, where the row still has ROW_VERSION
   // `expected` and KEK_VERSION `expected_kek`; kConflict where it has not.
   Result<void> UpdateWrap(const KeyRow& row, std::int64_t expected, std::int64_t expected_kek);
-  // CountOutside is the census: every wrap, of keys and of the vault's own secrets, that is not under the ACTIVE version.
+  // CountOutside is the census: every wrap, of keys, of tickets and of the vault's own secrets, that is not under the ACTIVE version.
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
   // RotationsAt hands over the records, of any node's log, of rotations at that time.
@@ -197,6 +209,23 @@ class Store {
   Result<void> InsertProfile(const ProfileRow& row);
   Result<void> UpdateProfile(const ProfileRow& row);
   Result<std::int64_t> CountProfiles();
+
+  // Tickets, by their ids. ListTickets is a page as ListKeys has them; TicketsUnder those whose wrap is under a KEK version.
+  Result<std::optional<TicketRow>> FindTicket(std::string_view ticket_id);
+  Result<std::vector<TicketRow>> ListTickets(std::string_view customer, std::string_view status, std::string_view after, std::int64_t most);
+  Result<std::vector<TicketRow>> TicketsUnder(std::int64_t kek_version, std::string_view after, std::int64_t most);
+  Result<std::int64_t> CountOpenTickets();
+  Result<bool> TicketsOverdue(base::Micros now);
+  Result<void> InsertTicket(const TicketRow& row);
+  // UpdateTicketWrap writes the wrap where KEK_VERSION is still `expected`, EndTicket moves an OPEN one and erases its private key;
+  // kConflict where it is no longer so.
+  Result<void> UpdateTicketWrap(const TicketRow& row, std::int64_t expected);
+  Result<void> EndTicket(std::string_view ticket_id, std::string_view to, std::string_view key_ref, base::Micros now);
+  // ExpireTickets erases the private keys of all whose time is over, and says how many; DropTickets takes away rows that ended long ago.
+  Result<std::int64_t> ExpireTickets(base::Micros now);
+  Result<void> DropTickets(base::Micros changed_before);
+  // EachTicketEnd hands over the records, of any node's log, of a customer's tickets that were used or cancelled.
+  Result<void> EachTicketEnd(std::string_view customer, base::Micros since, const std::function<void(std::string_view record)>& take);
 
   // DataVersion is sql::Database's.
   Result<std::int64_t> DataVersion() { return database_.DataVersion(); }

@@ -163,7 +163,8 @@ Result<void> Store::UpdateWrap(const KeyRow& row, std::int64_t expected, std::in
 Result<std::int64_t> Store::CountOutside(std::int64_t active) {
   TRY_ASSIGN(sql::Statement * row,
              database_.QueryOne("SELECT (SELECT COUNT(*) FROM KEY_VAULT WHERE (KEK_VERSION < ?1 OR KEK_VERSION > ?1) AND "
-                                "LENGTH(ENCRYPTED_DEK) > 0) + "
+                                "LENGTH(ENCRYPTED_DEK) > 0) + (SELECT COUNT(*) FROM KEY_TICKET WHERE KEK_VERSION <> ?1 AND "
+                                "LENGTH(PRIVATE_KEY) > 0) + "
                                 "(SELECT COUNT(*) FROM VAULT_SECRET WHERE KEK_VERSION <> ?1)",
                                 {active}));
   if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");

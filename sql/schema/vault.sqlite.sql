@@ -121,6 +121,26 @@ CREATE TABLE KEY_NOTICE (
   VAULT_MAC BLOB NOT NULL
 );
 
+-- Tickets by which customers hand keys in (vault/SEALED.md). Nothing of an OPEN one is believed before its private key has opened.
+CREATE TABLE KEY_TICKET (
+  TICKET_ID TEXT PRIMARY KEY,                   -- 16 hexadecimal digits, random
+  CUSTOMER TEXT NOT NULL,
+  PROVIDER TEXT NOT NULL,
+  ENDPOINT TEXT NOT NULL,                       -- empty: the provider's own
+  ORIGIN TEXT NOT NULL,
+  ROTATES TEXT NOT NULL,                        -- the KEY_REF that the key is to replace; empty: none
+  PUBLIC_KEY BLOB NOT NULL,                    -- X25519, 32 bytes
+  CREATED_AT INTEGER NOT NULL,
+  EXPIRES_AT INTEGER NOT NULL,
+  STATUS TEXT NOT NULL,                         -- OPEN, USED, CANCELLED, EXPIRED
+  CHANGED_AT INTEGER NOT NULL,                  -- when STATUS last changed
+  KEY_REF TEXT NOT NULL,                        -- the key that it brought; empty: none yet
+  KEK_VERSION INTEGER NOT NULL REFERENCES KEK(KEK_VERSION),
+  NONCE BLOB NOT NULL,
+  PRIVATE_KEY BLOB NOT NULL                    -- under the KEK; empty where it is not OPEN
+);
+CREATE INDEX KEY_TICKET_OPEN ON KEY_TICKET (EXPIRES_AT) WHERE STATUS = 'OPEN';
+
 CREATE TABLE AI_PROFILE (
   PROFILE_REF TEXT PRIMARY KEY,
   CUSTOMER TEXT NOT NULL,

@@ -224,6 +224,9 @@ TEST_CASE("memory: keytool and a ceremony have nothing of their secrets left whe
                      keys);
   ExpectNoneAtReport(
       house, launch("keytool", {"rotate", "CARGO/anthropic/default/1", "--key-file", house.KeyFile("CARGO"), "--reason", "r"}), keys);
+  REQUIRE(house.Act({"invite", "CARGO", "--provider", "anthropic", "--out", house.Path("ticket")}).code == 0);
+  ExpectNoneAtReport(
+      house, launch("keytool", {"seal", "--ticket", house.Path("ticket"), "--yes", "--key-file", "-"}, house.KeyText("CARGO")), keys);
 
   const auto files = [&](const std::string& set) {
     std::vector<std::string> shares;

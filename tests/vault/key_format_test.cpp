@@ -48,5 +48,21 @@ TEST_CASE("a refusal does not quote the key", "[key_format]") {
   CHECK(ErrorOf(key).Message() == "the key has a space, tab or newline inside: at byte (19)");
 }
 
+TEST_CASE("a key that begins as another provider's keys do is told", "[key_format]") {
+  const auto fits = [](std::string_view key, std::string_view provider) { return KeyFormat::CheckOwner(SecretProbe::Of(key).View(), provider).has_value(); };
+  CHECK(fits("sk-ant-api03-0123456789", "anthropic"));
+  CHECK_FALSE(fits("sk-ant-api03-0123456789", "openai"));
+  CHECK(fits("sk-proj-0123456789", "openai"));
+  CHECK(fits("sk-0123456789", "openai"));
+  CHECK_FALSE(fits("sk-proj-0123456789", "anthropic"));
+  CHECK_FALSE(fits("sk-ant-admin01-0123456789", "anthropic"));
+  CHECK_FALSE(fits("sk-admin-0123456789", "openai"));
+  CHECK_FALSE(fits("AIza0123456789", "openai"));
+  // What is not known passes: providers change how their keys begin.
+  CHECK(fits("sk-0123456789", "anthropic"));
+  CHECK(fits("anything", "anthropic"));
+  CHECK(fits("sk", "openai"));
+}
+
 }  // namespace
 }  // namespace strongroom::vault

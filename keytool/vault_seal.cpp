@@ -1,4 +1,4 @@
-#include "keytool/seal.h"
+#include "keytool/vault_seal.h"
 
 #include "base/table.h"
 #include "keytool/document.h"

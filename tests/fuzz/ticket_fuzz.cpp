@@ -1,0 +1,8 @@
+// A ticket that parses prints to one that parses to the same.
+#include "tests/fuzz/labelled.h"
+#include "vault/ticket.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  strongroom::CheckLabelled<strongroom::vault::Ticket>({data, size});
+  return 0;
+}
