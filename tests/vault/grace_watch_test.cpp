@@ -6,6 +6,7 @@
 #include <functional>
 #include <thread>
 
+#include "base/files.h"
 #include "tests/vault/service_house.h"
 #include "vault/open_vault.h"
 
@@ -98,6 +99,11 @@ TEST_CASE("what ended a grace is an act of vaultd, and its stop outlives a row t
   CHECK(record.before->at("status") == "ROTATED");
   CHECK(record.before->at("grace_until").size() == 27);
   CHECK(record.after->at("status") == "REVOKED");
+  // Not only from the next start on, which takes note of what the database says is stopped.
+  house.Settle();
+  const auto stops = base::ReadFile(house.home() + "/stops", 1 << 20);
+  REQUIRE(stops.has_value());
+  CHECK(stops->find("REVOKED " + house.first + "\n") != std::string::npos);
   house.Release();
   house.Edit("UPDATE KEY_VAULT SET STATUS = (SELECT STATUS FROM KEPT WHERE KEPT.KEY_REF = KEY_VAULT.KEY_REF), "
              "ROW_VERSION = (SELECT ROW_VERSION FROM KEPT WHERE KEPT.KEY_REF = KEY_VAULT.KEY_REF), "
