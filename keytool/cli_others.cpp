@@ -134,7 +134,7 @@ void AddKekRecovery(CLI::App& group, Choice& choice) {
   backup->add_option("--shares", options->shares, "how many shares (5)");
   backup->add_option("--threshold", options->threshold, "how many of them open the vault (3)");
   backup->add_option("--custodian", options->custodians, "a custodian's name, for each share in turn")->expected(1, 32);
-  backup->add_option("--out", options->out, "write the shares into files in this directory instead of showing them");
+  backup->add_option("--out", options->out, "write the shares into files in this directory instead of showing them")->check(base::NotEmpty);
   backup->add_option("--read-back", options->read_back, "read the shares back from these files instead of the terminal")
       ->expected(1, 32);
   backup->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
@@ -282,14 +282,14 @@ void AddRotateSigningKey(CLI::App& app, Choice& choice) {
 void AddBackup(CLI::App& app, Choice& choice) {
   CLI::App* backup = AddCommand(app, choice, "backup", "copy the databases, stops and configuration, never a KEK, into a new directory");
   const auto directory = std::make_shared<std::string>(), why = std::make_shared<std::string>();
-  backup->add_option("DIR", *directory, "not in the home, nor near the KEKs")->required();
+  backup->add_option("DIR", *directory, "not in the home, nor near the KEKs")->required()->check(base::NotEmpty);
   backup->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
   backup->callback([directory, why, &choice] {
     choice.action = [directory, why](const Context& context) { return BackUp(context, *directory, *why); };
   });
   CLI::App* restore = AddCommand(app, choice, "restore", "make a home from a backup, in quarantine; with --finish end that");
   const auto options = std::make_shared<RestoreOptions>();
-  restore->add_option("DIR", options->directory, "the backup");
+  restore->add_option("DIR", options->directory, "the backup")->check(base::NotEmpty);
   restore->add_flag("--finish", options->finish, "stop again what was stopped since the backup, and release keys again");
   restore->add_option("--stops", options->stops, "finish: the file 'stops' of the home that was lost");
   restore->add_option("--trail", options->trail, "finish: `auditlog search --json` of a newer copy of vault.db");

@@ -116,6 +116,11 @@ TEST_CASE("backup: never where the KEK lies, never over anything, and only whole
   WriteWhole(house.Path("full/mine"), "x");
   refused(house.Path("full"), "not empty");
   refused(house.Path("no/parent"), "cannot make");
+  for (const std::size_t length : {std::size_t{300}, std::size_t{5000}}) {
+    const std::string name(length, 'n');
+    refused(house.Path(name), "cannot be used: File name too long");
+    CheckRefused(house.Keytool({"restore", house.Path(name)}), "cannot be used: File name too long");
+  }
   fs::create_directory(house.Path("empty"));
   Done(house.Act({"backup", house.Path("empty")}));
   refused(house.Path("empty"), "not empty");

@@ -53,6 +53,12 @@ TEST_CASE("programs: --help, --version and usage errors") {
       {"batch", {"submit", "--customer", "ACME"}},
       {"batch", {"status", "--no-such-flag", "\x1b[2J"}},
       {"keytool", {"usage", "--since", ""}},
+      {"keytool", {"backup", ""}},
+      {"keytool", {"restore", ""}},
+      {"keytool", {"kek", "backup", "--out", ""}},
+      {"vaultd", {"--backup", ""}},
+      {"vaultd", {"--restore", ""}},
+      {"worker", {"--probe", ""}},
       {"keytool", {"profile", "set", "ACME_DEFAULT", "--rpm", "many"}},
       {"keytool", {"list", "--status", "GONE"}},
       {"provider-sim", {"--port", "0", "--fault", "no-such-fault:0.1"}}};
