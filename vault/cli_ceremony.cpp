@@ -1,6 +1,9 @@
 #include "vault/cli_ceremony.h"
 
+#include <sys/prctl.h>
+
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 
 #include "base/command_line.h"
@@ -41,6 +44,8 @@ void AddCeremonyFlags(CLI::App& app, CeremonyCommand& command) {
 }
 
 int RunCeremony(const std::string& home, const CeremonyCommand& command) {
+  // keytool takes the answer: without it the shares would lie there while this waits at a terminal that is somebody else's again.
+  if (command.name == kSplit) prctl(PR_SET_PDEATHSIG, SIGTERM);
   const CeremonyOutcome answer = Perform(home, command);
   if (!answer) {
     std::fprintf(stderr, "vaultd: %s\n", answer.error().text.c_str());
