@@ -21,6 +21,12 @@ namespace {
 
 constexpr std::int64_t kMostInt = 2'147'483'647, kMostBig = 9'007'199'254'740'991;
 
+// WrongKekVersion is what is wrong with a KEK's number, empty where nothing is; CLI11 would speak of conversions.
+std::string WrongKekVersion(const std::string& text) {
+  const bool number = !text.empty() && text.size() <= 9 && text.find_first_not_of("0123456789") == std::string::npos && text != "0";
+  return number ? "" : "is no KEK version: give its number, as `keytool kek status` shows it";
+}
+
 using PlainAction = Outcome<void> (*)(const Context&);
 
 void AddPlain(CLI::App& parent, Choice& choice, const std::string& name, const std::string& help, PlainAction action) {
@@ -196,7 +202,7 @@ void AddKeks(CLI::App& app, Choice& choice) {
                       "take one away again, once another one of each version has been proved to open", &RemoveProtector);
   CLI::App* destroy = AddCommand(group, choice, "destroy", "erase the files of a KEK that was retired 7 days ago or more");
   const auto version = std::make_shared<std::int64_t>(0);
-  destroy->add_option("KEK_VERSION", *version, "its number")->required()->check(CLI::PositiveNumber);
+  destroy->add_option("KEK_VERSION", *version, "its number")->required()->check(&WrongKekVersion);
   destroy->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
   destroy->callback([version, why, &choice] {
     choice.action = [version, why](const Context& context) { return DestroyKek(context, *version, *why); };

@@ -72,7 +72,9 @@ TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, 
   house.StartVaultd();
   REQUIRE(Field(house.Keytool({"status", "--json"}).out, "sealed") == "true");
   Done(house.Act({"kek", "restore", Share(house, 1), Share(house, 3)}));
-  Done(house.Act({"unseal"}));
+  const Ended unsealed = house.Act({"unseal"});
+  Done(unsealed);
+  REQUIRE(Has(unsealed.out, "in quarantine: no key is released"));
   house.StartWorker();
   // BARCO's key is ACTIVE again, and does not go out.
   REQUIRE(StatusOf(house, kBarco) == "ACTIVE");

@@ -74,6 +74,8 @@ TEST_CASE("protectors: without its KEK file a vault starts sealed, and a passphr
   const Ended last = house.Act({"kek", "remove-protector", "passphrase"});
   CHECK(last.code == 1);
   CHECK(Has(last.err, "RETIRED KEK version 1 has no other protector"));
+  CHECK(Has(house.Act({"kek", "destroy", "99"}).err, "KEK 99: nothing was done: there is no such version"));
+  CHECK(Has(house.Act({"kek", "destroy", "2"}).err, "KEK 2: nothing was done: it is ACTIVE, and only a RETIRED version"));
 }
 
 TEST_CASE("protectors: a credential of systemd's opens a vault by itself, and none leaves it sealed") {
