@@ -6,6 +6,7 @@
 #include "vault/load_keys.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
+#include "vault/status_away.h"
 #include "vault/trail_start.h"
 #include "vault/two_people.h"
 
@@ -248,12 +249,20 @@ Result<Reply> AnswerFact(OpenVault& vault, FactHandler handler, ByteView body) {
   if (broke && base::MonoMicros() >= vault.reader_retry_at) {
     auto reader = OpenReader(vault.config, vault.node_id);
     vault.reader_retry_at = reader ? 0 : base::MonoMicros() + kReaderPause;
-    if (!reader) return Refuse(AsRefusal(reader.error()));
-    vault.reader = std::move(*reader);
-    Store again(*vault.reader);
-    answer = handler(vault, again, body);
+    if (reader) {
+      vault.reader = std::move(*reader);
+      Store again(*vault.reader);
+      answer = handler(vault, again, body);
+    } else {
+      answer = std::unexpected(reader.error());
+    }
   }
-  if (!answer) return Refuse(AsRefusal(answer.error()));
+  if (!answer) {
+    const Refusal refusal = AsRefusal(answer.error());
+    // Who asks how things stand is told that the database is away.
+    if (refusal == Refusal::kDatabaseUnavailable && handler == &Status) return Reply(StatusWithoutDatabase(vault));
+    return Refuse(refusal);
+  }
   if (answer->size() > kMostBodyBytes) return Refuse(Refusal::kAnswerTooLarge);
   return Reply(std::move(*answer));
 }

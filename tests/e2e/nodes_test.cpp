@@ -282,6 +282,11 @@ TEST_CASE("nodes: a database that goes away ends every release, and a node that 
   TestPostgres::Get().Stop();
   CHECK_FALSE(Resolve(nodes.a, "away"));
   CHECK_FALSE(Resolve(nodes.b, "away"));
+  const Ended status = Must(nodes.a.Keytool({"status"}));
+  CHECK(Has(status.out, "answers at"));
+  CHECK(Has(status.err, "the vault database does not answer"));
+  CHECK_FALSE(Has(status.err, "TWO_PEOPLE"));
+  CHECK(Field(Must(nodes.a.Keytool({"status", "--json"})).out, "database_answers") == "false");
   TestPostgres::Get().Start();
   CHECK(Eventually([&] { return Resolve(nodes.a, "back"); }));
   CHECK(Eventually([&] { return Resolve(nodes.b, "back"); }));
