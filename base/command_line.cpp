@@ -6,6 +6,8 @@
 
 namespace strongroom::base {
 
+std::string NotEmpty(const std::string& value) { return value.empty() ? "is empty" : ""; }
+
 int RefuseUsage(std::string_view command, std::string_view problem) {
   const std::string program(command.substr(0, command.find(' ')));
   const std::string line = program + ": " + std::string(problem) + "; see `" + std::string(command) + " --help`";

@@ -27,6 +27,10 @@ std::string UnknownCommand(const App& app, std::string_view problem) {
   return plain ? "there is no command " + words.front() : std::string(problem);
 }
 
+// NotEmpty is what is wrong with an option's value where it must not be empty, as CLI11's check() wants it: what a script
+// made of an unset variable must not mean that the option was not given.
+std::string NotEmpty(const std::string& value);
+
 // RefuseUsage writes "PROGRAM: PROBLEM; see `COMMAND --help`" to standard error, where COMMAND begins with PROGRAM and
 // all is made Printable, and returns kExitUsage.
 int RefuseUsage(std::string_view command, std::string_view problem);

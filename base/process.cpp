@@ -65,11 +65,11 @@ bool ParseId(const std::string& text, T& id) {
 void HardenProcess() {
   ClearEnvironment();
   // A later open() must not land on 0, 1 or 2 and be written to as if it were the terminal.
-  int fd = 0;
-  do {
-    fd = open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= 2);
-  if (fd > 2) close(fd);
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    // Facts that nobody can read must not end in exit code 0: there, writing fails.
+    if (open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) < 0) break;
+  }
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
 #ifndef STRONGROOM_SANITIZED

@@ -13,7 +13,7 @@ namespace strongroom::base {
 
 // HardenProcess clears the environment but for a short allow-list (before a library can obey SSLKEYLOGFILE,
 // https_proxy or the like), forbids core dumps and same-uid ptrace, ignores SIGPIPE, sets umask 0077 and makes
-// sure that descriptors 0, 1 and 2 are open. Call it first in main.
+// sure that descriptors 0, 1 and 2 are open: a standard output that was closed refuses what is written. Call it first in main.
 void HardenProcess();
 
 // UserName is the account name of a uid, or the uid in decimal where it has none.

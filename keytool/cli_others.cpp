@@ -21,6 +21,12 @@ namespace {
 
 constexpr std::int64_t kMostInt = 2'147'483'647, kMostBig = 9'007'199'254'740'991;
 
+// WrongKekVersion is what is wrong with a KEK's number, empty where nothing is; CLI11 would speak of conversions.
+std::string WrongKekVersion(const std::string& text) {
+  const bool number = !text.empty() && text.size() <= 9 && text.find_first_not_of("0123456789") == std::string::npos && text != "0";
+  return number ? "" : "is no KEK version: give its number, as `keytool kek status` shows it";
+}
+
 using PlainAction = Outcome<void> (*)(const Context&);
 
 void AddPlain(CLI::App& parent, Choice& choice, const std::string& name, const std::string& help, PlainAction action) {
@@ -134,7 +140,7 @@ void AddKekRecovery(CLI::App& group, Choice& choice) {
   backup->add_option("--shares", options->shares, "how many shares (5)");
   backup->add_option("--threshold", options->threshold, "how many of them open the vault (3)");
   backup->add_option("--custodian", options->custodians, "a custodian's name, for each share in turn")->expected(1, 32);
-  backup->add_option("--out", options->out, "write the shares into files in this directory instead of showing them");
+  backup->add_option("--out", options->out, "write the shares into files in this directory instead of showing them")->check(base::NotEmpty);
   backup->add_option("--read-back", options->read_back, "read the shares back from these files instead of the terminal")
       ->expected(1, 32);
   backup->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
@@ -196,7 +202,7 @@ void AddKeks(CLI::App& app, Choice& choice) {
                       "take one away again, once another one of each version has been proved to open", &RemoveProtector);
   CLI::App* destroy = AddCommand(group, choice, "destroy", "erase the files of a KEK that was retired 7 days ago or more");
   const auto version = std::make_shared<std::int64_t>(0);
-  destroy->add_option("KEK_VERSION", *version, "its number")->required()->check(CLI::PositiveNumber);
+  destroy->add_option("KEK_VERSION", *version, "its number")->required()->check(&WrongKekVersion);
   destroy->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
   destroy->callback([version, why, &choice] {
     choice.action = [version, why](const Context& context) { return DestroyKek(context, *version, *why); };
@@ -277,14 +283,14 @@ void AddRotateSigningKey(CLI::App& app, Choice& choice) {
 void AddBackup(CLI::App& app, Choice& choice) {
   CLI::App* backup = AddCommand(app, choice, "backup", "copy the databases, stops and configuration, never a KEK, into a new directory");
   const auto directory = std::make_shared<std::string>(), why = std::make_shared<std::string>();
-  backup->add_option("DIR", *directory, "not in the home, nor near the KEKs")->required();
+  backup->add_option("DIR", *directory, "not in the home, nor near the KEKs")->required()->check(base::NotEmpty);
   backup->add_option("--reason", *why, "why, for the trail; asked for on a terminal");
   backup->callback([directory, why, &choice] {
     choice.action = [directory, why](const Context& context) { return BackUp(context, *directory, *why); };
   });
   CLI::App* restore = AddCommand(app, choice, "restore", "make a home from a backup, in quarantine; with --finish end that");
   const auto options = std::make_shared<RestoreOptions>();
-  restore->add_option("DIR", options->directory, "the backup");
+  restore->add_option("DIR", options->directory, "the backup")->check(base::NotEmpty);
   restore->add_flag("--finish", options->finish, "stop again what was stopped since the backup, and release keys again");
   restore->add_option("--stops", options->stops, "finish: the file 'stops' of the home that was lost");
   restore->add_option("--trail", options->trail, "finish: `auditlog export --format jsonl` of a newer copy of vault.db");

@@ -44,6 +44,18 @@ Outcome<std::vector<KekLine>> ReadKeks(const Session& session) {
   return keks;
 }
 
+// WhyNotDestroyed is the refusal of KEK_MOVE_FORBIDDEN in terms of the version that was named.
+Problem WhyNotDestroyed(const Session& session, std::int64_t version, Problem refused) {
+  const auto keks = ReadKeks(session);
+  if (!keks) return refused;
+  const auto kek = std::find_if(keks->begin(), keks->end(), [version](const KekLine& line) { return line.version == version; });
+  const std::string name = "KEK " + std::to_string(version) + ": nothing was done: ";
+  if (kek == keks->end()) refused.text = name + "there is no such version; `keytool kek status` shows which there are";
+  else if (kek->status == "DESTROYED") refused.text = name + "it is DESTROYED already";
+  else refused.text = name + "it is " + kek->status + ", and only a RETIRED version is destroyed; `keytool kek rotate` retires the one in use";
+  return refused;
+}
+
 // Rotation is one `kek rotate`: it looks where things stand, and goes on from there.
 class Rotation {
  public:
@@ -54,7 +66,7 @@ class Rotation {
     TRY_ASSIGN(std::vector<KekLine> keks, ReadKeks(session_));
     const bool begun = std::any_of(keks.begin(), keks.end(), [](const KekLine& kek) { return kek.status == "RETIRING"; });
     if (!begun) {
-      TRY(TakeIntoUse(keks));
+      if (auto taken = TakeIntoUse(keks); !taken) return std::unexpected(WhyNotTaken(std::move(taken.error())));
       TRY_ASSIGN(keks, ReadKeks(session_));
     }
     for (const KekLine& kek : keks) {
@@ -117,6 +129,17 @@ class Rotation {
     if (activated) return {};
     if (activated.error().name == "NODE_LACKS_KEK") activated.error().text += NodesWithout(prepared);
     return std::unexpected(std::move(activated.error()));
+  }
+
+  // Another rotation that began in the same moment has moved the versions under this one's hands.
+  Problem WhyNotTaken(Problem refused) const {
+    const bool moved = refused.name == "KEK_MOVE_FORBIDDEN" || refused.name == "CONFLICT" || refused.name == "BUSY";
+    const auto keks = moved ? ReadKeks(session_) : Outcome<std::vector<KekLine>>();
+    const bool begun = keks && std::any_of(keks->begin(), keks->end(), [](const KekLine& kek) {
+      return kek.status == "RETIRING" || kek.status == "PREPARED";
+    });
+    if (begun) refused.text = "nothing was done: another rotation is under way; let it finish, `keytool kek status` shows how far it is";
+    return refused;
   }
 
   // The other nodes take it up within two of their ticks, unless they are away or sealed: activating then says so.
@@ -224,7 +247,11 @@ Outcome<void> DestroyKek(const Context& context, std::int64_t version, const std
   request.version = version;
   TRY_ASSIGN(request.reason, AskReason(reason));
   const std::string name = "KEK " + std::to_string(version);
-  TRY(session.Ask(vault::Operation::kDestroyKek, request.Encode(), name));
+  auto destroyed = session.Ask(vault::Operation::kDestroyKek, request.Encode(), name);
+  if (!destroyed && destroyed.error().name == "KEK_MOVE_FORBIDDEN") {
+    return std::unexpected(WhyNotDestroyed(session, version, std::move(destroyed.error())));
+  }
+  TRY(destroyed);
   if (context.json) {
     JsonLine line;
     Print(line.Number("kek_version", version).Text("status", "DESTROYED").Str() + "\n");

@@ -21,6 +21,13 @@ Outcome<void> CheckNode(const std::string& node) {
   return Usage("NODE is 16 hexadecimal digits, as `keytool node list` shows them");
 }
 
+// IsOwn is whether this is the node of the vaultd that is asked.
+bool IsOwn(const Session& session, const std::string& node) {
+  const auto document = session.AskText(vault::Operation::kListNodes, {}, "");
+  const auto rows = document ? ReadRows(*document, {"node", "this"}) : Outcome<std::vector<base::Row>>();
+  return rows && std::ranges::any_of(*rows, [&node](const base::Row& row) { return row[0] == node && row[1] == "yes"; });
+}
+
 std::string LineOf(const std::string& text, std::size_t number) {
   std::size_t begin = 0;
   for (std::size_t i = 0; i < number && begin != std::string::npos; ++i) {
@@ -88,8 +95,13 @@ Outcome<void> RemoveNode(const Context& context, const std::string& node, const 
   vault::NodeRequest request;
   request.node_id = node;
   TRY_ASSIGN(request.reason, AskReason(reason));
-  TRY_ASSIGN(const Bytes answer, session.Ask(vault::Operation::kRemoveNode, request.Encode(), "node " + node));
-  TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(answer));
+  const auto answer = session.Ask(vault::Operation::kRemoveNode, request.Encode(), "node " + node);
+  if (!answer && answer.error().name == "FIELD_INVALID" && IsOwn(session, node)) {
+    return Failed("FIELD_INVALID", "node " + node + ": nothing was done: no node removes itself, and this is the one that you ask; run "
+                                   "`keytool node remove` on another node, or stop this vaultd for good where it is the last one");
+  }
+  TRY(answer);
+  TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(*answer));
   ReportMove(context.json, JsonLine().Text("node", node), "node " + node, "REMOVED", stopped);
   return {};
 }

@@ -20,6 +20,7 @@ struct Problem {
   std::string name;
   std::string text;
   std::string key_ref;
+  bool answered = false;  // whether it is vaultd's answer
 };
 
 // Outcome is a command's Result. TRY and TRY_ASSIGN work on it as on Result.
@@ -27,10 +28,10 @@ template <typename T>
 using Outcome = std::expected<T, Problem>;
 
 inline std::unexpected<Problem> Usage(std::string text) {
-  return std::unexpected(Problem{kExitUsage, "USAGE", std::move(text), ""});
+  return std::unexpected(Problem{kExitUsage, "USAGE", std::move(text), "", false});
 }
 inline std::unexpected<Problem> Failed(std::string name, std::string text) {
-  return std::unexpected(Problem{kExitRefused, std::move(name), std::move(text), ""});
+  return std::unexpected(Problem{kExitRefused, std::move(name), std::move(text), "", false});
 }
 // Unreadable is an answer of vaultd's that this build cannot take apart.
 inline std::unexpected<Problem> Unreadable() {

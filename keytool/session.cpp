@@ -27,6 +27,7 @@ Problem Session::Explain(const Error& error, const std::string& about) const {
   if (error.refusal() != 0) {
     problem.name = vault::RefusalName(vault::RefusalOf(error));
     problem.text = (about.empty() ? "" : about + ": ") + error.Message();
+    problem.answered = true;
   } else if (error.code() == Code::kUnavailable && error.has_number()) {
     const int number = static_cast<int>(error.number());
     problem.name = "VAULTD_AWAY";

@@ -22,7 +22,7 @@ void WarnOfOnePerson(const Facts& facts) {
   } else if (alone) {
     Warn("no act needs a second person: `keytool approvals require on` where there are two admins besides root");
   }
-  if (Is(facts, "two people demanded", "") && !Is(facts, "sealed", "yes")) {
+  if (Is(facts, "two people demanded", "") && !Is(facts, "sealed", "yes") && !Is(facts, "database answers", "no")) {
     Warn("the row of TWO_PEOPLE was changed outside vaultd: what needs two people is refused to everybody");
   }
 }
@@ -30,6 +30,10 @@ void WarnOfOnePerson(const Facts& facts) {
 // What an admin has to know of that status alone does not shout.
 void WarnOf(const std::string& document, const Facts& facts) {
   const auto is = [&](std::string_view name, std::string_view value) { return Is(facts, name, value); };
+  if (is("database answers", "no")) {
+    Warn("the vault database does not answer: no key is released and no act is done until it does, and what only it says is left out here; "
+         "see vaultd's log");
+  }
   if (is("trail healthy", "no")) Warn("the trail cannot be written: no key is released until it can; see vaultd's log");
   if (is("trail disk has room", "no")) Warn("the vault database's disk is full: no key is released until there is room; stopping keys still works for a while");
   if (is("trail signing key rotating", "yes")) Warn("the trail's signing key is being changed: both keys sign until a checkpoint of both is published; the old one is erased then");
@@ -63,11 +67,26 @@ void WarnOf(const std::string& document, const Facts& facts) {
   WarnOfOnePerson(facts);
 }
 
+// A refusal is an answer too: vaultd is there.
+Outcome<void> ShowRefused(const Context& context, const Session& session, const Problem& refused) {
+  const std::string answers = "answers at " + session.config().vault.socket;
+  if (context.json) {
+    Print(JsonLine().Text("vaultd", answers).Text("error", refused.name).Text("message", refused.text).Str() + "\n");
+    return {};
+  }
+  Print(base::FormatFacts({{"vaultd", answers}}));
+  Warn("it does not tell its status: " + refused.text);
+  return {};
+}
+
 }  // namespace
 
 Outcome<void> ShowStatus(const Context& context) {
   TRY_ASSIGN(const Session session, Session::Open(context));
-  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kStatus, {}, ""));
+  const auto answer = session.AskText(vault::Operation::kStatus, {}, "");
+  if (!answer && answer.error().answered) return ShowRefused(context, session, answer.error());
+  TRY(answer);
+  const std::string& document = *answer;
   if (context.json) {
     Print(document + "\n");
     return {};

@@ -1,5 +1,7 @@
 #include "keytool/vault_seal.h"
 
+#include <algorithm>
+
 #include "base/table.h"
 #include "keytool/document.h"
 #include "keytool/output.h"
@@ -9,6 +11,16 @@
 
 namespace strongroom::keytool {
 namespace {
+
+// WhyWithheld is what keeps keys from leaving a vault that is not sealed, empty where nothing is known to.
+std::string WhyWithheld(const Session& session) {
+  const auto status = session.AskText(vault::Operation::kStatus, {}, "");
+  if (!status) return "";
+  if (!ReadMember(*status, "quarantine").empty()) return "this home is in quarantine: no key is released until `keytool restore --finish`";
+  const auto facts = ReadFacts(*status);
+  const bool older = facts && std::ranges::find(*facts, std::pair<std::string, std::string>("stops database older", "yes")) != facts->end();
+  return older ? "no key is released: the vault database is older than what was acknowledged; see `keytool status`" : "";
+}
 
 void Report(const Context& context, bool sealed, const std::string& told) {
   JsonLine line;
@@ -80,7 +92,8 @@ Outcome<void> UnsealVault(const Context& context, const std::string& with, const
   } else {
     TRY(UnsealWith(session, protector, files, why));
   }
-  Report(context, false, "unsealed: vaultd releases keys again");
+  const std::string withheld = WhyWithheld(session);
+  Report(context, false, withheld.empty() ? "unsealed: vaultd releases keys again" : "unsealed, but " + withheld);
   return {};
 }
 

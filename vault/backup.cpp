@@ -23,15 +23,22 @@ namespace fs = std::filesystem;
 using Done = std::expected<void, VaultProblem>;
 
 constexpr std::string_view kPartial = ".partial";
+constexpr std::size_t kMostShown = 100;  // of a path that is refused
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 std::unexpected<VaultProblem> Problem(const std::string& about, const Error& error) { return Problem(about + ": " + error.Message()); }
 
 std::string Url(const std::string& directory, std::string_view file) { return "sqlite:" + directory + "/" + std::string(file); }
 
-fs::path Canonical(const std::string& path) {
+// A path that cannot be resolved must not pass for a short one: it would be compared with the home's and the KEKs' as that.
+std::expected<fs::path, VaultProblem> Canonical(const std::string& path) {
   std::error_code error;
-  fs::path whole = fs::weakly_canonical(fs::absolute(path, error), error);
+  const fs::path absolute = fs::absolute(path, error);
+  fs::path whole = error ? fs::path() : fs::weakly_canonical(absolute, error);
+  if (error || path.empty()) {
+    const std::string shown = path.size() > kMostShown ? path.substr(0, kMostShown) + "..." : path;
+    return Problem("the path '" + shown + "' cannot be used: " + (error ? error.message() : "it is empty") + "; name another");
+  }
   // A name that ends in a slash has an empty last part.
   return whole.has_filename() ? whole : whole.parent_path();
 }
@@ -44,9 +51,10 @@ bool IsIn(const fs::path& inner, const fs::path& outer) {
 // A KEK beside what it opens is no protection: whoever has the backup must not have it too.
 Done CheckPlace(const base::Config& config, const fs::path& target) {
   std::error_code ignored;
-  fs::path kek = Canonical(config.vault.kek_path);
+  TRY_ASSIGN(fs::path kek, Canonical(config.vault.kek_path));
+  TRY_ASSIGN(const fs::path home, Canonical(config.home));
   if (!fs::is_directory(kek, ignored)) kek = kek.parent_path();
-  for (const auto& [place, name] : {std::pair{kek, "the KEKs' directory"}, std::pair{Canonical(config.home), "the home"}}) {
+  for (const auto& [place, name] : {std::pair{kek, "the KEKs' directory"}, std::pair{home, "the home"}}) {
     if (!IsIn(target, place) && !IsIn(place, target)) continue;
     return Problem(target.native() + " is in or around " + name + " (" + place.native() +
                    "): a backup must not lie where the KEK lies, name a directory elsewhere");
@@ -169,7 +177,7 @@ std::string Report(const Manifest& manifest, const std::string& directory) {
 
 std::expected<std::string, VaultProblem> BackUp(const base::Config& config, const std::string& directory) {
   if (const std::string wrong = WrongUser(config, "this"); !wrong.empty()) return Problem(wrong);
-  const fs::path target = Canonical(directory);
+  TRY_ASSIGN(const fs::path target, Canonical(directory));
   TRY(CheckPlace(config, target));
   TRY(CheckDatabases(config));
   const std::string partial = target.native() + std::string(kPartial);
@@ -288,7 +296,8 @@ Done PuttingBack::Run() {
 }  // namespace
 
 std::expected<std::string, VaultProblem> PutBack(const std::string& home, const std::string& directory) {
-  PuttingBack putting(home, Canonical(directory).native());
+  TRY_ASSIGN(const fs::path from, Canonical(directory));
+  PuttingBack putting(home, from.native());
   TRY(putting.Check());
   TRY(putting.Run());
   return Report(putting.manifest(), home);

@@ -2,6 +2,9 @@
 // hear of its public half.
 #include <unistd.h>
 
+#include <array>
+#include <climits>
+#include <csignal>
 #include <filesystem>
 
 #include "base/files.h"
@@ -20,20 +23,78 @@ using Done = std::expected<void, VaultProblem>;
 
 std::unexpected<VaultProblem> Problem(std::string text) { return std::unexpected(VaultProblem{std::move(text)}); }
 
-// Written is the files that this run made; they go with it unless they are kept.
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+// HeldBack keeps these signals waiting while it lives.
+class HeldBack {
+ public:
+  HeldBack() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int number : kSignals) sigaddset(&signals, number);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  HeldBack(const HeldBack&) = delete;
+  HeldBack& operator=(const HeldBack&) = delete;
+  ~HeldBack() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+// Written is the files that this run made, and perhaps their directory; they go with it unless they are kept, by a signal too.
+// One at a time: signal handlers belong to the process.
 class Written {
  public:
-  Written() = default;
+  Written() {
+    const HeldBack held;
+    for (const int number : kSignals) signal(number, &Die);
+  }
   Written(const Written&) = delete;
   Written& operator=(const Written&) = delete;
   ~Written() {
-    for (const std::string& path : paths_) unlink(path.c_str());
+    const HeldBack held;
+    TakeAway();
+    for (const int number : kSignals) signal(number, SIG_DFL);
   }
-  void Add(const std::string& path) { paths_.push_back(path); }
-  void Keep() { paths_.clear(); }
+  Result<void> Put(const std::string& path, const Share& share) {
+    const HeldBack held;
+    TRY(Shares::WriteFile(path, share));
+    Copy(path, paths_[files_]);
+    ++files_;
+    return {};
+  }
+  Result<void> Make(const std::string& path) {
+    const HeldBack held;
+    TRY(base::CreateDirectory(path, 0700));
+    Copy(path, directory_);
+    return {};
+  }
+  void Keep() {
+    const HeldBack held;
+    files_ = 0;
+    directory_.front() = '\0';
+  }
 
  private:
-  std::vector<std::string> paths_;
+  // What a signal handler may look at: no string of ours.
+  using Path = std::array<char, PATH_MAX>;
+  static inline std::array<Path, kMostShares> paths_{};
+  static inline std::size_t files_ = 0;
+  static inline Path directory_{};
+
+  static void Copy(const std::string& from, Path& to) { to[from.copy(to.data(), to.size() - 1)] = '\0'; }
+  static void TakeAway() {
+    for (std::size_t i = 0; i < files_; ++i) unlink(paths_[i].data());
+    files_ = 0;
+    if (directory_.front() != '\0') rmdir(directory_.data());
+    directory_.front() = '\0';
+  }
+  static void Die(int number) {
+    TakeAway();
+    signal(number, SIG_DFL);
+    raise(number);
+  }
 };
 
 std::string CheckOptions(const CeremonyOptions& options) {
@@ -83,13 +144,17 @@ Result<Split> MakeAndSplit(const CeremonyOptions& options) {
 Done HandOutFiles(const std::string& directory, const std::vector<Share>& shares, Written& written) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored)) {
-    const auto made = base::CreateDirectory(directory, 0700);
+    const auto made = written.Make(directory);
     if (!made) return Problem(directory + ": " + made.error().Message());
   }
   for (const Share& share : shares) {
     const std::string path = directory + "/share-" + std::to_string(share.facts.index);
-    if (const auto put = Shares::WriteFile(path, share); !put) return Problem(path + ": " + put.error().Message());
-    written.Add(path);
+    const auto put = written.Put(path, share);
+    if (!put && put.error().code() == Code::kAlreadyExists) {
+      return Problem(path + ": is there already, and no share is written over: name a new directory with --out, or take the old "
+                            "shares away first, if they are of no set in force");
+    }
+    if (!put) return Problem(path + ": " + put.error().Message());
   }
   if (const auto synced = base::SyncDirectory(directory); !synced) return Problem(directory + ": " + synced.error().Message());
   return {};

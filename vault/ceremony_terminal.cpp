@@ -18,13 +18,18 @@ constexpr std::string_view kEnter = "\x1b[?1049h\x1b[2J\x1b[H", kClear = "\x1b[2
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 volatile std::sig_atomic_t open_tty = -1;
+std::array<struct sigaction, kSignals.size()> before{};  // what each signal did: the ceremony may have more to clear away
+
+void PutBack(std::size_t at) { sigaction(kSignals[at], &before[at], nullptr); }
 
 void LeaveAndDie(int number) {
   if (open_tty >= 0) {
     const ssize_t ignored = write(open_tty, kLeave.data(), kLeave.size());
     static_cast<void>(ignored);
   }
-  signal(number, SIG_DFL);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    if (kSignals[i] == number) PutBack(i);
+  }
   raise(number);
 }
 
@@ -36,11 +41,11 @@ Result<std::unique_ptr<CeremonyTerminal>> CeremonyTerminal::Open() {
   std::unique_ptr<CeremonyTerminal> terminal(new CeremonyTerminal(std::move(tty)));
   TRY(terminal->Say(kEnter));
   open_tty = terminal->tty_.get();
-  for (const int number : kSignals) {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
     struct sigaction leave {};
     leave.sa_handler = LeaveAndDie;
     sigfillset(&leave.sa_mask);
-    sigaction(number, &leave, nullptr);
+    sigaction(kSignals[i], &leave, &before[i]);
   }
   return terminal;
 }
@@ -48,7 +53,7 @@ Result<std::unique_ptr<CeremonyTerminal>> CeremonyTerminal::Open() {
 CeremonyTerminal::~CeremonyTerminal() {
   static_cast<void>(Say(kLeave));
   open_tty = -1;
-  for (const int number : kSignals) signal(number, SIG_DFL);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) PutBack(i);
 }
 
 Result<void> CeremonyTerminal::Say(std::string_view text) const { return base::WriteAll(tty_.get(), base::AsBytes(text)); }

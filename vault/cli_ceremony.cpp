@@ -1,8 +1,12 @@
 #include "vault/cli_ceremony.h"
 
+#include <sys/prctl.h>
+
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 
+#include "base/command_line.h"
 #include "base/config.h"
 #include "vault/backup.h"
 
@@ -33,13 +37,15 @@ void AddCeremonyFlags(CLI::App& app, CeremonyCommand& command) {
   app.add_option("--shares", options.shares, "split: how many shares");
   app.add_option("--threshold", options.threshold, "split: how many of them open the vault");
   app.add_option("--custodian", options.custodians, "split: a custodian's name, once a share");
-  app.add_option("--out", options.out, "split: write the shares into this directory instead of showing them");
+  app.add_option("--out", options.out, "split: write the shares into this directory instead of showing them")->check(base::NotEmpty);
   app.add_option("--share", options.files, "the file of a share; without any the shares are asked for on the terminal");
-  app.add_option("--backup", command.back_up, "copy the home into this directory, then exit; keytool backup runs this");
-  app.add_option("--restore", command.put_back, "make the home from this backup, then exit; keytool restore runs this");
+  app.add_option("--backup", command.back_up, "copy the home into this directory, then exit; keytool backup runs this")->check(base::NotEmpty);
+  app.add_option("--restore", command.put_back, "make the home from this backup, then exit; keytool restore runs this")->check(base::NotEmpty);
 }
 
 int RunCeremony(const std::string& home, const CeremonyCommand& command) {
+  // keytool takes the answer: without it the shares would lie there while this waits at a terminal that is somebody else's again.
+  if (command.name == kSplit) prctl(PR_SET_PDEATHSIG, SIGTERM);
   const CeremonyOutcome answer = Perform(home, command);
   if (!answer) {
     std::fprintf(stderr, "vaultd: %s\n", answer.error().text.c_str());

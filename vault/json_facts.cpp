@@ -19,6 +19,7 @@
 #include "vault/proven_key.h"
 #include "vault/recovery.h"
 #include "vault/replacement.h"
+#include "vault/status_away.h"
 #include "vault/two_people.h"
 
 namespace strongroom::vault {
@@ -176,19 +177,34 @@ Result<Json> RecoveryJson(const OpenVault& vault, Store& store) {
   return json;
 }
 
-}  // namespace
+// TrailJson is what vaultd knows of its trail by itself.
+Json TrailJson(const OpenVault& vault) {
+  Json json = {{"healthy", vault.log->healthy()},
+               {"last_seq", vault.log->last_seq()},
+               {"last_time", base::FormatTime(vault.log->last_time())},
+               {"disk_has_room", vault.reserve->held()},
+               {"anchor", StandingName(vault.trail->standing())},
+               {"origin", vault.trail->verifier().name},
+               {"checkpoint_size", vault.trail->size()},
+               {"signing_key_rotating", nullptr}};
+  if (vault.publisher != nullptr) {
+    const Publisher::Published published = vault.publisher->published();
+    json["published_size"] = published.size;
+    json["published_at"] = published.at == 0 ? Json(nullptr) : Json(base::FormatTime(published.at));
+    json["publishing_healthy"] = !published.failing;
+  }
+  return json;
+}
 
-Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
-  if (!body.empty()) return Refuse(Refusal::kMalformed);
-  TRY_ASSIGN(const auto keys, store.CountKeysByStatus());
-  TRY_ASSIGN(const std::int64_t profiles, store.CountProfiles());
+// KnownStatus is every member of the status, in order; those that the database fills in are null.
+Json KnownStatus(OpenVault& vault) {
   Json json;
   json["vault_id"] = vault.vault_id;
   json["epoch"] = vault.epoch.value();
   json["sealed"] = vault.sealed();
   const std::string because = vault.held.NoneBecause();
   json["sealed_because"] = because.empty() ? Json(nullptr) : Json(because);
-  TRY_ASSIGN(json["unseal_asks"], UnsealAsks(vault, store));
+  json["unseal_asks"] = nullptr;
   json["single_user"] = vault.config.vault.single_user;
   json["protection"] = ProtectionName(Arena::Process().protection());
   json["arena_bytes"] = Arena::Process().bytes();
@@ -198,26 +214,12 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
     for (const auto& [version, kek] : held->keyring.keks()) json["kek_versions"].push_back(version);
   }
   json["newest_kek"] = held ? Json(held->wrap_version) : Json(nullptr);
-  json["trail"] = {{"healthy", vault.log->healthy()},
-                   {"last_seq", vault.log->last_seq()},
-                   {"last_time", base::FormatTime(vault.log->last_time())},
-                   {"disk_has_room", vault.reserve->held()},
-                   {"anchor", StandingName(vault.trail->standing())},
-                   {"origin", vault.trail->verifier().name},
-                   {"checkpoint_size", vault.trail->size()}};
-  TRY_ASSIGN(const auto old_key, store.FindSecret(TrailSecretsOf(vault.config, vault.node_id).before));
-  json["trail"]["signing_key_rotating"] = old_key.has_value();
-  if (vault.publisher != nullptr) {
-    const Publisher::Published published = vault.publisher->published();
-    json["trail"]["published_size"] = published.size;
-    json["trail"]["published_at"] = published.at == 0 ? Json(nullptr) : Json(base::FormatTime(published.at));
-    json["trail"]["publishing_healthy"] = !published.failing;
-  }
+  json["trail"] = TrailJson(vault);
   json["stops"] = {{"healthy", vault.stops->healthy()},
                    {"database_older", vault.stops->older()},
                    {"epoch", vault.stops->epoch()},
                    {"keys", vault.stops->keys()}};
-  TRY_ASSIGN(json["recovery"], RecoveryJson(vault, store));
+  json["recovery"] = nullptr;
   json["quarantine"] = nullptr;
   if (vault.quarantine->in_force()) {
     const Manifest& backup = *vault.quarantine->backup();
@@ -230,17 +232,36 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
                       {"denied_attempts", denials.attempts.load()},
                       {"denied_keys", denials.keys.load()},
                       {"denied_users", denials.users.load()}};
-  const auto demanded = TwoPeopleDemanded(vault, store);
-  json["two_people"] = {{"demanded", demanded ? Json(*demanded) : Json(nullptr)}};  // null: the row was changed, or sealed
+  json["two_people"] = {{"demanded", nullptr}};
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
-  TRY_ASSIGN(json["noticed"], store.CountNotices());  // keys that are SUSPENDED because their providers refused them
-  json["keys"] = Json::object();
-  for (const auto& [status, count] : keys) json["keys"][status] = count;
-  json["profiles"] = profiles;
+  for (const char* counted : {"noticed", "keys", "profiles"}) json[counted] = nullptr;
   json["version"] = STRONGROOM_VERSION;
   json["pid"] = getpid();
   json["uptime_seconds"] = (base::MonoMicros() - vault.opened_at) / base::kMicrosPerSecond;
+  json["database_answers"] = false;
+  return json;
+}
+
+}  // namespace
+
+Bytes StatusWithoutDatabase(OpenVault& vault) { return Document(KnownStatus(vault)); }
+
+Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
+  if (!body.empty()) return Refuse(Refusal::kMalformed);
+  Json json = KnownStatus(vault);
+  TRY_ASSIGN(const auto keys, store.CountKeysByStatus());
+  json["keys"] = Json::object();
+  for (const auto& [status, count] : keys) json["keys"][status] = count;
+  TRY_ASSIGN(json["profiles"], store.CountProfiles());
+  TRY_ASSIGN(json["noticed"], store.CountNotices());  // keys that are SUSPENDED because their providers refused them
+  TRY_ASSIGN(json["unseal_asks"], UnsealAsks(vault, store));
+  TRY_ASSIGN(const auto old_key, store.FindSecret(TrailSecretsOf(vault.config, vault.node_id).before));
+  json["trail"]["signing_key_rotating"] = old_key.has_value();
+  TRY_ASSIGN(json["recovery"], RecoveryJson(vault, store));
+  const auto demanded = TwoPeopleDemanded(vault, store);
+  json["two_people"] = {{"demanded", demanded ? Json(*demanded) : Json(nullptr)}};  // null: the row was changed, or sealed
+  json["database_answers"] = true;
   return Document(json);
 }
 

@@ -1,9 +1,11 @@
 #include "vault/load_keys.h"
 
+#include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
+#include <vector>
 
+#include "base/log.h"
 #include "vault/cipher.h"
 #include "vault/kek_acts.h"
 #include "vault/kek_file.h"
@@ -15,45 +17,78 @@ namespace {
 
 template <typename T>
 using OrProblem = std::expected<T, KeysProblem>;
-using Refusals = std::map<std::int64_t, Error>;
+
+// Why a version is not held: what is wrong with its N.key, and why another protector that opens by itself did not.
+struct Unheld {
+  std::map<std::int64_t, std::string> damaged;
+  std::map<std::int64_t, Error> refused;
+};
 
 std::unexpected<KeysProblem> Problem(std::string text) { return std::unexpected(KeysProblem{std::move(text), false}); }
 std::unexpected<KeysProblem> Missing(std::string text) { return std::unexpected(KeysProblem{std::move(text), true}); }
 
+std::vector<ProtectorKind> OtherKinds(const base::Config& config, std::int64_t version) {
+  auto kinds = KekDirectory(config.vault.kek_path).KindsOf(version);
+  std::erase(kinds, ProtectorKind::kFile);
+  return kinds;
+}
+
+// LoadFile reads a version's N.key. One that is damaged, or another vault's, keeps vaultd from starting only where no other
+// protector could bring that version.
+OrProblem<void> LoadFile(const base::Config& config, const KekRow& row, Keyring& keyring, Unheld& unheld) {
+  auto read = Keyring::Load(config.vault.kek_path, {row.version});
+  if (!read && read.error().error.code() == Code::kNotFound) return {};
+  const bool alone = OtherKinds(config, row.version).empty();
+  if (!read) {
+    const KekProblem& problem = read.error();
+    std::string text = "the KEK at " + problem.path + " was refused: " + problem.error.Message();
+    if (alone || problem.path == config.vault.kek_path) return Problem(std::move(text));
+    unheld.damaged.emplace(row.version, std::move(text));
+    return {};
+  }
+  const auto kek = read->Find(row.version);
+  if (!kek) return {};  // the one file is version 1's
+  const auto value = CheckValue(**kek);
+  if (alone || (value && Cipher::Equal(*value, row.check_value))) keyring.Add(row.version, *kek);
+  else unheld.damaged.emplace(row.version, "the KEK in " + std::to_string(row.version) + ".key is not this vault's");
+  return {};
+}
+
 // Only what the database wants is read: a stray or a retired file must not keep vaultd from starting.
-// `refused` is why a version that would open by itself did not.
 OrProblem<Keyring> LoadKeyring(const base::Config& config, const std::vector<KekRow>& rows, std::string_view vault_id,
-                               const Keyring* offered, Refusals& refused) {
-  std::set<std::int64_t> wanted;
-  for (const KekRow& row : rows) {
-    if (row.status != kKekRetired && row.status != kKekDestroyed) wanted.insert(row.version);
-  }
+                               const Keyring* offered, Unheld& unheld) {
   Keyring keyring;
-  if (auto files = Keyring::Load(config.vault.kek_path, wanted)) {
-    keyring = std::move(*files);
-  } else if (const KekProblem& problem = files.error(); problem.error.code() != Code::kNotFound) {
-    return Problem("the KEK at " + problem.path + " was refused: " + problem.error.Message());
-  }
   Opener opener(config, std::string(vault_id));
-  for (const std::int64_t version : wanted) {
-    if (keyring.Find(version)) continue;
+  for (const KekRow& row : rows) {
+    if (row.status == kKekRetired || row.status == kKekDestroyed) continue;
+    TRY(LoadFile(config, row, keyring, unheld));
+    if (keyring.Find(row.version)) continue;
     if (offered != nullptr) {
-      if (const auto held = offered->Find(version)) keyring.Add(version, *held);
-    } else if (auto opened = opener.OpenAny(version)) {
-      keyring.Add(version, std::move(*opened));
+      if (const auto held = offered->Find(row.version)) keyring.Add(row.version, *held);
+    } else if (auto opened = opener.OpenOther(row.version)) {
+      keyring.Add(row.version, std::move(*opened));
     } else if (opened.error().refusal() != 0) {
-      refused.emplace(version, opened.error());
+      unheld.refused.emplace(row.version, opened.error());
     }
+  }
+  for (const auto& [version, why] : unheld.damaged) {
+    base::Log(base::Level::kError, "kek_file_damaged", {{"kek_version", version}, {"why", why}});
   }
   return keyring;
 }
 
-std::string MissingText(const base::Config& config, std::int64_t version, const Refusals& refused) {
+std::string MissingText(const base::Config& config, std::int64_t version, const Unheld& unheld) {
   const KekDirectory directory(config.vault.kek_path);
   const std::string name = "KEK version " + std::to_string(version);
   std::string kinds;
   for (const ProtectorKind kind : directory.KindsOf(version)) kinds += (kinds.empty() ? "" : ", ") + std::string(ProtectorName(kind));
-  if (const auto why = refused.find(version); why != refused.end()) {
+  if (const auto why = unheld.damaged.find(version); why != unheld.damaged.end()) {
+    const auto others = OtherKinds(config, version);
+    const auto asked = std::ranges::find_if(others, TakesSecret);
+    const std::string first = asked == others.end() ? "" : "run `keytool unseal --with " + std::string(ProtectorName(*asked)) + "`, and ";
+    return name + " does not open (it is under: " + kinds + "): " + why->second + "; " + first + "put the right file back from your backup";
+  }
+  if (const auto why = unheld.refused.find(version); why != unheld.refused.end()) {
     return name + " does not open (it is under: " + kinds + "): " + std::string(why->second.text());
   }
   if (!kinds.empty()) {
@@ -67,7 +102,7 @@ std::string MissingText(const base::Config& config, std::int64_t version, const 
 // every key look tampered. A PREPARED one wraps nothing yet. What is retired or unknown is not held. It returns the ACTIVE
 // one.
 OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<KekRow>& rows,
-                                  const Refusals& refused, Keyring& keyring) {
+                                  const Unheld& unheld, Keyring& keyring) {
   std::int64_t active = 0;
   Keyring wanted;
   for (const KekRow& row : rows) {
@@ -76,7 +111,7 @@ OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<
     const std::string version = std::to_string(row.version);
     const auto kek = keyring.Find(row.version);
     if (!kek && prepared) continue;
-    if (!kek) return Missing(MissingText(config, row.version, refused));
+    if (!kek) return Missing(MissingText(config, row.version, unheld));
     const auto value = CheckValue(**kek);
     const bool right = value && Cipher::Equal(*value, row.check_value);
     if (!right && prepared) continue;
@@ -156,11 +191,11 @@ OrProblem<std::shared_ptr<const VaultKeys>> LoadKeys(const base::Config& config,
   const auto rows = store.ListKeks();
   if (!rows) return Problem(DatabaseName(config) + " cannot be read: " + rows.error().Message());
   auto keys = std::make_shared<VaultKeys>();
-  Refusals refused;
-  auto keyring = LoadKeyring(config, *rows, vault_id, offered, refused);
+  Unheld unheld;
+  auto keyring = LoadKeyring(config, *rows, vault_id, offered, unheld);
   if (!keyring) return std::unexpected(std::move(keyring.error()));
   keys->keyring = std::move(*keyring);
-  const auto active = CheckKeks(config, *rows, refused, keys->keyring);
+  const auto active = CheckKeks(config, *rows, unheld, keys->keyring);
   if (!active) return std::unexpected(active.error());
   keys->wrap_version = *active;
   auto profile = LoadSecret(config, store, keys->keyring, vault_id, kProfileMacSecret);

@@ -12,8 +12,8 @@
 
 namespace strongroom::vault {
 
-// KeysProblem is why the keys were not loaded: one line for a person. `missing` is true where a KEK is not there, and
-// false where something is there and wrong.
+// KeysProblem is why the keys were not loaded: one line for a person. `missing` is true where a KEK is not there, or its
+// file is damaged and another protector could bring it, and false where something is there and wrong.
 struct KeysProblem {
   std::string text;
   bool missing = false;

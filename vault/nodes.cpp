@@ -122,7 +122,10 @@ Result<void> Nodes::Renew(Store& store) {
       return FollowKeks(store);
     }
     TRY_ASSIGN(const NodeRow row, FindRow(store, vault_.node_id));
-    if (row.status == kNodeRemoved) SealNow(vault_, "this node was removed from the vault");
+    if (row.status == kNodeRemoved) {
+      removed_.store(true);
+      SealNow(vault_, "this node was removed from the vault");
+    }
     if (row.boot != boot_ || row.status != kNodeMember) break;
   }
   // It runs out by itself, in the time that others wait for.

@@ -51,6 +51,8 @@ class Nodes {
   using Heard = std::function<void(Result<std::vector<std::string>>)>;
   void Fence(std::int64_t epoch, Heard heard);
 
+  // removed is whether this node was found to be taken out of the vault. Any thread.
+  bool removed() const { return removed_.load(); }
   // CheckMember is kNodeRemoved where this node is a member no more.
   Result<void> CheckMember(Store& store) const;
 
@@ -93,7 +95,7 @@ class Nodes {
   OpenVault& vault_;
   const NodeKey key_;
   const std::string boot_;
-  std::atomic<bool> acts_{false};
+  std::atomic<bool> acts_{false}, removed_{false};
   bool published_ = false, waiting_told_ = false;
   std::vector<KekForNodeRow> taking_;   // what is being taken up; empty where nothing is
   std::mutex mutex_;                    // guards taken_

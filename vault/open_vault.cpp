@@ -94,7 +94,7 @@ Result<void> EnterNode(OpenVault& vault, sql::Database& database, const std::str
 }
 
 // A vault whose KEK is not there opens sealed: its trail, its lists and its status are at hand, and unseal brings the rest.
-// A KEK that is there and wrong is another matter: somebody has to look at it first.
+// A KEK that is there and wrong, with no other protector to bring it, is another matter: somebody has to look at it first.
 OrProblem<std::unique_ptr<OpenVault>> Assemble(const base::Config& config, const std::string& node, Store& store) {
   const auto row = store.FindVault();
   if (!row) return Problem(DatabaseName(config) + " cannot be read: " + row.error().Message());

@@ -47,9 +47,17 @@ Result<Kek> Opener::Open(std::int64_t version, ProtectorKind kind) {
   return kek;
 }
 
-Result<Kek> Opener::OpenAny(std::int64_t version) {
+Result<Kek> Opener::OpenAny(std::int64_t version) { return OpenFirst(version, directory_.KindsOf(version)); }
+
+Result<Kek> Opener::OpenOther(std::int64_t version) {
+  std::vector<ProtectorKind> kinds = directory_.KindsOf(version);
+  std::erase(kinds, ProtectorKind::kFile);
+  return OpenFirst(version, kinds);
+}
+
+Result<Kek> Opener::OpenFirst(std::int64_t version, const std::vector<ProtectorKind>& kinds) {
   Result<Kek> last = Fail(Code::kNotFound, "no protector of this version opens by itself");
-  for (const ProtectorKind kind : directory_.KindsOf(version)) {
+  for (const ProtectorKind kind : kinds) {
     if (!offers(kind) && !OpensByItself(config_, kind)) continue;
     last = Open(version, kind);
     if (last) return last;

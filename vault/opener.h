@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/config.h"
 #include "base/result.h"
@@ -34,8 +35,11 @@ class Opener {
   // OpenAny tries one protector after another, what needs a secret only where that is offered. The refusal is that of the
   // last one that refused; kNotFound where there was none to try.
   Result<Kek> OpenAny(std::int64_t version);
+  // OpenOther is OpenAny where N.key was tried already.
+  Result<Kek> OpenOther(std::int64_t version);
 
  private:
+  Result<Kek> OpenFirst(std::int64_t version, const std::vector<ProtectorKind>& kinds);
   Result<Kek> OpenLocked(std::int64_t version, ProtectorKind kind);
   Result<void> OpenPair(const PassphraseLock& lock);
   Result<void> LogIn();

@@ -39,7 +39,7 @@ constexpr auto kTable = std::to_array<Row>({
      "a suspension"},
     {Refusal::kProfileTampered, "PROFILE_TAMPERED", Code::kCorrupt,
      "key withheld: the profile's row was changed outside vaultd; find out who did, then set it again with 'keytool "
-     "profile set'"},
+     "profile set' and all of --customer, --mode, --provider, --endpoint and --key-ref"},
     {Refusal::kProfileExists, "PROFILE_EXISTS", Code::kAlreadyExists,
      "nothing was done: that profile exists already and is in use; choose another --profile, 'keytool rotate' its key, "
      "or change it with 'keytool profile set'"},
@@ -49,7 +49,7 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kKeyUnknown, "KEY_UNKNOWN", Code::kNotFound, "no such key; 'keytool list' shows what there is"},
     {Refusal::kKeyTampered, "KEY_TAMPERED", Code::kDecryptFailed,
      "key withheld: its row does not open, so it was changed outside vaultd or its KEK is not the one it was sealed "
-     "under; restore the row or rotate the key"},
+     "under; restore the row, or revoke the key and onboard a new version"},
     {Refusal::kKeyNotYours, "KEY_NOT_YOURS", Code::kPermissionDenied,
      "key withheld: it belongs to another customer and is not a hosted key; point the profile at a key of its own "
      "customer"},

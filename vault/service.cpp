@@ -6,6 +6,7 @@
 #include "vault/load_keys.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
+#include "vault/status_away.h"
 #include "vault/trail_start.h"
 #include "vault/two_people.h"
 
@@ -230,6 +231,15 @@ audit::Draft DraftFor(const Peer& peer, std::string_view action, std::string_vie
   return record;
 }
 
+// NameProfile tells the record which profile was asked for, and whose its row says it is.
+void NameProfile(OpenVault& vault, ByteView body, audit::Draft& record) {
+  const auto ref = DecodeText(body);
+  if (!ref) return;
+  record.purpose = "profile " + *ref;
+  const auto row = Store(*vault.reader).FindProfile(*ref);
+  if (row && *row) record.customer = (*row)->customer;
+}
+
 Result<Reply> AnswerFact(OpenVault& vault, FactHandler handler, ByteView body) {
   Store store(*vault.reader);
   auto answer = handler(vault, store, body);
@@ -239,12 +249,20 @@ Result<Reply> AnswerFact(OpenVault& vault, FactHandler handler, ByteView body) {
   if (broke && base::MonoMicros() >= vault.reader_retry_at) {
     auto reader = OpenReader(vault.config, vault.node_id);
     vault.reader_retry_at = reader ? 0 : base::MonoMicros() + kReaderPause;
-    if (!reader) return Refuse(AsRefusal(reader.error()));
-    vault.reader = std::move(*reader);
-    Store again(*vault.reader);
-    answer = handler(vault, again, body);
+    if (reader) {
+      vault.reader = std::move(*reader);
+      Store again(*vault.reader);
+      answer = handler(vault, again, body);
+    } else {
+      answer = std::unexpected(reader.error());
+    }
   }
-  if (!answer) return Refuse(AsRefusal(answer.error()));
+  if (!answer) {
+    const Refusal refusal = AsRefusal(answer.error());
+    // Who asks how things stand is told that the database is away.
+    if (refusal == Refusal::kDatabaseUnavailable && handler == &Status) return Reply(StatusWithoutDatabase(vault));
+    return Refuse(refusal);
+  }
   if (answer->size() > kMostBodyBytes) return Refuse(Refusal::kAnswerTooLarge);
   return Reply(std::move(*answer));
 }
@@ -335,13 +353,19 @@ void Service::Handle(const Peer& peer, std::uint8_t operation, Bytes body, std::
     RefuseOnRecord(vault, peer.uid, std::move(record), refusal, std::move(done));
   };
   if (role.empty()) return refuse(Refusal::kNoRole);
-  if (vault.sealed() && !row->while_sealed) return refuse(Refusal::kSealed);
+  if (vault.sealed() && !row->while_sealed) {
+    // A worker waits within its deadline as ever; whoever acts here has to go elsewhere.
+    const bool gone = vault.nodes != nullptr && vault.nodes->removed() && role != RoleName(Role::kWorker);
+    return refuse(gone ? Refusal::kNodeRemoved : Refusal::kSealed);
+  }
   const bool fits = row->carries == Carries::kMayKey || secret.has_value() == (row->carries == Carries::kKey);
   if (!fits) return refuse(Refusal::kMalformed);
   if (const auto* fact = std::get_if<FactHandler>(&row->handler)) {
     auto answer = AnswerFact(vault, *fact, body);
     // That a name an admin looks up is not there is an answer; everything else that is refused is recorded.
     const bool only_missing = !answer && answer.error().code() == Code::kNotFound && role != RoleName(Role::kWorker);
+    const bool tampered = !answer && row->operation == Operation::kGetProfile && RefusalOf(answer.error()) == Refusal::kProfileTampered;
+    if (tampered) NameProfile(vault, body, record);
     if (!answer && !only_missing) return refuse(RefusalOf(answer.error()));
     return done(std::move(answer));
   }

@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   std::int64_t in_flight = 0;
   app.add_option("--home", home, "the vault's home (else STRONGROOM_HOME, else /var/lib/strongroom)");
   app.add_option("--in-flight", in_flight, "calls at once (else strongroom.toml, 256)")->check(CLI::Range(1, 4096));
-  app.add_option("--probe", probe, "check one KEY_REF with its provider, print the answer, and exit (admins only)");
+  app.add_option("--probe", probe, "check one KEY_REF with its provider, print the answer, and exit (admins only)")->check(base::NotEmpty);
   app.add_option("--endpoint", route.endpoint, "with --probe: the endpoint whose path to use");
   app.add_option("--api-version", route.api_version, "with --probe: the provider's API version");
   app.add_option("--model", route.model, "with --probe: the key must have this model too");

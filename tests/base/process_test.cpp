@@ -41,6 +41,23 @@ TEST_CASE("a hardened process keeps the allow-list of its environment and cannot
   CHECK(WEXITSTATUS(status) == 0);
 }
 
+TEST_CASE("a standard output that was closed refuses what is written, and no file is opened in its place") {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    close(0);
+    close(1);
+    base::HardenProcess();
+    const bool refused = write(1, "x", 1) < 0;
+    const int next = dup(0);
+    _exit(refused && next > 2 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
 TEST_CASE("users and groups are found by name and by number") {
   CHECK(base::FindUser("root").value() == 0);
   CHECK(base::FindUser("12345").value() == 12345);

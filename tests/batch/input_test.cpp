@@ -2,6 +2,8 @@
 
 #include "tests/worker/work_house.h"
 
+#include <sys/stat.h>
+
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -83,7 +85,25 @@ TEST_CASE("input: problems name file and line, and blank lines count as lines") 
   CHECK(Problem(house, "") == ": no rows");
   CHECK(Problem(house, "\n\n  \r\n") == ": no rows");
   CHECK(Input::Open(house.Path("absent")).error() == house.Path("absent") + ": No such file or directory");
-  CHECK_FALSE(Input::Open(house.Path("")));  // a directory
+  CHECK(Input::Open(house.Path("")).error() == house.Path("") + ": is no regular file");
+}
+
+TEST_CASE("input: what may have no end is not read to it") {
+  const WorkHouse house;
+  CHECK(Input::Open("/dev/zero").error() == "/dev/zero: is no regular file");
+  REQUIRE(mkfifo(house.Path("pipe").c_str(), 0600) == 0);
+  CHECK(Input::Open(house.Path("pipe")).error() == house.Path("pipe") + ": is no regular file");
+  const std::string row = "{\"prompt\":\"p\"}\n";
+  CHECK(Problem(house, row + std::string(9U << 20, 'x')) == ":2: the line is over 8 MiB");
+  const std::string prompt = "{\"prompt\":\"", end = "\"}";
+  const std::string longest = prompt + std::string((8U << 20) - prompt.size() - end.size(), 'p') + end;
+  for (const char* ended : {"", "\n", "\n\n"}) {
+    auto whole = Open(house, row + longest + ended);
+    REQUIRE(whole);
+    REQUIRE(whole->rows() == 2);
+    CHECK(whole->Row(1)->text == longest);
+    CHECK(whole->Row(0)->prompt == "p");
+  }
 }
 
 TEST_CASE("input: rows are found again, whatever ends their lines") {

@@ -72,7 +72,9 @@ TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, 
   house.StartVaultd();
   REQUIRE(Field(house.Keytool({"status", "--json"}).out, "sealed") == "true");
   Done(house.Act({"kek", "restore", Share(house, 1), Share(house, 3)}));
-  Done(house.Act({"unseal"}));
+  const Ended unsealed = house.Act({"unseal"});
+  Done(unsealed);
+  REQUIRE(Has(unsealed.out, "in quarantine: no key is released"));
   house.StartWorker();
   // BARCO's key is ACTIVE again, and does not go out.
   REQUIRE(StatusOf(house, kBarco) == "ACTIVE");
@@ -116,6 +118,11 @@ TEST_CASE("backup: never where the KEK lies, never over anything, and only whole
   WriteWhole(house.Path("full/mine"), "x");
   refused(house.Path("full"), "not empty");
   refused(house.Path("no/parent"), "cannot make");
+  for (const std::size_t length : {std::size_t{300}, std::size_t{5000}}) {
+    const std::string name(length, 'n');
+    refused(house.Path(name), "cannot be used: File name too long");
+    CheckRefused(house.Keytool({"restore", house.Path(name)}), "cannot be used: File name too long");
+  }
   fs::create_directory(house.Path("empty"));
   Done(house.Act({"backup", house.Path("empty")}));
   refused(house.Path("empty"), "not empty");

@@ -2,12 +2,14 @@
 #include "tests/e2e/house.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace strongroom::e2e {
+namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 namespace {
@@ -134,7 +136,34 @@ TEST_CASE("batch: an output that cannot be written is refused before anything is
   REQUIRE(house.Batch({"submit", input, "--customer", "ACME", "--profile", "ACME_DEFAULT", "--out", input})
               .code == 1);
   REQUIRE(Lines(ReadWhole(input)).size() == 2);
+  // The output takes the place of what has its name: of nothing but a file.
+  REQUIRE(mkfifo(house.Path("pipe").c_str(), 0600) == 0);
+  REQUIRE(mknod(house.Path("device").c_str(), S_IFSOCK | 0600, 0) == 0);
+  fs::create_symlink(input, house.Path("link"));
+  fs::create_directory(house.Path("directory"));
+  REQUIRE(mkfifo(house.Path("beside.part").c_str(), 0600) == 0);
+  for (const char* name : {"pipe", "device", "link", "directory", "beside"}) {
+    const Ended kept = house.Batch({"submit", input, "--customer", "ACME", "--profile", "ACME_DEFAULT", "--out", house.Path(name)});
+    INFO(name << ": " << kept.err);
+    REQUIRE(kept.code == 1);
+    REQUIRE(Has(kept.err, "is no regular file"));
+  }
+  REQUIRE(fs::is_fifo(house.Path("pipe")));
+  REQUIRE(fs::is_socket(house.Path("device")));
+  REQUIRE(fs::is_symlink(house.Path("link")));
   REQUIRE(house.QueueEmpty());
+  REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM AI_BATCH") == 0);
+}
+
+TEST_CASE("batch: a status that standard output has not taken is no success") {
+  House house;
+  house.Init();
+  for (const char* words : {"", " --json"}) {
+    const Ended lost = Run({"/bin/sh", {"-c", std::string(STRONGROOM_BIN) + "/batch status --home " + house.home() + words + " >&-"}}, house.Path("run/closed"));
+    INFO(lost.err);
+    REQUIRE(lost.code == 1);
+    REQUIRE(Has(lost.err, "standard output cannot be written"));
+  }
 }
 
 TEST_CASE("batch: the output is in input order, ids of any kind come back, failed rows make it 1") {

@@ -157,6 +157,9 @@ TEST_CASE("nodes: a new KEK waits for every node, and a node that is removed ser
   const Ended unsealed = nodes.b.Act({"unseal"});
   CHECK(unsealed.code == 1);
   CHECK(Has(unsealed.err, "this node was removed from the vault; ask another one"));
+  CHECK(Has(nodes.b.Act({"revoke", kKey}).err, "this node was removed from the vault; ask another one"));
+  CHECK(Has(nodes.b.Act({"test", kKey}).err, "this node was removed from the vault; ask another one"));
+  CHECK(Has(nodes.a.Act({"node", "remove", NodeOf(nodes.a)}).err, "no node removes itself"));
   CHECK(Resolve(nodes.a, "alone"));
 }
 
@@ -279,6 +282,11 @@ TEST_CASE("nodes: a database that goes away ends every release, and a node that 
   TestPostgres::Get().Stop();
   CHECK_FALSE(Resolve(nodes.a, "away"));
   CHECK_FALSE(Resolve(nodes.b, "away"));
+  const Ended status = Must(nodes.a.Keytool({"status"}));
+  CHECK(Has(status.out, "answers at"));
+  CHECK(Has(status.err, "the vault database does not answer"));
+  CHECK_FALSE(Has(status.err, "TWO_PEOPLE"));
+  CHECK(Field(Must(nodes.a.Keytool({"status", "--json"})).out, "database_answers") == "false");
   TestPostgres::Get().Start();
   CHECK(Eventually([&] { return Resolve(nodes.a, "back"); }));
   CHECK(Eventually([&] { return Resolve(nodes.b, "back"); }));

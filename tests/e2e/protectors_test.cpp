@@ -67,6 +67,15 @@ TEST_CASE("protectors: without its KEK file a vault starts sealed, and a passphr
   REQUIRE(house.Act({"unseal", "--passphrase-file", words}).code == 0);
   REQUIRE(Served(house, "r-2"));
   REQUIRE(house.Auditlog({"verify"}).code == 0);
+  // The RETIRED version's KEK is not in memory: it stays under what it is under, and keeps that.
+  const Ended added = house.Act({"kek", "add-protector", "file"});
+  REQUIRE(added.code == 0);
+  CHECK(Has(added.out, "KEK version 2 (ACTIVE) is under file now, but not 1 (RETIRED)"));
+  const Ended last = house.Act({"kek", "remove-protector", "passphrase"});
+  CHECK(last.code == 1);
+  CHECK(Has(last.err, "RETIRED KEK version 1 has no other protector"));
+  CHECK(Has(house.Act({"kek", "destroy", "99"}).err, "KEK 99: nothing was done: there is no such version"));
+  CHECK(Has(house.Act({"kek", "destroy", "2"}).err, "KEK 2: nothing was done: it is ACTIVE, and only a RETIRED version"));
 }
 
 TEST_CASE("protectors: a credential of systemd's opens a vault by itself, and none leaves it sealed") {

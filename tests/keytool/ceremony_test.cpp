@@ -1,5 +1,11 @@
 // kek backup and kek verify as people meet them: shares on a terminal, copied by hand.
 
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include "tests/keytool/command.h"
 #include "tests/keytool/terminal.h"
 
@@ -101,6 +107,38 @@ TEST_CASE("kek backup on a terminal: interrupted, it leaves the screen and bring
   CHECK(backup.Ended() != 0);
   CHECK(backup.Shows("\x1b[2J\x1b[H\x1b[?1049l"));
   CHECK(!Has(RunKeytool({"status", "--home", home.path()}).out, "recovery set id"));
+}
+
+TEST_CASE("kek backup into files: stopped while the shares are read back, it leaves none") {
+  const Home home;
+  REQUIRE(RunKeytool({"init", "--home", home.path()}).status == 0);
+  const Vaultd vaultd(home);
+  const std::string directory = home.path() + "-shares";
+  const std::string words = "kek backup --shares 2 --threshold 2 --out " + directory;
+  const auto gone = [](const std::string& path) {
+    for (int i = 0; i < 500 && std::filesystem::exists(path); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return !std::filesystem::exists(path);
+  };
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    INFO(number);
+    Terminal backup("/bin/sh", {"-c", Keytool(home, words)});
+    REQUIRE(backup.Shows("Share 1 of 2"));
+    REQUIRE(std::filesystem::exists(directory + "/share-2"));
+    // keytool alone is told, but for the terminal's own key.
+    if (number == SIGINT) backup.Type("\x03");
+    else backup.Signal(number);
+    CHECK(backup.Ended() != 0);
+    CHECK(gone(directory));
+  }
+  // What was there before is neither written over nor taken away.
+  std::filesystem::create_directory(directory);
+  std::ofstream(directory + "/share-2") << "old";
+  Terminal refused("/bin/sh", {"-c", Keytool(home, words)});
+  CHECK(refused.Shows("share-2: is there already, and no share is written over"));
+  CHECK(refused.Ended() == 1);
+  CHECK(std::filesystem::exists(directory + "/share-2"));
+  CHECK_FALSE(std::filesystem::exists(directory + "/share-1"));
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace strongroom::keytool

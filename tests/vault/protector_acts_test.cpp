@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <nlohmann/json.hpp>
 
@@ -126,6 +127,60 @@ TEST_CASE("protectors: a passphrase opens a vault whose KEK file is gone, and a 
   // Back to a file: the KEK is in memory, and nothing is asked.
   REQUIRE(house.Add("file").has_value());
   house.Restart();
+  house.CheckOpen();
+}
+
+TEST_CASE("protectors: a damaged KEK file leaves a vault that has another protector sealed, and not away", "[protectors]") {
+  Guarded house;
+  REQUIRE(house.AddWords().has_value());
+  const std::string file = house.File("1.key"), kept = house.home() + "/kept";
+  const auto write = [&file](std::size_t bytes, mode_t mode) {
+    std::ofstream(file) << std::string(bytes, 'k');
+    REQUIRE(chmod(file.c_str(), mode) == 0);
+  };
+  const std::vector<std::pair<std::string, std::function<void()>>> damages = {
+      {"its size", [&] { write(31, 0600); }},
+      {"another vault's", [&] { write(32, 0600); }},
+      {"its mode", [&] { fs::copy_file(kept, file); REQUIRE(chmod(file.c_str(), 0644) == 0); }},
+      {"a link", [&] { fs::create_symlink(kept, file); }},
+      {"a directory", [&] { fs::create_directory(file); }}};
+  house.Stop();
+  fs::rename(file, kept);
+  for (const auto& [name, damage] : damages) {
+    INFO(name);
+    fs::remove_all(file);
+    damage();
+    house.Restart();
+    const Json status = house.Facts(Operation::kStatus);
+    CHECK(status.at("sealed") == true);
+    const std::string why = status.at("sealed_because");
+    CHECK(why.find("1.key") != std::string::npos);
+    CHECK(why.find("--with passphrase") != std::string::npos);
+    CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kSealed);
+    CHECK_FALSE(house.Ask(Operation::kUnseal, EncodeText("by itself")).has_value());
+    REQUIRE(house.UnsealWith(kWords).has_value());
+    house.CheckOpen();
+    // Nothing else could bring it: somebody has to look at it first.
+    house.Stop();
+    fs::rename(house.File("1.passphrase"), kept + ".passphrase");
+    const auto alone = Service::Open(house.config());
+    REQUIRE_FALSE(alone.has_value());
+    CHECK(alone.error().text.find("KEK") != std::string::npos);
+    fs::rename(kept + ".passphrase", house.File("1.passphrase"));
+  }
+  fs::remove_all(file);
+  fs::rename(kept, file);
+  house.Restart();
+  house.CheckOpen();
+}
+
+TEST_CASE("protectors: another protector that opens by itself stands in for a damaged KEK file", "[protectors]") {
+  Guarded house;
+  house.HandOver('c');
+  REQUIRE(house.Add("credential").has_value());
+  house.Stop();
+  std::ofstream(house.File("1.key"), std::ios::trunc) << "short";
+  house.Start();
   house.CheckOpen();
 }
 

@@ -141,6 +141,8 @@ TEST_CASE("tamper: a profile's ENDPOINT, KEY_REF, CUSTOMER, MODE, PROVIDER", "[t
   house.MustRefuse(customer, "ACME_DEFAULT", Refusal::kProfileTampered);
   CHECK(house.RefusalFor(Operation::kGetProfile, EncodeText("ACME_DEFAULT")) == Refusal::kProfileTampered);
   CHECK(house.Last().draft.action == "get_profile");
+  CHECK(house.Last().draft.purpose == "profile ACME_DEFAULT");
+  CHECK(house.Last().draft.customer == customer);
   CHECK(house.Opened("BARCO", "BARCO_DEFAULT").value() == kBarcoKey);
 }
 

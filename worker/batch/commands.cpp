@@ -1,5 +1,6 @@
 #include "worker/batch/commands.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -67,6 +68,12 @@ std::string JsonOf(const BatchRecord& batch) {
   return out + "}";
 }
 
+// Flushed is 1 where standard output has not taken all of it, else `code`.
+int Flushed(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  return Refuse("standard output cannot be written: see its disk, or where it goes");
+}
+
 int Report(const BatchEnd& end, bool json) {
   if (json) std::printf("%s\n", JsonOf(end.batch).c_str());
   const BatchRecord& batch = end.batch;
@@ -86,7 +93,7 @@ int Report(const BatchEnd& end, bool json) {
                 static_cast<long long>(batch.total), static_cast<long long>(batch.processed),
                 static_cast<long long>(batch.failed), seconds, batch.output_file.c_str());
   }
-  return end.exit_code();
+  return Flushed(end.exit_code());
 }
 
 // CheckAddress is what is wrong with customer and profile, as a worker would say it of every row.
@@ -102,10 +109,21 @@ std::string CheckAddress(const SubmitOptions& options) {
   return checked ? "" : checked.error().problem;
 }
 
-// The part file says early that the output can be written, and its lock keeps a second run of the batch away.
-Result<base::UniqueFd> ReserveOutput(const BatchRecord& batch) { return base::LockFile(batch.output_file + ".part"); }
+// The part file says early that the output can be written, and its lock keeps a second run of the batch away. Neither may
+// be a device, a pipe or a link: the finished output takes its place.
+Result<base::UniqueFd> ReserveOutput(const BatchRecord& batch) {
+  const std::string part = batch.output_file + ".part";
+  for (const std::string& path : {batch.output_file, part}) {
+    struct stat facts {};
+    if (lstat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
+      return Fail(Code::kRefused, "it, or what is beside it with .part, is there already and is no regular file");
+    }
+  }
+  return base::LockFile(part);
+}
 
 int RefuseOutput(const BatchRecord& batch, const Error& error) {
+  if (error.code() == Code::kRefused) return Refuse(batch.output_file + ": " + std::string(error.text()) + "; name another with --out");
   return Refuse(batch.output_file + ": " +
                 (error.code() == Code::kAlreadyExists ? "another batch is writing it"
                                                       : "cannot be written: " + error.Message()));
@@ -184,7 +202,7 @@ int BatchStatus(const std::string& home, const std::string& batch_id, bool json)
     std::string out = "[";
     for (const BatchRecord& batch : batches) out += (out.size() > 1 ? "," : "") + JsonOf(batch);
     std::printf("%s]\n", out.c_str());
-    return 0;
+    return Flushed(0);
   }
   std::printf("%-17s %-8s %-10s %-20s %6s %6s %6s  %s\n", "BATCH", "STATUS", "CUSTOMER", "PROFILE", "ROWS", "DONE",
               "FAILED", "STARTED");
@@ -195,7 +213,7 @@ int BatchStatus(const std::string& home, const std::string& batch_id, bool json)
                 base::FormatTime(batch.started_at.value_or(batch.initiated_at)).substr(0, 19).c_str());
     if (!batch.notes.empty()) std::printf("  %s\n", batch.notes.c_str());
   }
-  return 0;
+  return Flushed(0);
 }
 
 }  // namespace strongroom::worker

@@ -1,5 +1,7 @@
 #include "worker/batch/input.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -48,6 +50,17 @@ std::optional<Members> ReadMembers(std::string_view text) {
   JsonWalk walk(*object);
   while (const auto value = walk.Next()) PutMember(members, walk.name(), *value);
   return members;
+}
+
+// NextLine is std::getline with a bound: of a longer line it takes as much as ParseInputRow refuses. `room` is its buffer.
+bool NextLine(std::istream& in, std::vector<char>& room, std::string& line) {
+  room.resize(kMostLineBytes + 2);
+  in.getline(room.data(), static_cast<std::streamsize>(room.size()));
+  const auto taken = static_cast<std::size_t>(in.gcount());
+  if (taken == 0 || in.bad()) return false;
+  const bool ended = in.good();  // then the end of the line was taken too
+  line.assign(room.data(), ended ? taken - 1 : taken);
+  return true;
 }
 
 void AppendMember(std::string& line, std::string_view name, std::string_view value) {
@@ -111,13 +124,16 @@ std::string OutputLine(std::string_view input, std::string_view reply, const std
 std::expected<Input, std::string> Input::Open(const std::string& path) {
   Input input;
   input.path_ = path;
+  struct stat facts {};
+  // A pipe cannot be read twice, and a device may have no end.
+  if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) return std::unexpected(path + ": is no regular file");
   input.file_.open(path, std::ios::binary);
   if (!input.file_) return std::unexpected(path + ": " + std::strerror(errno));
   std::string digests;
   std::string line;
   for (std::size_t number = 1;; ++number) {
     const std::streamoff offset = input.file_.tellg();
-    if (!std::getline(input.file_, line)) break;
+    if (!NextLine(input.file_, input.room_, line)) break;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto row = ParseInputRow(line);
     if (!row) return std::unexpected(path + ":" + std::to_string(number) + ": " + row.error());
@@ -136,7 +152,7 @@ std::expected<InputRow, std::string> Input::Row(std::size_t index) {
   file_.clear();
   file_.seekg(offsets_[index]);
   std::string line;
-  if (!std::getline(file_, line)) return std::unexpected(path_ + " changed while the batch ran");
+  if (!NextLine(file_, room_, line)) return std::unexpected(path_ + " changed while the batch ran");
   return ParseInputRow(line);
 }
 

@@ -39,6 +39,7 @@ class Input {
  private:
   std::string path_, sha256_;
   std::ifstream file_;
+  std::vector<char> room_;  // for one line
   std::vector<std::streamoff> offsets_;
 };
 
