@@ -366,6 +366,7 @@ TEST_CASE("nodes: a node without a KEK does not take a stranger's vault for its 
     if (name == kTrailKeySecret) {
       const auto pair = TrailKey::Of(key->View());
       node.house.Edit("UPDATE VAULT SET TRAIL_PUBLIC_KEY = ?1", {ByteView(pair->public_key())});
+      node.house.Edit("UPDATE NODE SET VERIFIER_KEY = ''");  // what this node has said of its own log
     }
     if (name == kProfileMacSecret) theirs.profile_key = std::make_shared<const MacKey>(std::move(*key));
   }
