@@ -166,8 +166,7 @@ Result<std::vector<Report>> FindGoneLogs(const std::vector<Log>& logs) {
     TRY_ASSIGN(const auto there, ListLogs(*log.database));
     TRY_ASSIGN(const auto others, OtherLogsOf(*log.database));
     for (const auto& [node, other] : others) {
-      const auto told = [&node = node](const Report& report) { return report.node == node; };
-      if (std::ranges::find(there, node) != there.end() || std::ranges::any_of(reports, told)) continue;
+      if (std::ranges::find(there, node) != there.end() || std::ranges::find(reports, node, &Report::node) != reports.end()) continue;
       Report report;
       report.node = node;
       report.verdict = Refuted({0, "missing", "record " + std::to_string(other.seq) + " of the log of node " + log.node + " names this log (" +

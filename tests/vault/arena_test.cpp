@@ -61,7 +61,7 @@ TEST_CASE("arena child: refused with scratch", "[.]") {
 
 TEST_CASE("the arena leaves room for what is to be sent from", "[arena]") {
   if (Arena::Process().protection() == Protection::kNone) return;
-  for (const rlim_t limit : {49152, 65536, 131072, 1048576}) CHECK(RunLimited("arena child: with scratch", limit) == 0);
+  for (const rlim_t limit : {49152UL, 65536UL, 131072UL, 1048576UL}) CHECK(RunLimited("arena child: with scratch", limit) == 0);
   CHECK(RunLimited("arena child: refused with scratch", 32768) == 0);
 }
 
