@@ -1,12 +1,11 @@
 #include "keytool/statement.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
-#include "base/table.h"
-#include "keytool/money.h"
 #include "keytool/output.h"
-#include "keytool/usage.h"
 #include "sql/database.h"
 
 namespace strongroom::keytool {
@@ -14,12 +13,8 @@ namespace {
 
 constexpr std::size_t kMonthCharacters = 7;  // of 2026-11-20T08:00:00.000000Z
 
-// Cost is summed as whole millionths of a dollar: each row holds at most 6 decimals.
 constexpr sql::Sql kMonth =
-    "SELECT PROVIDER, MODEL, COUNT(*), CAST(SUM(CASE WHEN STATUS = 'success' THEN 1 ELSE 0 END) AS BIGINT), "
-    "CAST(COALESCE(SUM(TOKENS_IN), 0) AS BIGINT), CAST(COALESCE(SUM(TOKENS_OUT), 0) AS BIGINT), "
-    "CAST(SUM(CAST(ROUND(COST_BASIS_USD * 1000000) AS BIGINT)) AS BIGINT), "
-    "CAST(SUM(CASE WHEN STATUS = 'success' AND COST_BASIS_USD = 0 THEN 1 ELSE 0 END) AS BIGINT) "
+    "SELECT PROVIDER, MODEL, " SUMS_OF_CALLS ", CAST(SUM(CASE WHEN STATUS = 'success' AND COST_BASIS_USD = 0 THEN 1 ELSE 0 END) AS BIGINT) "
     "FROM USAGE_LOG WHERE CUSTOMER = ?1 AND LOGGED_AT >= ?2 AND LOGGED_AT < ?3 GROUP BY PROVIDER, MODEL ORDER BY PROVIDER, MODEL";
 constexpr sql::Sql kNext = "SELECT LOGGED_AT FROM USAGE_LOG WHERE CUSTOMER = ?1 AND LOGGED_AT >= ?2 ORDER BY LOGGED_AT LIMIT 1";
 
@@ -52,8 +47,7 @@ Result<void> ReadMonth(sql::Database& database, const std::string& customer, con
   for (;;) {
     TRY_ASSIGN(const bool more, rows->Next());
     if (!more) return {};
-    lines.push_back({month.name, rows->Text(0), rows->Text(1), rows->Int64(2), rows->Int64(3), rows->Int64(4), rows->Int64(5), rows->Int64(6),
-                     rows->Int64(7)});
+    lines.push_back({month.name, rows->Text(0), rows->Text(1), CallSums::Read(*rows, 2), rows->Int64(7)});
   }
 }
 
@@ -73,11 +67,7 @@ StatementLine Total(const std::vector<StatementLine>& lines) {
   StatementLine total;
   total.month = "TOTAL";
   for (const StatementLine& line : lines) {
-    total.requests += line.requests;
-    total.successes += line.successes;
-    total.tokens_in += line.tokens_in;
-    total.tokens_out += line.tokens_out;
-    total.cost_micro_usd += line.cost_micro_usd;
+    total.calls += line.calls;
     total.unpriced += line.unpriced;
   }
   return total;
@@ -87,20 +77,23 @@ std::vector<base::Row> Rows(std::vector<StatementLine> lines) {
   lines.push_back(Total(lines));
   std::vector<base::Row> rows;
   for (const StatementLine& line : lines) {
-    rows.push_back({line.month, line.provider, line.model, std::to_string(line.requests), std::to_string(line.successes),
-                    std::to_string(line.tokens_in), std::to_string(line.tokens_out), FormatUsd(line.cost_micro_usd), std::to_string(line.unpriced)});
+    base::Row& row = rows.emplace_back(base::Row{line.month, line.provider, line.model});
+    std::ranges::move(line.calls.Cells(), std::back_inserter(row));
+    row.push_back(std::to_string(line.unpriced));
   }
   return rows;
 }
 
 std::vector<base::Column> Columns() {
-  return {{"MONTH"}, {"PROVIDER"}, {"MODEL"}, {"REQUESTS", true}, {"SUCCESSES", true}, {"TOKENS IN", true}, {"TOKENS OUT", true}, {"COST USD", true},
-          {"UNPRICED", true}};
+  std::vector<base::Column> columns{{"MONTH"}, {"PROVIDER"}, {"MODEL"}};
+  std::ranges::copy(CallColumns(), std::back_inserter(columns));
+  columns.push_back({"UNPRICED", true});
+  return columns;
 }
 
 void AddNumbers(JsonLine& json, const StatementLine& line) {
-  json.Number("requests", line.requests).Number("successes", line.successes).Number("tokens_in", line.tokens_in);
-  json.Number("tokens_out", line.tokens_out).Raw("cost_usd", FormatUsd(line.cost_micro_usd)).Number("unpriced", line.unpriced);
+  line.calls.Into(json);
+  json.Number("unpriced", line.unpriced);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "keytool/context.h"
 #include "keytool/problem.h"
+#include "keytool/usage.h"
 
 namespace strongroom::keytool {
 
@@ -14,7 +15,8 @@ namespace strongroom::keytool {
 struct StatementLine {
   std::string month;  // "2026-11", UTC
   std::string provider, model;
-  std::int64_t requests = 0, successes = 0, tokens_in = 0, tokens_out = 0, cost_micro_usd = 0, unpriced = 0;
+  CallSums calls;
+  std::int64_t unpriced = 0;
 };
 
 // ReadStatement is every month that has calls, the oldest first.

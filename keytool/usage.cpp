@@ -1,29 +1,24 @@
 #include "keytool/usage.h"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "base/config.h"
-#include "base/table.h"
 #include "keytool/fields.h"
 #include "keytool/money.h"
-#include "keytool/output.h"
 #include "sql/database.h"
 
 namespace strongroom::keytool {
 namespace {
 
-// Cost is summed as whole millionths of a dollar: each row holds at most 6 decimals.
 constexpr sql::Sql kUsage =
-    "SELECT CUSTOMER, PROVIDER, MODEL, KEY_REF, COUNT(*), "
-    "CAST(SUM(CASE WHEN STATUS = 'success' THEN 1 ELSE 0 END) AS BIGINT), "
-    "CAST(COALESCE(SUM(TOKENS_IN), 0) AS BIGINT), CAST(COALESCE(SUM(TOKENS_OUT), 0) AS BIGINT), "
-    "CAST(SUM(CAST(ROUND(COST_BASIS_USD * 1000000) AS BIGINT)) AS BIGINT) "
-    "FROM USAGE_LOG WHERE (?1 = '' OR CUSTOMER = ?1) AND LOGGED_AT >= ?2 "
+    "SELECT CUSTOMER, PROVIDER, MODEL, KEY_REF, " SUMS_OF_CALLS " FROM USAGE_LOG WHERE (?1 = '' OR CUSTOMER = ?1) AND LOGGED_AT >= ?2 "
     "GROUP BY CUSTOMER, PROVIDER, MODEL, KEY_REF ORDER BY CUSTOMER, PROVIDER, MODEL, KEY_REF";
 
 struct Line {
   std::string customer, provider, model, key_ref;
-  std::int64_t requests = 0, successes = 0, tokens_in = 0, tokens_out = 0, cost_micro_usd = 0;
+  CallSums calls;
 };
 
 Result<std::vector<Line>> Query(sql::Database& database, const std::string& customer, base::Micros since) {
@@ -37,24 +32,14 @@ Result<std::vector<Line>> Query(sql::Database& database, const std::string& cust
     line.provider = rows->Text(1);
     line.model = rows->Text(2);
     line.key_ref = rows->Text(3);
-    line.requests = rows->Int64(4);
-    line.successes = rows->Int64(5);
-    line.tokens_in = rows->Int64(6);
-    line.tokens_out = rows->Int64(7);
-    line.cost_micro_usd = rows->Int64(8);
+    line.calls = CallSums::Read(*rows, 4);
   }
 }
 
 Line Total(const std::vector<Line>& lines) {
   Line total;
   total.customer = "TOTAL";
-  for (const Line& line : lines) {
-    total.requests += line.requests;
-    total.successes += line.successes;
-    total.tokens_in += line.tokens_in;
-    total.tokens_out += line.tokens_out;
-    total.cost_micro_usd += line.cost_micro_usd;
-  }
+  for (const Line& line : lines) total.calls += line.calls;
   return total;
 }
 
@@ -63,9 +48,9 @@ void PrintJson(const std::vector<Line>& lines) {
   for (const Line& line : lines) {
     JsonLine json;
     json.Text("customer", line.customer).OptionalText("provider", line.provider).OptionalText("model", line.model);
-    json.OptionalText("key_ref", line.key_ref).Number("requests", line.requests).Number("successes", line.successes);
-    json.Number("tokens_in", line.tokens_in).Number("tokens_out", line.tokens_out);
-    list += (list.empty() ? "" : ",") + json.Raw("cost_usd", FormatUsd(line.cost_micro_usd)).Str();
+    json.OptionalText("key_ref", line.key_ref);
+    line.calls.Into(json);
+    list += (list.empty() ? "" : ",") + json.Str();
   }
   Print("[" + list + "]\n");
 }
@@ -74,22 +59,48 @@ void PrintTable(std::vector<Line> lines) {
   lines.push_back(Total(lines));
   std::vector<base::Row> rows;
   for (const Line& line : lines) {
-    rows.push_back({line.customer, line.provider, line.model, line.key_ref, std::to_string(line.requests),
-                    std::to_string(line.successes), std::to_string(line.tokens_in), std::to_string(line.tokens_out),
-                    FormatUsd(line.cost_micro_usd)});
+    base::Row& row = rows.emplace_back(base::Row{line.customer, line.provider, line.model, line.key_ref});
+    std::ranges::move(line.calls.Cells(), std::back_inserter(row));
   }
-  Print(base::FormatTable({{"CUSTOMER"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}, {"REQUESTS", true}, {"SUCCESSES", true},
-                           {"TOKENS IN", true}, {"TOKENS OUT", true}, {"COST USD", true}},
-                          rows));
+  std::vector<base::Column> columns{{"CUSTOMER"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}};
+  std::ranges::copy(CallColumns(), std::back_inserter(columns));
+  Print(base::FormatTable(columns, rows));
 }
 
 }  // namespace
 
-Outcome<std::unique_ptr<sql::Database>> OpenWorkDatabase(const Context& context) {
+CallSums CallSums::Read(const sql::Statement& row, int column) {
+  return {row.Int64(column), row.Int64(column + 1), row.Int64(column + 2), row.Int64(column + 3), row.Int64(column + 4)};
+}
+
+CallSums& CallSums::operator+=(const CallSums& more) {
+  requests += more.requests;
+  successes += more.successes;
+  tokens_in += more.tokens_in;
+  tokens_out += more.tokens_out;
+  cost_micro_usd += more.cost_micro_usd;
+  return *this;
+}
+
+std::vector<std::string> CallSums::Cells() const {
+  return {std::to_string(requests), std::to_string(successes), std::to_string(tokens_in), std::to_string(tokens_out), FormatUsd(cost_micro_usd)};
+}
+
+void CallSums::Into(JsonLine& json) const {
+  json.Number("requests", requests).Number("successes", successes).Number("tokens_in", tokens_in).Number("tokens_out", tokens_out);
+  json.Raw("cost_usd", FormatUsd(cost_micro_usd));
+}
+
+const std::vector<base::Column>& CallColumns() {
+  static const std::vector<base::Column> columns{{"REQUESTS", true}, {"SUCCESSES", true}, {"TOKENS IN", true}, {"TOKENS OUT", true}, {"COST USD", true}};
+  return columns;
+}
+
+Outcome<std::unique_ptr<sql::Database>> OpenWorkDatabase(const Context& context, sql::Access access) {
   const auto config = base::LoadConfig(context.home);
   if (!config) return Failed("NO_HOME", config.error().text);
   sql::OpenOptions options;
-  options.access = sql::Access::kReadOnly;
+  options.access = access;
   auto database = sql::Open(config->database, options);
   if (!database) return FailedBy(database.error(), "the work database cannot be opened");
   const auto schema = sql::CheckSchema(**database, sql::Schema::kWork);
