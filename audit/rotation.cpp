@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/entries.h"
+
 namespace strongroom::audit {
 namespace {
 
@@ -40,11 +42,8 @@ Result<std::vector<Rotation>> RotationsOf(sql::Database& database) {
   TRY_ASSIGN(sql::Statement * rows,
              database.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND "
                             "ACTION IN ('rotate_signing_key', 'erase_signing_key') ORDER BY SEQ"));
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return rotations;
-    if (const auto entry = Parse(base::AsText(rows->Blob(0)))) TakeRotation(*entry, rotations);
-  }
+  TRY(EachEntry(*rows, [&rotations](const Entry& entry) { TakeRotation(entry, rotations); }));
+  return rotations;
 }
 
 bool SignedByBoth(const Note& note, const Rotation& rotation) {

@@ -1,9 +1,10 @@
 #include "audit/walk.h"
 
 #include <algorithm>
-#include <functional>
 #include <ranges>
 #include <utility>
+
+#include "audit/entries.h"
 
 namespace strongroom::audit {
 namespace {
@@ -13,15 +14,6 @@ bool ColumnsMatch(const Columns& columns, const Entry& entry) {
   return columns.at == entry.place.time && columns.action == draft.action && columns.outcome == OutcomeName(draft.outcome) &&
          columns.actor == draft.actor.name && columns.customer == draft.customer && columns.key_ref == draft.key_ref &&
          columns.request_id == draft.request_id;
-}
-
-// EachEntry takes the records of a query that can be read; what cannot be, verification names.
-Result<void> EachEntry(sql::Statement& rows, const std::function<void(const Entry&)>& take) {
-  while (true) {
-    TRY_ASSIGN(const bool more, rows.Next());
-    if (!more) return {};
-    if (const auto entry = Parse(base::AsText(rows.Blob(0)))) take(*entry);
-  }
 }
 
 }  // namespace

@@ -22,7 +22,7 @@
 namespace strongroom::keytool {
 namespace {
 
-// Thing is a key or a profile of the customer's, with its state.
+// Thing is a key, a profile or a ticket of the customer's, with its state.
 struct Thing {
   std::string ref, status;
   bool stopped = false;
@@ -30,10 +30,11 @@ struct Thing {
 
 // Holding is all that the vault has of a customer.
 struct Holding {
-  std::vector<Thing> keys, profiles;
-  bool is_nothing() const { return keys.empty() && profiles.empty(); }
+  std::vector<Thing> keys, profiles, tickets;
+  bool is_nothing() const { return keys.empty() && profiles.empty() && tickets.empty(); }
   bool is_stopped() const {
-    return std::ranges::all_of(keys, &Thing::stopped) && std::ranges::all_of(profiles, &Thing::stopped);
+    const auto stopped = [](const std::vector<Thing>& things) { return std::ranges::all_of(things, &Thing::stopped); };
+    return stopped(keys) && stopped(profiles) && stopped(tickets);
   }
 };
 
@@ -57,6 +58,7 @@ Outcome<Holding> Hold(const Session& session, const std::string& customer) {
   Holding holding;
   TRY_ASSIGN(holding.keys, List(session, vault::Operation::kListKeys, customer, "key_ref", {"REVOKED", "COMPROMISED", "DESTROYED"}));
   TRY_ASSIGN(holding.profiles, List(session, vault::Operation::kListProfiles, customer, "profile_ref", {"TERMINATED"}));
+  TRY_ASSIGN(holding.tickets, List(session, vault::Operation::kListTickets, customer, "ticket", {"USED", "CANCELLED", "EXPIRED"}));
   return holding;
 }
 
@@ -72,7 +74,8 @@ std::string Lines(const std::vector<Thing>& things, const std::string& kind, con
 Outcome<void> Confirm(const OffboardOptions& options, const Holding& holding) {
   if (options.yes) return {};
   if (isatty(STDIN_FILENO) != 1) return Usage("give --yes: this stops every profile and key of " + options.customer + " for good, and nobody is there to be asked");
-  std::fputs(("For good, of " + options.customer + ":\n" + Lines(holding.profiles, "profile", "TERMINATED") + Lines(holding.keys, "key    ", "REVOKED")).c_str(),
+  std::fputs(("For good, of " + options.customer + ":\n" + Lines(holding.profiles, "profile", "TERMINATED") + Lines(holding.keys, "key    ", "REVOKED") +
+              Lines(holding.tickets, "ticket ", "CANCELLED")).c_str(),
              stderr);
   if (AskTyped("Type " + options.customer + " to go on: ") == options.customer) return {};
   return Failed("NOT_CONFIRMED", "nothing was done: the customer's name was not typed");
@@ -111,7 +114,7 @@ std::string JsonList(const std::vector<Thing>& things, bool stopped) {
 void PrintJson(const OffboardOptions& options, const Done& done, const std::vector<StatementLine>& statement) {
   JsonLine line;
   line.Text("customer", options.customer).Raw("keys_revoked", JsonList(done.before.keys, false));
-  line.Raw("profiles_terminated", JsonList(done.before.profiles, false));
+  line.Raw("profiles_terminated", JsonList(done.before.profiles, false)).Raw("tickets_cancelled", JsonList(done.before.tickets, false));
   line.OptionalText("destroyable_from", done.destroyable_from).Raw("statement", StatementJson(statement));
   if (!done.stopped) return Print(line.Str() + "\n");
   ReportMove(true, std::move(line), options.customer, "OFFBOARDED", *done.stopped);
@@ -119,10 +122,12 @@ void PrintJson(const OffboardOptions& options, const Done& done, const std::vect
 
 std::string Words(const Context& context, const OffboardOptions& options, const Done& done) {
   const auto count = [](const std::vector<Thing>& things) { return std::to_string(std::ranges::count(things, false, &Thing::stopped)); };
+  const std::string tickets = count(done.before.tickets);
   std::string words = options.customer + " was offboarded before: nothing is left to stop\n";
   if (done.stopped) {
     words = options.customer + " is offboarded: " + count(done.before.profiles) + " profiles TERMINATED, " + count(done.before.keys) +
-            " keys REVOKED on every node" + (done.stopped->unheard.empty() ? "" : " that answered") + ", after " +
+            " keys REVOKED on every node" + (done.stopped->unheard.empty() ? "" : " that answered") +
+            (tickets == "0" ? "" : ", " + tickets + " tickets cancelled") + ", after " +
             std::to_string(done.stopped->took / base::kMicrosPerMilli) + " ms\n";
     for (const std::string& node : done.stopped->unheard) {
       Warn("node " + node + " did not answer; its lease has run out, and it releases nothing until it has heard of this");
@@ -142,7 +147,7 @@ Outcome<void> Offboard(const Context& context, const OffboardOptions& options) {
   Done done;
   TRY_ASSIGN(done.before, Hold(session, options.customer));
   if (done.before.is_nothing()) {
-    return Failed("CUSTOMER_UNKNOWN", "no key and no profile is of " + options.customer + "; " + Command(context, "keytool profile list") + " shows whose there are");
+    return Failed("CUSTOMER_UNKNOWN", "no key, profile or ticket is of " + options.customer + "; " + Command(context, "keytool profile list") + " shows whose there are");
   }
   if (!done.before.is_stopped()) {
     TRY(Confirm(options, done.before));

@@ -48,11 +48,10 @@ Result<NodeKeyRow> NodeKeks::MakeRow(const std::string& node, ByteView public_ke
 // in the chain of the trail.
 Result<std::set<std::string>> NodeKeks::Removed() const {
   std::set<std::string> removed;
-  TRY(store_.EachRemoval([&removed](std::string_view record) {
-    const auto entry = audit::Parse(record);
-    if (!entry || !entry->draft.after) return;
-    const auto fact = entry->draft.after->find("node");
-    if (fact != entry->draft.after->end()) removed.insert(fact->second);
+  TRY(store_.EachRemoval([&removed](const audit::Entry& entry) {
+    if (!entry.draft.after) return;
+    const auto fact = entry.draft.after->find("node");
+    if (fact != entry.draft.after->end()) removed.insert(fact->second);
   }));
   return removed;
 }

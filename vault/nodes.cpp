@@ -268,10 +268,9 @@ Result<void> Nodes::Look(Store& store) {
 Result<void> Nodes::NoteLogs(Store& store) {
   if (!logs_) {
     logs_.emplace();
-    TRY(store.EachAct(kNodeJoin, 0, [this](std::string_view record) {
-      const auto entry = audit::Parse(record);
-      if (!entry || !entry->draft.after) return;
-      const audit::Facts& after = *entry->draft.after;
+    TRY(store.EachAct(kNodeJoin, 0, [this](const audit::Entry& entry) {
+      if (!entry.draft.after) return;
+      const audit::Facts& after = *entry.draft.after;
       if (after.contains("node") && after.contains("verifier_key")) logs_->insert_or_assign(after.at("node"), after.at("verifier_key"));
     }));
   }

@@ -11,9 +11,9 @@ namespace strongroom::vault {
 namespace {
 
 // What one record names in full, and so what one transaction does; of a customer with more there are several.
-constexpr std::size_t kMostKeys = 80, kMostProfiles = 25;
+constexpr std::size_t kMostKeys = 80, kMostProfiles = 25, kMostTickets = 25;
 // A fact is cut at audit::kMostTextBytes.
-constexpr std::size_t kKeysAFact = 25, kProfilesAFact = 10;
+constexpr std::size_t kKeysAFact = 25, kProfilesAFact = 10, kTicketsAFact = 25;
 constexpr std::int64_t kPage = 500;
 
 // Listing puts "NAME STATUS" of each into facts "keys", "keys_2" and so on.
@@ -49,30 +49,35 @@ class Offboard final : public Act {
   Result<void> StopKey(Store& store, KeyRow row, base::Micros now);
   Result<void> Revoked(Store& store, const KeyRow& before, std::int64_t row_version);
   Result<void> EndProfiles(Store& store, base::Micros now);
+  Result<void> EndTickets(Store& store, base::Micros now);
 
   OpenVault& vault_;
   const MoveRequest request_;
-  Listing keys_{"keys", kMostKeys, kKeysAFact}, profiles_{"profiles", kMostProfiles, kProfilesAFact};
+  Listing keys_{"keys", kMostKeys, kKeysAFact}, profiles_{"profiles", kMostProfiles, kProfilesAFact}, tickets_{"tickets", kMostTickets, kTicketsAFact};
   bool known_ = false, more_ = false;
 };
 
 Result<void> Offboard::Decide(Store& store, base::Micros now, audit::Draft& record) {
   keys_ = Listing("keys", kMostKeys, kKeysAFact);
   profiles_ = Listing("profiles", kMostProfiles, kProfilesAFact);
+  tickets_ = Listing("tickets", kMostTickets, kTicketsAFact);
   more_ = false;
   record.customer = request_.ref;
   TRY(TakeReason(request_.reason, record));
   if (request_.move != "offboard" || !CheckCustomer(request_.ref)) return Refuse(Refusal::kFieldInvalid);
   TRY(StopKeys(store, now));
   TRY(EndProfiles(store, now));
+  TRY(EndTickets(store, now));
   if (!known_) return Refuse(Refusal::kCustomerUnknown);
   record.before.emplace();
   keys_.Into(*record.before);
   profiles_.Into(*record.before);
+  tickets_.Into(*record.before);
   record.after = audit::Facts{{"keys_revoked", std::to_string(keys_.count())},
                               {"profiles_terminated", std::to_string(profiles_.count())},
+                              {"tickets_cancelled", std::to_string(tickets_.count())},
                               {"goes_on", more_ ? "yes" : "no"}};
-  if (keys_.count() + profiles_.count() == 0) return {};
+  if (keys_.count() + profiles_.count() + tickets_.count() == 0) return {};
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   return {};
 }
@@ -141,6 +146,21 @@ Result<void> Offboard::EndProfiles(Store& store, base::Micros now) {
       TRY(store.UpdateProfile(row));
     }
   }
+}
+
+// A key that the customer sealed before they left must not come in afterwards.
+Result<void> Offboard::EndTickets(Store& store, base::Micros now) {
+  TRY_ASSIGN(const std::vector<TicketRow> rows, store.ListTickets(request_.ref, kTicketOpen, "", kMostTickets + 1));
+  known_ = known_ || !rows.empty();
+  for (const TicketRow& row : rows) {
+    if (tickets_.full()) {
+      more_ = true;
+      return {};
+    }
+    tickets_.Add(row.ticket_id, row.status);
+    TRY(store.EndTicket(row.ticket_id, kTicketCancelled, "", now));
+  }
+  return {};
 }
 
 }  // namespace

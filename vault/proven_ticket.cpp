@@ -51,11 +51,13 @@ Result<TicketRow> FindTicket(Store& store, const std::string& ticket_id, audit::
 
 Result<std::vector<audit::Draft>> EndsOf(Store& store, const TicketRow& row) {
   std::vector<audit::Draft> ends;
-  TRY(store.EachTicketEnd(row.customer, row.created_at, [&row, &ends](std::string_view record) {
-    auto entry = audit::Parse(record);
-    if (!entry || !entry->draft.before) return;
-    const auto fact = entry->draft.before->find("ticket");
-    if (fact != entry->draft.before->end() && fact->second == row.ticket_id) ends.push_back(std::move(entry->draft));
+  TRY(store.EachTicketEnd(row.customer, row.created_at, [&row, &ends](const audit::Entry& entry) {
+    const audit::Draft& act = entry.draft;
+    if (!act.before) return;
+    const auto fact = act.before->find("ticket");
+    // An offboarding ends every ticket of before it.
+    const bool left = act.action == "offboard";
+    if (left || (fact != act.before->end() && fact->second == row.ticket_id)) ends.push_back(act);
   }));
   return ends;
 }

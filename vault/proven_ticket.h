@@ -32,7 +32,7 @@ class ProvenTicket {
 
 // FindTicket is the row as stored; kTicketUnknown where there is none. The record is told which ticket it is about, and as what it was found.
 Result<TicketRow> FindTicket(Store& store, const std::string& ticket_id, audit::Draft& record);
-// EndsOf is what the trail, of any node, has recorded of the ticket's use or cancelling.
+// EndsOf is what the trail, of any node, has recorded of the ticket's use or cancelling, and of its customer's offboarding.
 Result<std::vector<audit::Draft>> EndsOf(Store& store, const TicketRow& row);
 
 // TicketOf is the ticket that a row states, believed or not.

@@ -253,7 +253,7 @@ constexpr auto kTable = std::to_array<Row>({
      "nothing was done: no record of this key's rotation is in the trail, or what took its place is in use no more; point its profiles "
      "where they belong with 'keytool profile set', or 'keytool rotate' the key that they use"},
     {Refusal::kCustomerUnknown, "CUSTOMER_UNKNOWN", Code::kNotFound,
-     "nothing was done: no key and no profile is of such a customer; 'keytool profile list' and 'keytool list' show whose there are"},
+     "nothing was done: no key, profile or open ticket is of such a customer; 'keytool profile list' and 'keytool list' show whose there are"},
     {Refusal::kCustomerServes, "CUSTOMER_SERVES_OTHERS", Code::kRefused,
      "nothing was done: other customers' profiles use a key of this one; point them elsewhere with 'keytool profile set', or terminate them, "
      "first ('keytool show KEY_REF' names them)"},

@@ -121,15 +121,12 @@ Error Releases::Deny(Refusal refusal, std::atomic<std::int64_t>& count, const Re
 
 Result<void> Releases::ReadBack(Store& store) {
   const base::Micros wall = base::WallMicros(), mono = base::MonoMicros();
-  return store.EachRelease(kReadBack, [&](std::string_view record) {
-    // What is no record any more is auditlog's to find.
-    const auto entry = audit::Parse(record);
-    if (!entry) return;
-    const audit::Draft& draft = entry->draft;
+  return store.EachRelease(kReadBack, [&](const audit::Entry& entry) {
+    const audit::Draft& draft = entry.draft;
     const auto attempt = AttemptOf(draft.purpose.value_or(""));
     if (!attempt || !draft.customer || !draft.request_id || !draft.key_ref) return;
     const ReleaseAsk ask{draft.actor.uid, *draft.customer, *draft.request_id, *attempt, *draft.key_ref};
-    const base::Micros age = std::max<base::Micros>(wall - entry->place.time, 0);
+    const base::Micros age = std::max<base::Micros>(wall - entry.place.time, 0);
     if (age < kMinute) return Count(ask, mono - age);
     spent_.Add(spent_.Number(ask.customer, ask.request_id, ask.attempt));
   });

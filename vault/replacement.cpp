@@ -17,11 +17,11 @@ constexpr std::int64_t kMostVersions = 1000;
 Result<std::string> ReplacedBy(Store& store, const KeyRow& row) {
   std::string found;
   if (row.status != StateName(KeyState::kRotated)) return found;
-  TRY(store.RotationsAt(row.state_changed_at, [&](std::string_view record) {
-    const auto entry = audit::Parse(record);
-    if (!entry || !entry->draft.before || !entry->draft.key_ref) return;
-    const auto old_key = entry->draft.before->find("key_ref");
-    if (old_key != entry->draft.before->end() && old_key->second == row.key_ref) found = *entry->draft.key_ref;
+  TRY(store.RotationsAt(row.state_changed_at, [&](const audit::Entry& entry) {
+    const audit::Draft& act = entry.draft;
+    if (!act.before || !act.key_ref) return;
+    const auto old_key = act.before->find("key_ref");
+    if (old_key != act.before->end() && old_key->second == row.key_ref) found = *act.key_ref;
   }));
   return found;
 }

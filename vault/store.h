@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "audit/entries.h"
+#include "audit/rotation.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -185,11 +186,11 @@ class Store {
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
   // RotationsAt hands over the records, of any node's log, of rotations at that time.
-  Result<void> RotationsAt(base::Micros at, const std::function<void(std::string_view record)>& take);
+  Result<void> RotationsAt(base::Micros at, const audit::TakeEntry& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
-  Result<void> EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take);
+  Result<void> EachRelease(std::int64_t most, const audit::TakeEntry& take);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
   // Notices, one a key at most: PutNotice replaces it. CountNotices is of the keys that are SUSPENDED, proved or not.
   Result<std::optional<NoticeRow>> FindNotice(std::string_view key_ref);
@@ -224,8 +225,8 @@ class Store {
   // ExpireTickets erases the private keys of all whose time is over, and says how many; DropTickets takes away rows that ended long ago.
   Result<std::int64_t> ExpireTickets(base::Micros now);
   Result<void> DropTickets(base::Micros changed_before);
-  // EachTicketEnd hands over the records, of any node's log, of a customer's tickets that were used or cancelled.
-  Result<void> EachTicketEnd(std::string_view customer, base::Micros since, const std::function<void(std::string_view record)>& take);
+  // EachTicketEnd hands over the records, of any node's log, of a customer's tickets that were used or cancelled, and of the customer's offboarding.
+  Result<void> EachTicketEnd(std::string_view customer, base::Micros since, const audit::TakeEntry& take);
 
   // DataVersion is sql::Database's.
   Result<std::int64_t> DataVersion() { return database_.DataVersion(); }
@@ -254,6 +255,8 @@ class Store {
   Result<Bytes> TrailPublicKey(std::string_view node);
   // PutTrailPublicKey says what every log is signed with that has no key of its own.
   Result<void> PutTrailPublicKey(ByteView public_key);
+  // SigningKeyRotations is what this node's log tells of them.
+  Result<std::vector<audit::Rotation>> SigningKeyRotations() { return audit::RotationsOf(database_); }
   // Recovery sets by number, and the KEKs sealed to one of them, by version. EraseSealedKeks takes away those of every other
   // set, EraseSealedKek those of one version.
   Result<std::vector<RecoverySetRow>> ListRecoverySets();
@@ -279,7 +282,7 @@ class Store {
   // ForgetNodeKeks unsays whatever NoteKek has said of a node.
   Result<void> ForgetNodeKeks(std::string_view node);
   // EachRemoval hands over the records, of any node's log, of nodes that were removed.
-  Result<void> EachRemoval(const std::function<void(std::string_view record)>& take);
+  Result<void> EachRemoval(const audit::TakeEntry& take);
   // The nodes' keys, and what is sealed to them. PutNodeKey and PutKekForNode replace a row that is there.
   Result<std::optional<NodeKeyRow>> FindNodeKey(std::string_view node);
   Result<void> PutNodeKey(const NodeKeyRow& row);
@@ -318,7 +321,7 @@ class Store {
   Result<std::optional<SwitchRow>> FindSwitch();
   Result<void> PutSwitch(const SwitchRow& row);
   // EachAct hands over the records since then of acts of this name that were done; not for resolve.
-  Result<void> EachAct(std::string_view action, base::Micros since, const std::function<void(std::string_view record)>& take);
+  Result<void> EachAct(std::string_view action, base::Micros since, const audit::TakeEntry& take);
 
  private:
   sql::Database& database_;

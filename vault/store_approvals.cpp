@@ -122,17 +122,12 @@ Result<void> Store::PutSwitch(const SwitchRow& row) {
 }
 
 Result<void> Store::EachAct(std::string_view action, base::Micros since,
-                            const std::function<void(std::string_view record)>& take) {
+                            const audit::TakeEntry& take) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT RECORD FROM AUDIT_LOG WHERE ACTION <> 'resolve' AND AT >= ?1 AND ACTION = ?2 "
                              "AND OUTCOME = 'ok'",
                              {since, action}));
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return {};
-    const Bytes record = rows->Blob(0);
-    take(base::AsText(record));
-  }
+  return audit::EachEntry(*rows, take);
 }
 
 }  // namespace strongroom::vault

@@ -184,30 +184,20 @@ Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
   return at;
 }
 
-Result<void> Store::RotationsAt(base::Micros at, const std::function<void(std::string_view record)>& take) {
+Result<void> Store::RotationsAt(base::Micros at, const audit::TakeEntry& take) {
   const bool one_log = database_.engine() == sql::Engine::kSqlite;
   TRY_ASSIGN(sql::Statement * rows, database_.Query(one_log ? sql::Sql("SELECT RECORD FROM AUDIT_LOG " ROTATIONS)
                                                             : sql::Sql("SELECT RECORD FROM AUDIT_TRAIL " ROTATIONS),
                                                     {at}));
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return {};
-    const Bytes record = rows->Blob(0);
-    take(base::AsText(record));
-  }
+  return audit::EachEntry(*rows, take);
 }
 
-Result<void> Store::EachRelease(std::int64_t most, const std::function<void(std::string_view record)>& take) {
+Result<void> Store::EachRelease(std::int64_t most, const audit::TakeEntry& take) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ > (SELECT MAX(SEQ) FROM AUDIT_LOG) - ?1 "
                              "AND ACTION = 'resolve' AND OUTCOME = 'ok' ORDER BY SEQ",
                              {most}));
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return {};
-    const Bytes record = rows->Blob(0);
-    take(base::AsText(record));
-  }
+  return audit::EachEntry(*rows, take);
 }
 
 Result<std::map<std::string, std::int64_t>> Store::CountKeysByStatus() {

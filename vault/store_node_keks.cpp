@@ -10,16 +10,11 @@ Result<void> Store::ForgetNodeKeks(std::string_view node) {
 
 #define REMOVALS "WHERE ACTION <> 'resolve' AND ACTION = 'remove_node' AND OUTCOME = 'ok'"
 
-Result<void> Store::EachRemoval(const std::function<void(std::string_view record)>& take) {
+Result<void> Store::EachRemoval(const audit::TakeEntry& take) {
   const bool one_log = database_.engine() == sql::Engine::kSqlite;
   TRY_ASSIGN(sql::Statement * rows, database_.Query(one_log ? sql::Sql("SELECT RECORD FROM AUDIT_LOG " REMOVALS)
                                                             : sql::Sql("SELECT RECORD FROM AUDIT_TRAIL " REMOVALS)));
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return {};
-    const Bytes record = rows->Blob(0);
-    take(base::AsText(record));
-  }
+  return audit::EachEntry(*rows, take);
 }
 
 Result<std::optional<NodeKeyRow>> Store::FindNodeKey(std::string_view node) {

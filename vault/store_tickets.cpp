@@ -9,7 +9,7 @@ namespace {
   "KEK_VERSION, NONCE, PRIVATE_KEY"
 
 // The index of customers serves: a ticket's end has its customer.
-#define TICKET_ENDS "WHERE CUSTOMER = ?1 AND AT >= ?2 AND ACTION IN ('accept_ticket', 'cancel_ticket') AND OUTCOME = 'ok'"
+#define TICKET_ENDS "WHERE CUSTOMER = ?1 AND AT >= ?2 AND ACTION IN ('accept_ticket', 'cancel_ticket', 'offboard') AND OUTCOME = 'ok'"
 
 TicketRow Read(const sql::Statement& rows) {
   TicketRow row;
@@ -121,17 +121,12 @@ Result<void> Store::DropTickets(base::Micros changed_before) {
   return {};
 }
 
-Result<void> Store::EachTicketEnd(std::string_view customer, base::Micros since, const std::function<void(std::string_view record)>& take) {
+Result<void> Store::EachTicketEnd(std::string_view customer, base::Micros since, const audit::TakeEntry& take) {
   const bool one_log = database_.engine() == sql::Engine::kSqlite;
   TRY_ASSIGN(sql::Statement * rows, database_.Query(one_log ? sql::Sql("SELECT RECORD FROM AUDIT_LOG " TICKET_ENDS)
                                                             : sql::Sql("SELECT RECORD FROM AUDIT_TRAIL " TICKET_ENDS),
                                                     {customer, since}));
-  while (true) {
-    TRY_ASSIGN(const bool more, rows->Next());
-    if (!more) return {};
-    const Bytes record = rows->Blob(0);
-    take(base::AsText(record));
-  }
+  return audit::EachEntry(*rows, take);
 }
 
 }  // namespace strongroom::vault

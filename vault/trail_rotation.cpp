@@ -37,6 +37,24 @@ Result<WrappedSecret> WrapSeed(const VaultKeys& keys, std::string_view vault_id,
   return WrapMacKey(**kek, keys.wrap_version, vault_id, name, seed);
 }
 
+// MadeKey is a new signing key, and its seed under the KEK that wraps.
+struct MadeKey {
+  std::shared_ptr<const TrailKey> key;
+  WrappedSecret wrapped;
+};
+
+Result<MadeKey> MakeKey(const VaultKeys& keys, std::string_view vault_id, std::string_view name) {
+  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
+  TRY_ASSIGN(TrailKey key, TrailKey::Of(seed.View()));
+  TRY_ASSIGN(WrappedSecret wrapped, WrapSeed(keys, vault_id, name, seed));
+  return MadeKey{std::make_shared<const TrailKey>(std::move(key)), std::move(wrapped)};
+}
+
+// PutSecret puts a wrap in the place of the one that was read, `row`, or where there was none.
+Result<void> PutSecret(Store& store, std::string_view name, const WrappedSecret& wrapped, const std::optional<WrappedSecret>& row) {
+  return row ? store.UpdateSecret(name, wrapped, row->kek_version) : store.InsertSecret(name, wrapped);
+}
+
 // RotateSigningKey: the key that was goes on beside the new one, under another name in VAULT_SECRET. All is one transaction.
 class RotateSigningKey final : public Act {
  public:
@@ -53,7 +71,7 @@ class RotateSigningKey final : public Act {
 
  private:
   // Keep puts both keys under the ACTIVE KEK; a wrap holds its name, so the old one is wrapped anew.
-  Result<void> Keep(Store& store, const TrailSecrets& names, const MacKey& seed);
+  Result<void> Keep(Store& store, const TrailSecrets& names, const WrappedSecret& made);
 
   OpenVault& vault_;
   const std::string reason_;
@@ -68,14 +86,13 @@ Result<void> RotateSigningKey::Decide(Store& store, base::Micros, audit::Draft& 
   TRY_ASSIGN(const auto rotating, store.FindSecret(names.before));
   if (rotating || keys->old_trail_key) return Refuse(Refusal::kSigningKeyRotating);
   if (vault_.trail->standing() != Standing::kSound) return Refuse(Refusal::kDatabaseOlder);
-  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
-  TRY_ASSIGN(TrailKey made, TrailKey::Of(seed.View()));
+  TRY_ASSIGN(MadeKey made, MakeKey(*keys, vault_.vault_id, names.own));
   next_ = std::make_shared<VaultKeys>(*keys);
-  next_->old_trail_key = std::exchange(next_->trail_key, std::make_shared<const TrailKey>(std::move(made)));
+  next_->old_trail_key = std::exchange(next_->trail_key, std::move(made.key));
   const std::string origin = vault_.trail->verifier().name;
   TRY_ASSIGN(const audit::VerifierKey before, Named(origin, *next_->old_trail_key));
   TRY_ASSIGN(after_, Named(origin, *next_->trail_key));
-  TRY(Keep(store, names, seed));
+  TRY(Keep(store, names, made.wrapped));
   if (vault_.nodes == nullptr) TRY(store.PutTrailPublicKey(after_.public_key));
   TRY(store.PutVerifierKey(vault_.node_id, after_.Print()));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
@@ -85,7 +102,7 @@ Result<void> RotateSigningKey::Decide(Store& store, base::Micros, audit::Draft& 
 }
 
 // A node's first rotation leaves the key of all where it is: others may sign with it.
-Result<void> RotateSigningKey::Keep(Store& store, const TrailSecrets& names, const MacKey& seed) {
+Result<void> RotateSigningKey::Keep(Store& store, const TrailSecrets& names, const WrappedSecret& made) {
   TRY_ASSIGN(const auto own, store.FindSecret(names.own));
   const std::string_view old_name = own ? std::string_view(names.own) : kTrailKeySecret;
   TRY_ASSIGN(const auto row, store.FindSecret(old_name));
@@ -93,8 +110,7 @@ Result<void> RotateSigningKey::Keep(Store& store, const TrailSecrets& names, con
   TRY_ASSIGN(const MacKey old_seed, OpenSeed(*next_, vault_.vault_id, old_name, *row));
   TRY_ASSIGN(const WrappedSecret aside, WrapSeed(*next_, vault_.vault_id, names.before, old_seed));
   TRY(store.InsertSecret(names.before, aside));
-  TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(*next_, vault_.vault_id, names.own, seed));
-  return own ? store.UpdateSecret(names.own, wrapped, row->kek_version) : store.InsertSecret(names.own, wrapped);
+  return PutSecret(store, names.own, made, own);
 }
 
 // EraseSigningKey: its record quotes what both keys signed, so that whoever noted the old key finds the way to the new one in the trail itself.
@@ -156,33 +172,24 @@ Result<void> ReplaceUnusedKey(const OpenVault& vault, Store& store, const VaultK
   if (using_it != 0) return {};
   TRY_ASSIGN(const auto row, store.FindSecret(kTrailKeySecret));
   if (!row) return Refuse(Refusal::kConflict);
-  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
-  TRY_ASSIGN(const TrailKey made, TrailKey::Of(seed.View()));
-  TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(keys, vault.vault_id, kTrailKeySecret, seed));
-  TRY(store.UpdateSecret(kTrailKeySecret, wrapped, row->kek_version));
-  return store.PutTrailPublicKey(made.public_key());
+  TRY_ASSIGN(const MadeKey made, MakeKey(keys, vault.vault_id, kTrailKeySecret));
+  TRY(PutSecret(store, kTrailKeySecret, made.wrapped, row));
+  return store.PutTrailPublicKey(made.key->public_key());
 }
 
 Result<std::shared_ptr<VaultKeys>> ReplaceErasedKey(const OpenVault& vault, Store& store, const VaultKeys& keys) {
-  std::vector<audit::Rotation> rotations;
-  for (const std::string_view action : {audit::kRotateSigningKey, audit::kEraseSigningKey}) {
-    TRY(store.EachAct(action, 0, [&rotations](std::string_view record) {
-      if (const auto entry = audit::Parse(record)) audit::TakeRotation(*entry, rotations);
-    }));
-  }
+  TRY_ASSIGN(const std::vector<audit::Rotation> rotations, store.SigningKeyRotations());
   const auto is_erased = [&keys](const audit::Rotation& one) { return one.erased && one.before.public_key == keys.trail_key->public_key(); };
   if (std::ranges::none_of(rotations, is_erased)) return nullptr;
   const TrailSecrets names = TrailSecretsOf(vault.config, vault.node_id);
-  TRY_ASSIGN(const MacKey seed, MacKey::Generate());
-  TRY_ASSIGN(TrailKey made, TrailKey::Of(seed.View()));
-  TRY_ASSIGN(const WrappedSecret wrapped, WrapSeed(keys, vault.vault_id, names.own, seed));
+  TRY_ASSIGN(MadeKey made, MakeKey(keys, vault.vault_id, names.own));
   TRY_ASSIGN(const auto own, store.FindSecret(names.own));
-  TRY(own ? store.UpdateSecret(names.own, wrapped, own->kek_version) : store.InsertSecret(names.own, wrapped));
+  TRY(PutSecret(store, names.own, made.wrapped, own));
   TRY_ASSIGN(const auto before, store.FindSecret(names.before));
   if (before) TRY(store.EraseSecret(names.before));
-  if (vault.nodes == nullptr) TRY(store.PutTrailPublicKey(made.public_key()));
+  if (vault.nodes == nullptr) TRY(store.PutTrailPublicKey(made.key->public_key()));
   auto next = std::make_shared<VaultKeys>(keys);
-  next->trail_key = std::make_shared<const TrailKey>(std::move(made));
+  next->trail_key = std::move(made.key);
   next->old_trail_key.reset();
   return next;
 }

@@ -10,11 +10,10 @@ constexpr std::string_view kApprovalFact = "approval";
 // Whoever can write the database can put a used row back as it was. The record of its use is in the chain of the trail.
 Result<bool> WasUsed(Store& store, std::string_view action, const ApprovalRow& row) {
   bool used = false;
-  TRY(store.EachAct(action, row.proposed_at, [&](std::string_view record) {
-    const auto entry = audit::Parse(record);
-    if (!entry || !entry->draft.after) return;
-    const auto fact = entry->draft.after->find(std::string(kApprovalFact));
-    used = used || (fact != entry->draft.after->end() && fact->second == row.approval_id);
+  TRY(store.EachAct(action, row.proposed_at, [&](const audit::Entry& entry) {
+    if (!entry.draft.after) return;
+    const auto fact = entry.draft.after->find(std::string(kApprovalFact));
+    used = used || (fact != entry.draft.after->end() && fact->second == row.approval_id);
   }));
   return used;
 }

@@ -76,7 +76,7 @@ TEST_CASE("offboard: wants a yes where nobody is to be asked, and an unknown cus
   CHECK(Has(unasked.err, "give --yes"));
   const Ran unknown = vault.Do({"offboard", "NOBODY", "--yes", "--reason", "left"});
   CHECK(unknown.status == 1);
-  CHECK(Has(unknown.err, "no key and no profile is of NOBODY"));
+  CHECK(Has(unknown.err, "no key, profile or ticket is of NOBODY"));
   CHECK(vault.Do({"offboard", "A/B", "--yes", "--reason", "left"}).status == 2);
   CHECK(vault.Do({"offboard", "ACME", "--yes"}).status == 2);
   CHECK(vault.Do({"offboard", "ACME", "--yes", "--csv", "--json", "--reason", "left"}).status == 2);
@@ -124,7 +124,7 @@ TEST_CASE("offboard: all of it is stopped, the statement is printed, and again t
   CHECK(Has(again, "2026-11"));
   CHECK(vault.Must({"offboard", "ACME", "--csv"}).starts_with("MONTH,PROVIDER,MODEL,"));
   const std::string json = vault.Must({"offboard", "ACME", "--json"});
-  CHECK(json.starts_with(R"({"customer":"ACME","keys_revoked":[],"profiles_terminated":[],"destroyable_from":"20)"));
+  CHECK(json.starts_with(R"({"customer":"ACME","keys_revoked":[],"profiles_terminated":[],"tickets_cancelled":[],"destroyable_from":"20)"));
   CHECK(Has(json, R"("statement":{"lines":[{"month":"2026-11")"));
 }
 

@@ -58,7 +58,7 @@ TEST_CASE("offboard: profiles TERMINATED and keys REVOKED in one act, whatever t
   CHECK(record.purpose == "the contract has ended");
   CHECK(record.before->at("keys") == house.first + " ROTATED, " + second + " ACTIVE, " + pending + " PENDING");
   CHECK(record.before->at("profiles") == "ACME_DEFAULT ACTIVE");
-  CHECK(*record.after == audit::Facts{{"keys_revoked", "3"}, {"profiles_terminated", "1"}, {"goes_on", "no"}});
+  CHECK(*record.after == audit::Facts{{"keys_revoked", "3"}, {"profiles_terminated", "1"}, {"tickets_cancelled", "0"}, {"goes_on", "no"}});
   for (const std::string& key_ref : {house.first, second, pending}) CHECK(house.Status(key_ref) == "REVOKED");
   CHECK(house.Status(leaked) == "COMPROMISED");
   CHECK(house.Value("SELECT STATUS FROM AI_PROFILE WHERE PROFILE_REF = 'ACME_DEFAULT'") == "TERMINATED");

@@ -322,6 +322,22 @@ TEST_CASE("the row of a used or cancelled ticket, put back as it was, is refused
   CHECK(house.RefusalFor(Operation::kShowTicket, Named(used)) == Refusal::kTicketTampered);
 }
 
+TEST_CASE("offboard: a customer's open tickets are cancelled with the rest, and none comes back by its row", "[tickets]") {
+  ServiceHouse house;
+  const Ticket open = Issue(house).value(), others = Issue(house, "BARCO").value();
+  REQUIRE(house.Edit("CREATE TABLE KEPT AS SELECT * FROM KEY_TICKET") >= 0);
+  REQUIRE(house.Ask(Operation::kOffboard, MoveBody("ACME", "offboard", "left"), kAdmin).has_value());
+  CHECK(house.Last().draft.before->at("tickets") == open.ticket_id + " OPEN");
+  CHECK(house.Last().draft.after->at("tickets_cancelled") == "1");
+  CHECK(AcceptRefusal(house, SealTo(open)) == Refusal::kTicketCancelled);
+  REQUIRE(house.Edit("DELETE FROM KEY_TICKET") == 2);
+  REQUIRE(house.Edit("INSERT INTO KEY_TICKET SELECT * FROM KEPT") == 2);
+  CHECK(AcceptRefusal(house, SealTo(open)) == Refusal::kTicketTampered);
+  CHECK(Accept(house, SealTo(others)).has_value());
+  // Who comes back is invited anew.
+  CHECK(Accept(house, SealTo(Issue(house).value())).has_value());
+}
+
 TEST_CASE("tickets are for admins, and a sealed vault only lists them", "[tickets]") {
   ServiceHouse house;
   const Ticket ticket = Issue(house).value();
