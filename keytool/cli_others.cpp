@@ -299,9 +299,6 @@ void AddBackup(CLI::App& app, Choice& choice) {
   restore->callback([options, &choice] {
     choice.action = [options](const Context& context) { return Restore(context, *options); };
   });
-  CLI::App* recover = AddCommand(app, choice, "recover", "list who must supply a new key, where the KEK is lost for good");
-  recover->add_flag("--all-lost-kek")->required();
-  recover->callback([&choice] { choice.action = &ListLost; });
 }
 
 void AddVerdict(CLI::App& group, Choice& choice, const std::string& name, const std::string& help,

@@ -1,8 +1,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "keytool/backup.h"
 #include "keytool/due.h"
 #include "keytool/offboard.h"
+#include "keytool/recover.h"
 #include "keytool/rollback.h"
 #include "keytool/wiring.h"
 
@@ -50,12 +52,36 @@ void AddOffboard(CLI::App& app, Choice& choice) {
   });
 }
 
+void AddRecover(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "recover", "the way back from a key that was stopped, step by step: a new key, its profiles, what failed sent again, a report");
+  const auto options = std::make_shared<RecoverOptions>();
+  const auto list = std::make_shared<bool>(false), lost = std::make_shared<bool>(false);
+  command->add_option("CUSTOMER|KEY_REF", options->target, "whose keys, or which: those that are stopped and that a profile uses");
+  command->add_option("--provider", options->provider, "all customers' keys at this provider")->check(CLI::IsMember({"anthropic", "openai"}));
+  CLI::Option* file = command->add_option("--key-file", options->key_file, "read the new key from this file, or from standard input (-); asked for on a terminal");
+  command->add_option("--tickets", options->tickets, "make a ticket in this directory: the customer seals the new key, and nobody sees it")->excludes(file)->type_name("DIR");
+  command->add_flag("--no-verify", options->no_verify, "do not ask the provider whether it takes the new key");
+  command->add_flag("--resume-profiles", options->resume_profiles, "resume its profiles that are SUSPENDED; asked for on a terminal");
+  command->add_flag("--replay", options->replay, "send the batches' rows again that ended in PROVIDER_AUTH; asked for on a terminal");
+  command->add_option("--report", options->report, "write the report for the customer to this new file");
+  command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
+  CLI::Option* shown = command->add_flag("--list", *list, "show the recoveries that were begun, and how far each is");
+  command->add_flag("--all-lost-kek", *lost, "list who must supply a new key, where the KEK is lost for good")->excludes(shown);
+  command->footer("Run again, by any admin, it goes on where it was. Exit code 1 and RECOVERY_WAITS: something is missing yet, and it says what.");
+  command->callback([options, list, lost, &choice] {
+    if (*lost) choice.action = &ListLost;
+    else if (*list) choice.action = &ListRecoveries;
+    else choice.action = [options](const Context& context) { return Recover(context, *options); };
+  });
+}
+
 }  // namespace
 
 void AddRotationCommands(CLI::App& app, Choice& choice) {
   AddRollBack(app, choice);
   AddDue(app, choice);
   AddOffboard(app, choice);
+  AddRecover(app, choice);
 }
 
 }  // namespace strongroom::keytool

@@ -66,6 +66,12 @@ Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
 }
 
 Outcome<void> RotateKey(const Session& session, const RotateOptions& options, const std::string& reason, const Arrival& arrival) {
+  TRY_ASSIGN(const Rotated rotated, PutNewVersion(session, options, reason, arrival));
+  Report(session, rotated.request, rotated.probed);
+  return {};
+}
+
+Outcome<Rotated> PutNewVersion(const Session& session, const RotateOptions& options, const std::string& reason, const Arrival& arrival) {
   vault::RotateKeyRequest rotate;
   TRY_ASSIGN(rotate.grace, ReadGrace(options.grace));
   rotate.reason = reason;
@@ -77,12 +83,11 @@ Outcome<void> RotateKey(const Session& session, const RotateOptions& options, co
   add.reason = reason;
   const Route route = ModelRouteOf(session, options.key_ref);
   TRY_ASSIGN(rotate.new_key_ref, arrival.take(add));
-  TRY_ASSIGN(const auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify, arrival));
+  TRY_ASSIGN(auto probed, CheckHeld(session, rotate.new_key_ref, route, !options.no_verify, arrival));
   rotate.probed = !options.no_verify;
   const auto done = session.Ask(vault::Operation::kRotateKey, rotate.Encode(), options.key_ref);
   if (!done) return std::unexpected(StaysPending(done.error(), session.context(), rotate.new_key_ref, arrival));
-  Report(session, rotate, probed);
-  return {};
+  return Rotated{std::move(rotate), std::move(probed)};
 }
 
 }  // namespace strongroom::keytool

@@ -35,9 +35,9 @@ void AddInvite(CLI::App& app, Choice& choice);
 void AddSeal(CLI::App& app, Choice& choice);
 // onboard, invite, accept, rotate, revoke, suspend, resume, compromise, destroy, list, show, test.
 void AddKeyCommands(CLI::App& app, Choice& choice);
-// rollback, due, offboard.
+// rollback, due, offboard, recover.
 void AddRotationCommands(CLI::App& app, Choice& choice);
-// init, status, rate, profile, kek, node, seal, unseal, approvals, backup, restore, recover, usage.
+// init, status, rate, profile, kek, node, seal, unseal, approvals, backup, restore, usage.
 void AddOtherCommands(CLI::App& app, Choice& choice);
 
 }  // namespace strongroom::keytool

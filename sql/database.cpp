@@ -7,7 +7,7 @@
 namespace strongroom::sql {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 4;
+constexpr std::int64_t kSchemaVersion = 5;
 
 std::string_view SchemaName(Schema schema) {
   return schema == Schema::kVault ? "vault" : "work";

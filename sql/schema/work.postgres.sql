@@ -115,3 +115,20 @@ CREATE TABLE AI_BATCH (
   IN_FLIGHT BIGINT NOT NULL,
   TIMEOUT_MS BIGINT NOT NULL
 );
+
+-- How far the way back is from a key that was stopped (`keytool recover`). Lists have line feeds between.
+CREATE TABLE RECOVERY (
+  KEY_REF TEXT PRIMARY KEY,
+  CUSTOMER TEXT NOT NULL,
+  PROVIDER TEXT NOT NULL,
+  STOPPED_AS TEXT NOT NULL,                     -- the key's STATUS then
+  PROFILES TEXT NOT NULL,                       -- those that used it
+  CUSTOMERS TEXT NOT NULL,                      -- whose they are
+  STOPPED_AT BIGINT NOT NULL,
+  STARTED_BY TEXT NOT NULL,
+  STARTED_AT BIGINT NOT NULL,
+  NEW_KEY_REF TEXT,
+  REPLACED_AT BIGINT,
+  CALLS_FAILED BIGINT NOT NULL,
+  CLOSED_AT BIGINT
+);

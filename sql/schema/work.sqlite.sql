@@ -115,3 +115,20 @@ CREATE TABLE AI_BATCH (
   IN_FLIGHT INTEGER NOT NULL,
   TIMEOUT_MS INTEGER NOT NULL
 );
+
+-- How far the way back is from a key that was stopped (`keytool recover`). Lists have line feeds between.
+CREATE TABLE RECOVERY (
+  KEY_REF TEXT PRIMARY KEY,
+  CUSTOMER TEXT NOT NULL,
+  PROVIDER TEXT NOT NULL,
+  STOPPED_AS TEXT NOT NULL,                     -- the key's STATUS then
+  PROFILES TEXT NOT NULL,                       -- those that used it
+  CUSTOMERS TEXT NOT NULL,                      -- whose they are
+  STOPPED_AT INTEGER NOT NULL,
+  STARTED_BY TEXT NOT NULL,
+  STARTED_AT INTEGER NOT NULL,
+  NEW_KEY_REF TEXT,
+  REPLACED_AT INTEGER,
+  CALLS_FAILED INTEGER NOT NULL,
+  CLOSED_AT INTEGER
+);

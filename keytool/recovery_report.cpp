@@ -1,0 +1,87 @@
+#include "keytool/recovery_report.h"
+
+#include "base/log.h"
+#include "base/table.h"
+#include "keytool/document.h"
+#include "keytool/output.h"
+
+namespace strongroom::keytool {
+namespace {
+
+constexpr std::size_t kMostShown = 10;
+
+std::string Shown(base::Micros at) { return ShownTime(base::FormatTime(at)); }
+
+std::string ShownOr(const std::optional<base::Micros>& at, const std::string& otherwise) { return at ? Shown(*at) : otherwise; }
+
+std::string Length(base::Micros span) {
+  const std::int64_t seconds = span / base::kMicrosPerSecond, minutes = seconds / 60, hours = minutes / 60;
+  if (hours > 0) return std::to_string(hours) + " h " + std::to_string(minutes % 60) + " min";
+  if (minutes > 0) return std::to_string(minutes) + " min " + std::to_string(seconds % 60) + " s";
+  return std::to_string(seconds) + " s";
+}
+
+// Ids of requests that nobody here can send again: their messages are gone.
+std::string OthersText(const std::vector<std::string>& ids) {
+  std::string text = "  of these, sent by other programs than batch: " + std::to_string(ids.size()) +
+                     "; their messages are not kept, and their ids are spent: send them again under new ones\n";
+  for (std::size_t i = 0; i < ids.size() && i < kMostShown; ++i) text += "    " + ids[i] + "\n";
+  if (ids.size() > kMostShown) text += "    and " + std::to_string(ids.size() - kMostShown) + " more; --json lists all\n";
+  return text;
+}
+
+std::string JsonList(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) {
+    list += list.empty() ? "" : ",";
+    base::AppendJsonString(list, text);
+  }
+  return "[" + list + "]";
+}
+
+}  // namespace
+
+std::int64_t RecoveryReport::CountLeft() const {
+  std::int64_t count = 0;
+  for (const auto& [batch, ids] : left) count += std::ssize(ids);
+  return count;
+}
+
+std::string RecoveryReport::Text() const {
+  const std::int64_t not_again = CountLeft();
+  std::vector<std::pair<std::string, std::string>> facts = {{"  stopped", Shown(row.stopped_at) + ", " + row.stopped_as},
+                                                            {"  replaced", ShownOr(row.replaced_at, "not yet")}};
+  if (!row.new_key_ref.empty()) facts.emplace_back("  key now", row.new_key_ref == row.key_ref ? row.key_ref + ", resumed" : row.new_key_ref);
+  facts.emplace_back("  first call again", ShownOr(first_call, "none yet"));
+  if (first_call) facts.emplace_back("  without service", Length(std::max<base::Micros>(*first_call - row.stopped_at, 0)));
+  facts.emplace_back("  calls failed", std::to_string(row.calls_failed));
+  facts.emplace_back("  sent again", std::to_string(row.calls_failed - not_again));
+  facts.emplace_back("  not sent again", std::to_string(not_again));
+  std::string text = "recovery of " + row.customer + "'s key " + row.key_ref + "\n" + base::FormatFacts(facts);
+  if (const auto others = left.find(""); others != left.end()) text += OthersText(others->second);
+  return text;
+}
+
+std::string RecoveryReport::Json() const {
+  std::string batches;
+  for (const auto& [batch, ids] : left) {
+    if (batch.empty()) continue;
+    batches += (batches.empty() ? "" : ",") + JsonLine().Text("batch_id", batch).Number("calls", std::ssize(ids)).Str();
+  }
+  const auto others = left.find("");
+  JsonLine line;
+  line.Text("key_ref", row.key_ref).Text("customer", row.customer).Text("provider", row.provider).Text("step", StepOf(row));
+  line.Text("stopped_as", row.stopped_as).Text("stopped_at", base::FormatTime(row.stopped_at)).OptionalText("new_key_ref", row.new_key_ref);
+  line.OptionalText("replaced_at", row.replaced_at ? base::FormatTime(*row.replaced_at) : "");
+  line.OptionalText("first_call_at", first_call ? base::FormatTime(*first_call) : "");
+  line.Number("calls_failed", row.calls_failed).Number("calls_replayed", row.calls_failed - CountLeft()).Number("calls_left", CountLeft());
+  line.Raw("batches_left", "[" + batches + "]").Raw("requests_left", JsonList(others == left.end() ? std::vector<std::string>() : others->second));
+  return line.Text("started_by", row.started_by).Text("started_at", base::FormatTime(row.started_at)).Str();
+}
+
+std::string StepOf(const RecoveryRow& row) {
+  if (row.closed_at) return "closed";
+  return row.replaced_at ? "works again" : "waits for a new key";
+}
+
+}  // namespace strongroom::keytool

@@ -1,0 +1,160 @@
+// The way back from a key that was stopped: what `keytool recover` does, where it waits, and how it goes on.
+#include <filesystem>
+#include <thread>
+
+#include "tests/e2e/dying.h"
+
+namespace strongroom::e2e {
+namespace {
+
+// In is a fact of the one report in a list.
+std::string In(const std::string& reports, const std::string& name) {
+  REQUIRE(reports.starts_with("[{"));
+  return Field(reports.substr(1, reports.rfind(']') - 1), name);
+}
+std::string Listed(House& house) { return house.Keytool({"recover", "--list", "--json"}).out; }
+
+// Stopped is a house whose key was revoked, with two requests that were refused since.
+struct Stopped : House {
+  Stopped() {
+    Ready();
+    REQUIRE(Field(Ask("before", "hello"), "status") == "success");
+    REQUIRE(Act({"revoke", kFirst}).code == 0);
+    for (const char* id : {"refused-1", "refused-2"}) REQUIRE(Field(Ask(id, "hello"), "error_code") == "PROVIDER_AUTH");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("recover: from the suspension to the report, and every row once") {
+  Dying house;
+  const Ended waits = house.Act({"recover", "ACME"});
+  INFO(waits.out << waits.err);
+  REQUIRE(waits.code == 1);
+  CHECK_THAT(waits.err, Catch::Contains("SUSPENDED, calls fail since "));
+  CHECK_THAT(waits.err, Catch::Contains("waits for a new key: give it with `keytool recover ACME/anthropic/default/1 --key-file F"));
+  CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("waits for a new key"));
+  const Ended taken = house.Act({"recover", kFirst, "--key-file", house.NewKey("next")});
+  INFO(taken.out << taken.err);
+  REQUIRE(taken.code == 0);
+  CHECK_THAT(taken.err, Catch::Contains("replaced by ACME/anthropic/default/2"));
+  CHECK(StatusOf(house, kFirst) == "REVOKED");
+  house.Finish();
+  const std::int64_t failed = Rows(house, "error");
+  CHECK(In(Listed(house), "step") == "works again");
+  const std::string file = house.Path("report.txt");
+  const Ended replayed = house.Act({"recover", "ACME", "--replay", "--report", file, "--json"});
+  INFO(replayed.out << replayed.err);
+  REQUIRE(replayed.code == 0);
+  CHECK(In(replayed.out, "step") == "closed");
+  CHECK(In(replayed.out, "calls_failed") == std::to_string(failed));
+  CHECK(In(replayed.out, "calls_replayed") == std::to_string(failed));
+  CHECK(In(replayed.out, "new_key_ref") == kSecond);
+  CHECK_THAT(ReadWhole(file), Catch::Contains("without service"));
+  REQUIRE(Rows(house, "success") == kRows);
+  for (const auto& [request, calls] : house.sim().Calls()) CHECK(calls <= 2);
+  // It is over, and the report can be had again.
+  const Ended again = house.Act({"recover", kFirst});
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.out, Catch::Contains("sent again"));
+  const Ended nothing = house.Act({"recover", "ACME"});
+  REQUIRE(nothing.code == 1);
+  CHECK_THAT(nothing.err, Catch::Contains("no key of ACME is stopped and used by a profile"));
+}
+
+TEST_CASE("recover: the customer seals the new key, and who comes by goes on") {
+  Stopped house;
+  REQUIRE(house.Act({"profile", "suspend", "ACME_DEFAULT"}).code == 0);
+  const Ended invited = house.Act({"recover", "--provider", "anthropic", "--tickets", house.Path("")});
+  INFO(invited.out << invited.err);
+  REQUIRE(invited.code == 1);
+  CHECK_THAT(invited.out, Catch::Contains("check phrase"));
+  CHECK_THAT(invited.err, Catch::Contains("waits for the customer"));
+  const std::string ticket = house.Path("ACME-anthropic-default-1.ticket"), blob = house.Path("blob");
+  const Ended again = house.Act({"recover", "ACME", "--tickets", house.Path("")});
+  REQUIRE(again.code == 1);
+  CHECK_THAT(again.err, Catch::Contains("waits for the customer: ticket "));
+  const Ended sealed = house.Keytool({"seal", "--ticket", ticket, "--yes", "--key-file", house.NewKey("next"), "--out", blob});
+  INFO(sealed.err);
+  REQUIRE(sealed.code == 0);
+  REQUIRE(house.Act({"accept", blob, "--yes"}).code == 0);
+  const Ended done = house.Act({"recover", "ACME"});
+  INFO(done.out << done.err);
+  REQUIRE(done.code == 0);
+  CHECK_THAT(done.err, Catch::Contains("profile ACME_DEFAULT stays SUSPENDED"));
+  CHECK_THAT(done.out, Catch::Contains("of these, sent by other programs than batch: 2"));
+  CHECK_THAT(done.out, Catch::Contains("refused-1"));
+  REQUIRE(house.Act({"recover", kFirst, "--resume-profiles"}).code == 0);
+  REQUIRE(Field(house.Ask("after", "hello"), "status") == "success");
+  CHECK(In(Listed(house), "calls_left") == "2");
+}
+
+TEST_CASE("recover: what somebody else did meanwhile is seen, a resume too") {
+  Stopped house;
+  REQUIRE(house.Act({"recover", "ACME"}).code == 1);
+  REQUIRE(house.Act({"rotate", kFirst, "--key-file", house.NewKey("next")}).code == 0);
+  const Ended seen = house.Act({"recover", "ACME"});
+  INFO(seen.out << seen.err);
+  REQUIRE(seen.code == 0);
+  CHECK_THAT(seen.err, Catch::Contains("replaced by ACME/anthropic/default/2"));
+  REQUIRE(house.Act({"suspend", kSecond}).code == 0);
+  REQUIRE(house.Act({"recover", "ACME"}).code == 1);
+  REQUIRE(house.Act({"resume", kSecond}).code == 0);
+  const Ended resumed = house.Act({"recover", "ACME"});
+  INFO(resumed.out << resumed.err);
+  REQUIRE(resumed.code == 0);
+  CHECK_THAT(resumed.err, Catch::Contains("was resumed"));
+  // And stopped once more it begins anew.
+  REQUIRE(house.Act({"suspend", kSecond}).code == 0);
+  CHECK(house.Act({"recover", kSecond}).code == 1);
+  CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("waits for a new key"));
+}
+
+TEST_CASE("recover: killed at any moment, the next run ends it") {
+  Stopped house;
+  int version = 1;
+  for (int delay = 5; delay <= 125; delay += 20) {
+    const std::string key_ref = Field(house.Keytool({"profile", "show", "ACME_DEFAULT", "--json"}).out, "key_ref");
+    if (StatusOf(house, key_ref) == "ACTIVE") REQUIRE(house.Act({"revoke", key_ref}).code == 0);
+    const std::string file = house.NewKey("key-" + std::to_string(++version));
+    Process process = house.Spawn("keytool", {"recover", key_ref, "--key-file", file, "--reason", "test"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(delay));
+    process.Crash();
+    const Ended ended = house.Act({"recover", key_ref, "--key-file", file});
+    INFO(delay << " ms: " << ended.out << ended.err);
+    REQUIRE(ended.code == 0);
+    REQUIRE(Field(house.Ask("after-" + std::to_string(delay), "hello"), "status") == "success");
+  }
+  CHECK(house.Auditlog({"verify"}).code == 0);
+}
+
+TEST_CASE("recover: what cannot be done is said, and nothing is begun") {
+  House house;
+  house.Ready();
+  CHECK(house.Act({"recover"}).code == 2);
+  CHECK(house.Act({"recover", "ACME", "--provider", "anthropic"}).code == 2);
+  CHECK(house.Act({"recover", "ACME", "--key-file", "f", "--tickets", "d"}).code == 2);
+  CHECK(house.Act({"recover", "no/such"}).code == 2);
+  CHECK(house.Act({"recover", "--list", "--all-lost-kek"}).code == 2);
+  CHECK_THAT(house.Act({"recover", "ACME/anthropic/default/9"}).err, Catch::Contains("ACME/anthropic/default/9"));
+  CHECK_THAT(house.Act({"recover", "ACME"}).err, Catch::Contains("name its KEY_REF"));
+  CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("no recovery was begun"));
+  REQUIRE(house.Act({"revoke", kFirst}).code == 0);
+  REQUIRE(house.Act({"profile", "terminate", "ACME_DEFAULT"}).code == 0);
+  const Ended unused = house.Act({"recover", kFirst, "--json"});
+  CHECK(unused.code == 1);
+  CHECK_THAT(unused.out, Catch::Contains("NOTHING_TO_RECOVER"));
+  // A wrong key changes nothing.
+  house.Onboard("BARCO");
+  const std::string barco = "BARCO/anthropic/default/1";
+  REQUIRE(house.Act({"revoke", barco}).code == 0);
+  house.WriteKey("dead", "sk-ant-dead-0123456789012345678901234567");
+  const Ended dead = house.Act({"recover", barco, "--key-file", house.KeyFile("dead")});
+  CHECK(dead.code == 1);
+  CHECK_THAT(dead.err, Catch::Contains("was not taken"));
+  CHECK_THAT(dead.err, Catch::Contains("`keytool recover BARCO/anthropic/default/1"));
+  CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("waits for a new key"));
+  REQUIRE(house.Act({"recover", "BARCO", "--key-file", house.NewKey("good")}).code == 0);
+}
+
+}  // namespace strongroom::e2e
