@@ -45,13 +45,12 @@ void AddProfile(CLI::App& command, OnboardOptions& options) {
 }
 
 void AddOnboard(CLI::App& app, Choice& choice) {
-  CLI::App* command = AddCommand(app, choice, "onboard", "take a customer's key in and make its profile");
+  CLI::App* command = AddCommand(app, choice, "onboard", "take a customer's key in and make its profile; on a terminal it asks for what is missing");
   const auto options = std::make_shared<OnboardOptions>();
-  command->add_option("CUSTOMER", options->customer, "1 to 10 characters; HOUSE is the house itself")->required();
+  command->add_option("CUSTOMER", options->customer, "1 to 10 characters; HOUSE is the house itself");
   command->add_option("--provider", options->provider, "anthropic, openai or ollama")
-      ->required()
       ->check(CLI::IsMember({"anthropic", "openai", "ollama"}));
-  command->add_option("--model", options->model, "the model called where a request names none")->required();
+  command->add_option("--model", options->model, "the model called where a request names none");
   AddProfile(*command, *options);
   command->add_option("--key-ref", options->key_ref, "use a key that is held already, such as HOUSE/anthropic/default/1");
   AddKeyFlags(*command, options->key_file, options->no_verify);

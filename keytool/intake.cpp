@@ -1,5 +1,6 @@
 #include "keytool/intake.h"
 
+#include "keytool/document.h"
 #include "keytool/key_source.h"
 #include "keytool/output.h"
 
@@ -19,6 +20,12 @@ std::string DropIt(const Context& context, const std::string& key_ref) {
          Command(context, "keytool revoke " + key_ref + " --reason \"not taken\"");
 }
 
+// The same key under two names, or for two customers, is as a rule a mistake; it dies for both when it is revoked at its provider.
+void PointOutHeld(const Session& session, const std::string& key_ref) {
+  const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+  if (shown && ReadMember(*shown, "also_held") == "yes") Warn("the same key is held already, under another KEY_REF: was it mistaken for another one?");
+}
+
 std::string OrGoOn(const Context& context, const Arrival& arrival) {
   return arrival.go_on.empty() ? "" : "; where the key is good, go on with " + Command(context, arrival.go_on);
 }
@@ -33,6 +40,7 @@ Problem StaysPending(Problem problem, const Context& context, const std::string&
 
 Outcome<std::optional<Probed>> CheckHeld(const Session& session, const std::string& key_ref, const Route& route,
                                          bool verify, const Arrival& arrival) {
+  PointOutHeld(session, key_ref);
   if (!verify) return std::nullopt;
   auto probed = Probe(session.context(), key_ref, route);
   if (probed && probed->ok) return std::optional(std::move(*probed));

@@ -21,7 +21,7 @@ struct Arrival {
 Outcome<std::string> HoldKey(const Session& session, const vault::AddKeyRequest& request, const std::string& key_file,
                              const std::string& whose);
 
-// CheckHeld probes a PENDING key, or does nothing (nullopt) where `verify` is false. A provider that does not take it is
+// CheckHeld warns where the same key is held already, and probes a PENDING key, unless (nullopt) `verify` is false. A provider that does not take it is
 // a problem that says what the key stays as, and what to do next.
 Outcome<std::optional<Probed>> CheckHeld(const Session& session, const std::string& key_ref, const Route& route,
                                          bool verify, const Arrival& arrival);

@@ -3,7 +3,9 @@
 #include "keytool/document.h"
 #include "keytool/fields.h"
 #include "keytool/intake.h"
+#include "keytool/invite.h"
 #include "keytool/key_source.h"
+#include "keytool/onboard_guide.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
 
@@ -181,15 +183,58 @@ Outcome<void> Run(const Session& session, const OnboardOptions& options, const P
   return {};
 }
 
+Outcome<void> Typed(const Session& session, const OnboardOptions& options, const Plan& plan, const std::string& reason) {
+  const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session, request, options.key_file, options.customer); };
+  return Run(session, options, plan, reason, {read, Again(options), ""});
+}
+
+// The settings go with the accept, for a ticket holds none.
+Outcome<void> SendTicket(const Context& context, const OnboardOptions& options) {
+  InviteOptions invite;
+  invite.customer = options.customer;
+  invite.provider = options.provider;
+  invite.endpoint = options.endpoint;
+  invite.out = options.customer + ".ticket";
+  invite.reason = options.reason;
+  TRY(Invite(context, invite));
+  std::string accept = "keytool accept BLOB --model " + options.model + " --profile " + options.profile;
+  for (const auto& [flag, number] : {std::pair(" --rpm ", options.rpm), std::pair(" --tpm ", options.tpm), std::pair(" --quota ", options.quota)}) {
+    if (number) accept += flag + std::to_string(*number);
+  }
+  if (options.mode != "byok") accept += " --mode " + options.mode;
+  Tell("when the sealed key comes back: " + Command(context, accept) + "\n");
+  return {};
+}
+
+Outcome<void> OnboardGuided(const Context& context, const OnboardOptions& given) {
+  TRY(CheckGuide());
+  TRY_ASSIGN(const Session session, Session::Open(context));
+  TRY(session.CheckAnswers());
+  TRY_ASSIGN(const Guided guided, AskOnboarding(session, given));
+  const OnboardOptions& options = guided.options;
+  TRY_ASSIGN(const Plan plan, MakePlan(options));
+  if (guided.ticket) return SendTicket(context, options);
+  if (plan.takes_key) TRY(CheckKeySource(options.key_file));
+  while (true) {
+    auto done = Typed(session, options, plan, options.reason);
+    const bool again = !done && done.error().name == "PROBE_FAILED" && options.key_file.empty();
+    if (!again) return done;
+    Tell(done.error().text + "\n");
+    if (!AskYes("Drop it, and type the key again?")) return done;
+    const vault::MoveRequest drop{done.error().key_ref, "revoke", "not taken"};
+    TRY(session.Ask(vault::Operation::kMoveKey, drop.Encode(), done.error().key_ref));
+  }
+}
+
 }  // namespace
 
 Outcome<void> Onboard(const Context& context, const OnboardOptions& options) {
+  if (NeedsGuide(options)) return OnboardGuided(context, options);
   TRY_ASSIGN(const Plan plan, MakePlan(options));
   if (plan.takes_key) TRY(CheckKeySource(options.key_file));
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(const std::string reason, AskReason(options.reason));
-  const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session, request, options.key_file, options.customer); };
-  return Run(session, options, plan, reason, {read, Again(options), ""});
+  return Typed(session, options, plan, reason);
 }
 
 Outcome<void> OnboardKey(const Session& session, const OnboardOptions& options, const std::string& reason, const Arrival& arrival) {

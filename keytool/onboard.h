@@ -19,7 +19,8 @@ struct OnboardOptions {
   std::optional<std::int64_t> rpm, tpm, quota, max_tokens;
 };
 
-// Onboard checks the whole command line and that the vault answers before it asks for a key.
+// Onboard checks the whole command line and that the vault answers before it asks for a key. On a terminal it asks for what is missing of CUSTOMER,
+// provider and model, and then for the rest as well (onboard_guide.h).
 Outcome<void> Onboard(const Context& context, const OnboardOptions& options);
 
 // OnboardKey is Onboard with a new key that arrives in another way. Everything is checked before it is taken.

@@ -22,21 +22,30 @@ std::string Trim(const std::string& text) {
 
 // One read(2) of a terminal is at most one line: nothing typed ahead for a later prompt, such as a key, comes into a
 // buffer here.
-std::string ReadTypedLine() {
+std::optional<std::string> ReadTypedLine() {
   std::array<char, 4096> line{};
   ssize_t count = 0;
   do {
     count = read(STDIN_FILENO, line.data(), line.size());
   } while (count < 0 && errno == EINTR);
-  return count > 0 ? std::string(line.data(), static_cast<std::size_t>(count)) : "";
+  if (count <= 0) return std::nullopt;
+  return std::string(line.data(), static_cast<std::size_t>(count));
 }
 
 }  // namespace
 
-std::string AskTyped(const std::string& prompt) {
-  if (isatty(STDIN_FILENO) != 1) return "";
+std::optional<std::string> AskLine(const std::string& prompt) {
   std::fputs(prompt.c_str(), stderr);
-  return Trim(ReadTypedLine());
+  auto line = ReadTypedLine();
+  if (!line) return std::nullopt;
+  return Trim(*line);
+}
+
+std::string AskTyped(const std::string& prompt) { return isatty(STDIN_FILENO) == 1 ? AskLine(prompt).value_or("") : ""; }
+
+bool AskYes(const std::string& question) {
+  const std::string answer = AskTyped(question + " [y/N] ");
+  return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 Outcome<std::string> AskReason(const std::string& flag) {

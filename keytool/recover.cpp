@@ -31,10 +31,6 @@ constexpr base::Micros kReplayPatience = 24 * 3600 * base::kMicrosPerSecond;
 constexpr const char* kWaits = "RECOVERY_WAITS";
 
 bool OnTerminal() { return isatty(STDIN_FILENO) == 1; }
-bool Yes(const std::string& question) {
-  const std::string answer = AskTyped(question + " [y/N] ");
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
 
 // Profile is what a recovery has to know of one.
 struct Profile {
@@ -238,7 +234,7 @@ Outcome<void> One::ResumeProfiles() {
   TRY_ASSIGN(const auto profiles, ReadProfiles(session_));
   for (const Profile& profile : profiles) {
     if (!row_.profiles.contains(profile.ref) || profile.status != "SUSPENDED") continue;
-    if (!options_.resume_profiles && !(OnTerminal() && Yes("Resume profile " + profile.ref + ", which is SUSPENDED?"))) {
+    if (!options_.resume_profiles && !AskYes("Resume profile " + profile.ref + ", which is SUSPENDED?")) {
       Say("profile " + profile.ref + " stays SUSPENDED; resume it with " + Command(session_.context(), "keytool profile resume " + profile.ref));
       continue;
     }
@@ -265,7 +261,7 @@ Outcome<void> One::Replay() {
   if (batches.empty()) return {};
   const std::string of = batches.size() == 1 ? batches.front() : std::to_string(batches.size()) + " batches";
   const std::string what = std::to_string(calls) + " rows of " + of + " ended in PROVIDER_AUTH";
-  if (!options_.replay && !(OnTerminal() && Yes(what + ". Send them again?"))) {
+  if (!options_.replay && !AskYes(what + ". Send them again?")) {
     Say(what + "; send them again with " + Again(" --replay"));
     return {};
   }

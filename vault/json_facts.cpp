@@ -312,6 +312,8 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
   if (!row) return Refuse(Refusal::kKeyUnknown);
   TRY_ASSIGN(Json json, KeyJson(store, *row));
   json["destroyable_from"] = Time(DestroyableFrom(*row));
+  // Whose it is is nobody's to know.
+  TRY_ASSIGN(json["also_held"], store.IsHeldElsewhere(row->fingerprint, row->key_ref));
   // Of a destroyed row nothing is left to prove.
   const auto proven = ProvenKey::Prove(vault, *row);
   json["intact"] = IsDestroyed(*row) ? Json(nullptr) : Json(proven.has_value());

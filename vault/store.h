@@ -189,6 +189,8 @@ class Store {
   Result<void> RotationsAt(base::Micros at, const audit::TakeEntry& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
+  // IsHeldElsewhere is whether another key has this fingerprint.
+  Result<bool> IsHeldElsewhere(std::string_view fingerprint, std::string_view key_ref);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
   Result<void> EachRelease(std::int64_t most, const audit::TakeEntry& take);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();

@@ -192,6 +192,13 @@ Result<void> Store::RotationsAt(base::Micros at, const audit::TakeEntry& take) {
   return audit::EachEntry(*rows, take);
 }
 
+Result<bool> Store::IsHeldElsewhere(std::string_view fingerprint, std::string_view key_ref) {
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne("SELECT 1 FROM KEY_VAULT WHERE FINGERPRINT = ?1 AND KEY_REF <> ?2 LIMIT 1", {fingerprint, key_ref}));
+  if (row != nullptr) row->Reset();
+  return row != nullptr;
+}
+
 Result<void> Store::EachRelease(std::int64_t most, const audit::TakeEntry& take) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ > (SELECT MAX(SEQ) FROM AUDIT_LOG) - ?1 "
