@@ -65,6 +65,23 @@ bool Char(std::string_view& text, char wanted) {
 
 }  // namespace
 
+namespace {
+
+std::chrono::year_month MonthAt(Micros wall) {
+  const std::chrono::sys_time<std::chrono::microseconds> at{std::chrono::microseconds(wall)};
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(at));
+  return day.year() / day.month();
+}
+
+Micros StartOf(std::chrono::year_month month) {
+  return std::chrono::microseconds(std::chrono::sys_days(month / 1).time_since_epoch()).count();
+}
+
+}  // namespace
+
+Micros MonthOf(Micros wall) { return StartOf(MonthAt(wall)); }
+Micros MonthAfter(Micros wall) { return StartOf(MonthAt(wall) + std::chrono::months(1)); }
+
 Micros WallMicros() { return Read(CLOCK_REALTIME); }
 Micros MonoMicros() { return Read(CLOCK_BOOTTIME); }
 std::string FormatTime(Micros wall) { return Format(wall, 6); }

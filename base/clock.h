@@ -22,6 +22,10 @@ Micros WallMicros();
 // MonoMicros reads CLOCK_BOOTTIME: it only goes forward, and goes on during suspend.
 Micros MonoMicros();
 
+// MonthOf is when the month of `wall` began, MonthAfter when the next one does (UTC).
+Micros MonthOf(Micros wall);
+Micros MonthAfter(Micros wall);
+
 // FormatTime renders wall time in RFC 3339, UTC, with 6 decimals ("2026-11-20T08:00:00.000000Z").
 std::string FormatTime(Micros wall);
 // FormatTimeMillis is FormatTime with 3 decimals, as log lines carry it.

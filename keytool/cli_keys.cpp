@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "keytool/accept.h"
+#include "keytool/account_limit.h"
 #include "keytool/keys.h"
 #include "keytool/onboard.h"
 #include "keytool/rotate.h"
@@ -118,6 +119,20 @@ void AddLook(CLI::App& app, Choice& choice, const std::string& name, const std::
   });
 }
 
+void AddLimit(CLI::App& app, Choice& choice) {
+  CLI::App* command = AddCommand(app, choice, "limit", "what the account of a house key takes a minute, to be shared out; without a number: show it");
+  const auto options = std::make_shared<LimitOptions>();
+  command->add_option("KEY_REF", options->key_ref, "a hosted key of HOUSE")->required();
+  command->add_option("--rpm", options->rpm, "requests a minute; 0: no limit")->check(CLI::Range(std::int64_t{0}, kMostInt));
+  command->add_option("--tpm", options->tpm, "tokens a minute; 0: no limit")->check(CLI::Range(std::int64_t{0}, kMostInt));
+  AddReason(*command, options->reason);
+  command->footer("Under a limit each profile that uses the key needs a share (--rpm and --tpm of onboard and profile set), and the shares never\n"
+                  "add up to more. A rotation carries the limit over.");
+  command->callback([options, &choice] {
+    choice.action = [options](const Context& context) { return LimitKey(context, *options); };
+  });
+}
+
 void AddList(CLI::App& app, Choice& choice) {
   CLI::App* command = AddCommand(app, choice, "list", "the keys that are held");
   const auto customer = std::make_shared<std::string>(), status = std::make_shared<std::string>();
@@ -140,6 +155,7 @@ void AddKeyCommands(CLI::App& app, Choice& choice) {
   AddMove(app, choice, "resume", "let a suspended key go on");
   AddMove(app, choice, "compromise", "stop a key for good, because somebody else has it");
   AddMove(app, choice, "destroy", "erase what opens a key that was revoked 7 days ago or more, or is compromised");
+  AddLimit(app, choice);
   AddList(app, choice);
   AddLook(app, choice, "show", "everything about one key but the key", &ShowKey);
   AddLook(app, choice, "test", "ask the provider whether it takes the key", &TestKey);

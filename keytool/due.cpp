@@ -129,6 +129,17 @@ Outcome<void> AskProviders(const Session& session, const std::string& keys, std:
   return {};
 }
 
+// AddOverQuota adds the profiles that wait for another month, or for a quota that has room.
+Outcome<void> AddOverQuota(const Session& session, const std::string& customer, std::vector<Due>& due) {
+  TRY_ASSIGN(const std::string profiles, session.AskList(vault::Operation::kListProfiles, customer, "OVER_QUOTA"));
+  TRY_ASSIGN(const auto rows, ReadRows(profiles, {"profile_ref", "key_ref", "monthly_quota_tokens", "over_quota_until"}));
+  for (const base::Row& row : rows) {
+    due.push_back({row[1], "OVER_QUOTA", "quota", "profile " + row[0] + " has spent its month's " + row[2] + " tokens, comes back by itself at " + ShownTime(row[3]),
+                   "keytool profile set " + row[0] + " --quota N"});
+  }
+  return {};
+}
+
 void PrintJson(const std::vector<Due>& due) {
   std::string list;
   for (const Due& one : due) {
@@ -165,6 +176,7 @@ Outcome<void> ShowDue(const Context& context, const DueOptions& options) {
   };
   const DueQuestion question{session.config().rotation, options, base::WallMicros(), member("profiles"), member("replaced_by")};
   TRY_ASSIGN(std::vector<Due> due, FindDue(keys, question));
+  TRY(AddOverQuota(session, options.customer, due));
   if (options.probe) TRY(AskProviders(session, keys, due));
   if (context.home_named) {
     for (Due& one : due) one.command += " --home " + context.home;

@@ -19,7 +19,7 @@ struct DueOptions {
   bool probe = false;  // ask the providers whether they still take the keys that are ROTATED
 };
 
-// Due is one key to look after. `due` is "rotation", "grace", "unused", "pending", "suspended", "destruction" or "provider".
+// Due is one key to look after. `due` is "rotation", "grace", "unused", "pending", "suspended", "destruction" or "provider"; of a profile, by its key, it is "quota".
 struct Due {
   std::string key_ref, status, due, why, command;
 };

@@ -1,5 +1,6 @@
 #include "keytool/onboard.h"
 
+#include "keytool/account_limit.h"
 #include "keytool/document.h"
 #include "keytool/fields.h"
 #include "keytool/intake.h"
@@ -178,7 +179,7 @@ Outcome<void> Run(const Session& session, const OnboardOptions& options, const P
   }
   const auto done = session.Ask(vault::Operation::kActivateKey, activate.Encode(), plan.profile);
   if (!done && plan.takes_key) return std::unexpected(StaysPending(done.error(), context, activate.key_ref, arrival));
-  if (!done) return std::unexpected(done.error());
+  if (!done) return std::unexpected(WithShares(session, done.error(), options.key_ref));
   Report(context, options, plan, plan.takes_key ? activate.key_ref : options.key_ref, probed);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "keytool/account_limit.h"
 #include "keytool/document.h"
 #include "keytool/fields.h"
 #include "keytool/output.h"
@@ -67,14 +68,14 @@ Outcome<void> ListProfiles(const Context& context, const std::string& customer, 
     return {};
   }
   TRY_ASSIGN(std::vector<base::Row> rows,
-             ReadRows(document, {"profile_ref", "customer", "mode", "status", "provider", "model", "key_ref", "intact"}));
+             ReadRows(document, {"profile_ref", "customer", "mode", "status", "provider", "model", "key_ref", "over_quota_until", "intact"}));
   if (rows.empty()) {
     Print(customer.empty() && status.empty() ? "no profiles yet; `keytool onboard` makes one\n" : "no such profiles\n");
     return {};
   }
   std::sort(rows.begin(), rows.end());
   Print(base::FormatTable(
-      {{"PROFILE_REF"}, {"CUSTOMER"}, {"MODE"}, {"STATUS"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}, {"INTACT"}}, rows));
+      {{"PROFILE_REF"}, {"CUSTOMER"}, {"MODE"}, {"STATUS"}, {"PROVIDER"}, {"MODEL"}, {"KEY_REF"}, {"OVER QUOTA UNTIL"}, {"INTACT"}}, rows));
   return {};
 }
 
@@ -100,7 +101,11 @@ Outcome<void> SetProfile(const Context& context, const ProfileOptions& options) 
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(request.reason, AskReason(options.reason));
   const std::string& ref = request.fields.profile_ref;
-  TRY(session.Ask(vault::Operation::kSetProfile, request.Encode(), ref));
+  auto done = session.Ask(vault::Operation::kSetProfile, request.Encode(), ref);
+  if (!done) {
+    const auto shown = ProfileDocument(session, ref);
+    return std::unexpected(WithShares(session, std::move(done.error()), request.fields.key_ref.value_or(shown ? ReadMember(*shown, "key_ref") : "")));
+  }
   if (!context.json) {
     Print(ref + " is set; see " + Command(context, "keytool profile show " + ref) + "\n");
     return {};

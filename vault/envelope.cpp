@@ -11,6 +11,7 @@ constexpr std::uint8_t kFormat = 1;
 constexpr std::string_view kAlgorithm = "AES-256-GCM";
 constexpr std::string_view kPayloadDomain = "strongroom/payload/v1";
 constexpr std::string_view kWrapDomain = "strongroom/wrap/v1";
+constexpr std::string_view kLimit = "limit";
 constexpr std::string_view kEncryptInfo = "strongroom/dek/encrypt/v1";
 constexpr std::string_view kCommitInfo = "strongroom/dek/commit/v1";
 constexpr std::size_t kCommitmentBytes = 32;
@@ -79,6 +80,7 @@ Bytes WrapAad(const WrapContext& context) {
       .U8(context.hosted ? 1 : 0)
       .I64(context.row_version)
       .I64(context.kek_version);
+  if (context.limit.any()) writer.Field(kLimit).I64(context.limit.rpm.value_or(0)).I64(context.limit.tpm.value_or(0));
   return writer.Take();
 }
 

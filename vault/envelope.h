@@ -24,6 +24,13 @@ struct KeyContext {
   KeyRef key_ref;  // customer, provider and key version are its parts
 };
 
+// AccountLimit is what the account of a house key takes a minute, shared out among the profiles that use it; nullopt: no limit.
+struct AccountLimit {
+  std::optional<std::int64_t> rpm, tpm;
+  bool any() const { return rpm.has_value() || tpm.has_value(); }
+  bool operator==(const AccountLimit&) const = default;
+};
+
 // WrapContext is what the wrap's AAD binds on top: facts that change, each time with a new wrap.
 struct WrapContext {
   WrapContext(KeyContext key_context, Origin key_origin, bool is_hosted)
@@ -35,6 +42,7 @@ struct WrapContext {
   std::optional<base::Micros> grace_until;
   std::int64_t row_version = 1;
   std::int64_t kek_version = 1;
+  AccountLimit limit;
 };
 
 // PayloadAad and WrapAad are the canonical, length-prefixed bytes that are authenticated.

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "vault/account_limit.h"
 #include "vault/arena.h"
 #include "vault/cipher.h"
 #include "vault/exposure.h"
@@ -93,6 +95,8 @@ Result<Json> KeyJson(Store& store, const KeyRow& row) {
   json["grace_until"] = Time(row.grace_until);
   json["state_changed_at"] = base::FormatTime(row.state_changed_at);
   json["fingerprint"] = row.fingerprint;
+  json["limit_rpm"] = OrNull(row.limit.rpm);
+  json["limit_tpm"] = OrNull(row.limit.tpm);
   return json;
 }
 
@@ -121,9 +125,27 @@ Json ProfileJson(const OpenVault& vault, const ProfileRow& row) {
   json["created_at"] = base::FormatTime(row.created_at);
   json["updated_at"] = base::FormatTime(row.updated_at);
   // Sealed, nobody can tell.
-  const auto keys = vault.held.Get();
-  json["intact"] = keys ? Json(VerifyProfile(*keys->profile_key, vault.vault_id, row).has_value()) : Json(nullptr);
+  json["over_quota_until"] = Time(row.over_quota_until);
+  json["intact"] = vault.sealed() ? Json(nullptr) : Json(CheckIntact(vault, row).has_value());
   return json;
+}
+
+// What is left of an account's limit; null where there is none, or nobody can tell what was given away.
+Json Left(const std::optional<std::int64_t>& limit, std::int64_t shares) { return limit ? Json(*limit - shares) : Json(nullptr); }
+
+void AddShares(const OpenVault& vault, Store& store, const KeyRow& row, Json& json) {
+  for (const char* name : {"shares_rpm", "shares_tpm", "left_rpm", "left_tpm"}) json[name] = nullptr;
+  json["without_share"] = Json::array();  // profiles that an account with a limit has no room for
+  if (row.hosted != "Y") return;
+  const auto shares = SharesOf(vault, store, row);
+  if (!shares) return;
+  json["shares_rpm"] = shares->rpm;
+  json["shares_tpm"] = shares->tpm;
+  json["left_rpm"] = Left(row.limit.rpm, shares->rpm);
+  json["left_tpm"] = Left(row.limit.tpm, shares->tpm);
+  std::set<std::string> without(shares->without_rpm.begin(), shares->without_rpm.end());
+  without.insert(shares->without_tpm.begin(), shares->without_tpm.end());
+  for (const std::string& profile : without) json["without_share"].push_back(profile);
 }
 
 Json Protectors(const KekDirectory& directory, std::int64_t version) {
@@ -235,7 +257,7 @@ Json KnownStatus(OpenVault& vault) {
   json["two_people"] = {{"demanded", nullptr}};
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);
-  for (const char* counted : {"noticed", "keys", "profiles"}) json[counted] = nullptr;
+  for (const char* counted : {"noticed", "keys", "profiles", "over_quota"}) json[counted] = nullptr;
   json["version"] = STRONGROOM_VERSION;
   json["pid"] = getpid();
   json["uptime_seconds"] = (base::MonoMicros() - vault.opened_at) / base::kMicrosPerSecond;
@@ -254,6 +276,7 @@ Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body) {
   json["keys"] = Json::object();
   for (const auto& [status, count] : keys) json["keys"][status] = count;
   TRY_ASSIGN(json["profiles"], store.CountProfiles());
+  TRY_ASSIGN(json["over_quota"], store.CountOverQuota());
   TRY_ASSIGN(json["noticed"], store.CountNotices());  // keys that are SUSPENDED because their providers refused them
   TRY_ASSIGN(json["unseal_asks"], UnsealAsks(vault, store));
   TRY_ASSIGN(const auto old_key, store.FindSecret(TrailSecretsOf(vault.config, vault.node_id).before));
@@ -330,6 +353,7 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
   TRY_ASSIGN(const std::string replaces, Replaces(store, *row));
   json["replaced_by"] = replaced_by.empty() ? Json(nullptr) : Json(replaced_by);  // of a ROTATED key
   json["replaces"] = replaces.empty() ? Json(nullptr) : Json(replaces);           // a key that is ROTATED still
+  AddShares(vault, store, *row, json);
   json["profiles"] = Json::array();
   TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(*ref));
   for (const ProfileRow& profile : profiles) json["profiles"].push_back(profile.profile_ref);

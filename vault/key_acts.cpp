@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "vault/account_limit.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
 #include "vault/proven_key.h"
@@ -46,8 +47,10 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   if (!active) return Refuse(Refusal::kKeyMoveForbidden);
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
   TRY(PutAside(store, old_key, now));
+  TRY(new_key.WriteLimit(vault_, store, old_key.row().limit));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
   TRY_ASSIGN(const std::size_t profiles, RepointProfiles(vault_, store, request_.old_key_ref, request_.new_key_ref, now));
+  TRY(CheckShares(vault_, store, request_.new_key_ref));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", new_key.row().status},
                               {"probed", request_.probed ? "yes" : "no"},

@@ -1,6 +1,7 @@
 // Taking a key in: add it as PENDING, then activate it together with the profile that uses it.
 #include <utility>
 
+#include "vault/account_limit.h"
 #include "vault/field_rules.h"
 #include "vault/key_format.h"
 #include "vault/new_key.h"
@@ -106,8 +107,7 @@ Result<void> ActivateKey::PutProfile(Store& store, base::Micros now, audit::Draf
   if (old) {
     if (old->customer != fields.customer) return Refuse(Refusal::kProfileExists);
     // Never put our own MAC over somebody else's edit.
-    TRY_ASSIGN(const auto keys, vault_.Keys());
-    TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, *old));
+    TRY(CheckIntact(vault_, *old));
     TRY(CheckReplaceable(store, *old, fields));
     if (old->status == "TERMINATED") return Refuse(Refusal::kProfileNotActive);
     if (old->key_ref) (*record.before)["profile_key_ref"] = *old->key_ref;
@@ -126,7 +126,8 @@ Result<void> ActivateKey::PutProfile(Store& store, base::Micros now, audit::Draf
   (*record.after)["model"] = row.model;
   const auto written = old ? store.UpdateProfile(row) : store.InsertProfile(row);
   if (!written && written.error().code() == Code::kAlreadyExists) return Refuse(Refusal::kProfileExists);
-  return written;
+  TRY(written);
+  return CheckShares(vault_, store, row.key_ref);
 }
 
 }  // namespace

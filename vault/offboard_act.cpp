@@ -4,6 +4,7 @@
 #include "vault/field_rules.h"
 #include "vault/key_ref.h"
 #include "vault/operations.h"
+#include "vault/profile_rules.h"
 #include "vault/proven_key.h"
 #include "vault/stop_unproven.h"
 
@@ -142,8 +143,7 @@ Result<void> Offboard::EndProfiles(Store& store, base::Micros now) {
       }
       profiles_.Add(row.profile_ref, row.status);
       row.status = "TERMINATED";
-      row.updated_at = now;
-      TRY(store.UpdateProfile(row));
+      TRY(WriteMoved(vault_, store, row, false, now));
     }
   }
 }

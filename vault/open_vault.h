@@ -14,6 +14,7 @@
 #include "sql/database.h"
 #include "vault/anteroom.h"
 #include "vault/grace_watch.h"
+#include "vault/quota_watch.h"
 #include "vault/lease.h"
 #include "vault/nodes.h"
 #include "vault/proofs.h"
@@ -105,6 +106,7 @@ struct OpenVault {
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one
   Pruner pruner{*this};                   // the publisher's thread looks
   GraceWatch grace_watch{*this};          // as well
+  QuotaWatch quota_watch{*this};          // the same
   TicketKeeper tickets{*this};            // the same
   Anteroom anteroom;                      // what is in it goes on to the log: ~Service closes it before the log stops
   std::unique_ptr<audit::LogWriter> log;  // its thread uses all of the above until it has stopped

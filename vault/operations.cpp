@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false, kWhileOlder = true;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 53> kOperations{{
+constexpr std::array<OperationRow, 55> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -78,6 +78,8 @@ constexpr std::array<OperationRow, 53> kOperations{{
     {Operation::kCancelTicket, "cancel_ticket", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeCancelTicket},
     {Operation::kRollBackKey, "rollback_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRollBackKey},
     {Operation::kOffboard, "offboard", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeOffboard},
+    {Operation::kLimitKey, "limit_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeLimitKey},
+    {Operation::kReportQuota, "report_quota", kWorker, kUnsealed, kNoKey, Runs::kAlone, &MakeReportQuota},
 }};
 
 }  // namespace

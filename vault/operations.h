@@ -91,7 +91,7 @@ std::span<const OperationRow> Operations();
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
 // node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp, rollback_act.cpp, offboard_act.cpp,
-// ticket_acts.cpp, ticket_accept.cpp.
+// ticket_acts.cpp, ticket_accept.cpp, account_limit.cpp, quota_acts.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -130,6 +130,8 @@ MadeAct MakeReportProbe(OpenVault& vault, ByteView body, std::optional<SecretVal
 MadeAct MakeResumeNoticed(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRollBackKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeOffboard(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeLimitKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeReportQuota(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNewOrigin(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRotateSigningKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);

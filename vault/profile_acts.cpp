@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "vault/account_limit.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
@@ -30,8 +31,7 @@ class SetProfile final : public Act {
 // believed in nothing: it takes an admin who states all that the MAC covers to make it the vault's word again.
 Result<Binding> SetProfile::CheckIdentity(const ProfileRow& row) const {
   const ProfileFields& fields = request_.fields;
-  TRY_ASSIGN(const auto keys, vault_.Keys());
-  const auto intact = VerifyProfile(*keys->profile_key, vault_.vault_id, row);
+  const auto intact = CheckIntact(vault_, row);
   if (!intact) {
     const bool restated = fields.customer && fields.mode && fields.provider && fields.endpoint && fields.key_ref;
     if (!restated) return std::unexpected(intact.error());
@@ -77,6 +77,7 @@ Result<void> SetProfile::Decide(Store& store, base::Micros now, audit::Draft& re
     if (written.error().code() == Code::kAlreadyExists) return Refuse(Refusal::kProfileExists);
     return written;
   }
+  TRY(CheckShares(vault_, store, row->key_ref));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   return {};
 }
@@ -90,22 +91,22 @@ class MoveProfile final : public Act {
 
  private:
   // Next is the status the move leads to; TERMINATED is final.
-  Result<std::string> Next(const ProfileRow& row) const;
+  Result<std::string> Next(const ProfileRow& row, const Result<void>& intact) const;
 
   OpenVault& vault_;
   const MoveRequest request_;
 };
 
-Result<std::string> MoveProfile::Next(const ProfileRow& row) const {
+// To stop needs no proof of the row; to let it go on does.
+Result<std::string> MoveProfile::Next(const ProfileRow& row, const Result<void>& intact) const {
   const bool suspend = request_.move == "suspend", resume = request_.move == "resume";
   if (!suspend && !resume && request_.move != "terminate") return Refuse(Refusal::kFieldInvalid);
   if (row.status == "TERMINATED") return Refuse(Refusal::kKeyMoveForbidden);
   if (!suspend && !resume) return "TERMINATED";
   if (suspend && row.status != "SUSPENDED") return "SUSPENDED";
+  if (resume && row.status == "OVER_QUOTA") return Refuse(Refusal::kProfileOverQuota);
   if (!resume || row.status != "SUSPENDED") return Refuse(Refusal::kKeyMoveForbidden);
-  // To stop needs no proof of the row; to let it go on does.
-  TRY_ASSIGN(const auto keys, vault_.Keys());
-  TRY(VerifyProfile(*keys->profile_key, vault_.vault_id, row));
+  if (!intact) return std::unexpected(intact.error());
   return "ACTIVE";
 }
 
@@ -117,9 +118,9 @@ Result<void> MoveProfile::Decide(Store& store, base::Micros now, audit::Draft& r
   record.customer = row->customer;
   record.key_ref = row->key_ref;
   (*record.before)["status"] = row->status;
-  TRY_ASSIGN(row->status, Next(*row));
-  row->updated_at = now;
-  TRY(store.UpdateProfile(*row));
+  const auto intact = CheckIntact(vault_, *row);
+  TRY_ASSIGN(row->status, Next(*row, intact));
+  TRY(WriteMoved(vault_, store, *row, intact.has_value(), now));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"profile_ref", request_.ref}, {"status", row->status}};
   return {};

@@ -7,7 +7,7 @@
 namespace strongroom::vault {
 namespace {
 
-constexpr std::string_view kDomain = "strongroom/profile/v1";
+constexpr std::string_view kDomain = "strongroom/profile/v2";
 
 }  // namespace
 
@@ -23,6 +23,11 @@ Result<Bytes> ProfileMac(const MacKey& key, std::string_view vault_id, const Bou
       .Field(origin.text())
       .U8(row.key_ref.has_value() ? 1 : 0);
   if (row.key_ref) writer.Field(*row.key_ref);
+  writer.Field(row.status);
+  for (const auto& number : {row.rpm, row.tpm, row.quota, row.over_quota_until}) {
+    writer.U8(number.has_value() ? 1 : 0);
+    if (number) writer.I64(*number);
+  }
   return Cipher::Mac(key.View(), writer.bytes());
 }
 
@@ -30,6 +35,17 @@ Result<void> VerifyProfile(const MacKey& key, std::string_view vault_id, const B
   const auto mac = ProfileMac(key, vault_id, row);
   if (mac && Cipher::Equal(*mac, row.vault_mac)) return {};
   return Refuse(Refusal::kProfileTampered);
+}
+
+Result<void> SignProfile(const OpenVault& vault, BoundProfile& row) {
+  TRY_ASSIGN(const auto keys, vault.Keys());
+  TRY_ASSIGN(row.vault_mac, ProfileMac(*keys->profile_key, vault.vault_id, row));
+  return {};
+}
+
+Result<void> CheckIntact(const OpenVault& vault, const BoundProfile& row) {
+  TRY_ASSIGN(const auto keys, vault.Keys());
+  return VerifyProfile(*keys->profile_key, vault.vault_id, row);
 }
 
 Result<ProvenProfile> ProvenProfile::Prove(const OpenVault& vault, BoundProfile row) {

@@ -97,7 +97,9 @@ void ApplyFields(const ProfileFields& fields, ProfileRow& row) {
   ApplyText(fields.notes, row.notes);
   ApplyLimit(fields.rpm, row.rpm);
   ApplyLimit(fields.tpm, row.tpm);
+  const auto quota = row.quota;
   ApplyLimit(fields.quota, row.quota);
+  if (row.status == "OVER_QUOTA" && quota && (!row.quota || *row.quota > *quota)) LeaveOverQuota(row);
   if (fields.default_max_tokens) row.default_max_tokens = *fields.default_max_tokens;
   if (fields.default_temp_tenths) {
     row.default_temp_tenths = *fields.default_temp_tenths == -1 ? std::nullopt : fields.default_temp_tenths;
@@ -112,9 +114,21 @@ Result<void> SealProfile(const OpenVault& vault, Store& store, base::Micros now,
   if (!row.key_ref) TRY(CheckKeyless(vault, row, *origin));
   if (row.key_ref && binding == Binding::kNew) TRY(CheckKeyed(vault, store, now, row, *origin));
   row.updated_at = now;
-  TRY_ASSIGN(const auto keys, vault.Keys());
-  TRY_ASSIGN(row.vault_mac, ProfileMac(*keys->profile_key, vault.vault_id, row));
-  return {};
+  return SignProfile(vault, row);
+}
+
+void LeaveOverQuota(ProfileRow& row) {
+  row.status = "ACTIVE";
+  row.over_quota_until.reset();
+}
+
+Result<void> WriteMoved(const OpenVault& vault, Store& store, ProfileRow& row, bool intact, base::Micros now) {
+  row.over_quota_until.reset();
+  row.updated_at = now;
+  // An edited ENDPOINT need not even have an origin to sign.
+  const bool signable = intact || (row.status == "TERMINATED" && Origin::OfEndpoint(row.endpoint));
+  if (signable) TRY(SignProfile(vault, row));
+  return store.UpdateProfile(row);
 }
 
 }  // namespace strongroom::vault

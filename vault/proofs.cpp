@@ -63,8 +63,7 @@ Result<std::shared_ptr<const ProvenProfile>> Proofs::OfProfile(BoundProfile row)
     TRY_ASSIGN(ProvenProfile profile, ProvenProfile::Prove(vault_, std::move(row)));
     proven = std::make_shared<const ProvenProfile>(std::move(profile));
   }
-  const BoundProfile& kept = proven->row();
-  if (kept.status.size() <= kMostFreeBytes) profiles_.Keep(kept.profile_ref, proven, reading_);
+  profiles_.Keep(proven->row().profile_ref, proven, reading_);
   return proven;
 }
 

@@ -31,8 +31,8 @@ namespace strongroom::vault {
 // Proofs belongs to one vault, which outlives it, and to the thread of the trail's writer alone.
 class Proofs {
  public:
-  // At most so many rows of each table are kept, none with more than so many bytes in the columns that the proof leaves
-  // free; the one that came first goes first.
+  // At most so many rows of each table are kept, and no key with more than so many bytes in the columns that the proof
+  // leaves free; the one that came first goes first.
   static constexpr std::size_t kMostRows = 4096;
   static constexpr std::size_t kMostFreeBytes = 4096;
 

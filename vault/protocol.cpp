@@ -83,7 +83,7 @@ void Walk(auto& walk, Is<ResolveAnswer> auto& m) { walk(m.origin, m.key_ref, m.e
 void Walk(auto& walk, Is<ProfileAnswer> auto& m) {
   walk(m.profile_ref, m.customer, m.mode, m.provider, m.model, m.endpoint, m.status);
   walk(m.key_ref, m.system_prompt, m.models_allowed, m.api_version);
-  walk(m.default_max_tokens, m.default_temp_tenths, m.rpm, m.tpm, m.quota, m.epoch, m.key_noticed);
+  walk(m.default_max_tokens, m.default_temp_tenths, m.rpm, m.tpm, m.quota, m.epoch, m.key_noticed, m.over_quota_until);
 }
 void Walk(auto& walk, Is<RatesRequest> auto& m) { walk(m.after_model, m.after_provider); }
 void Walk(auto& walk, Is<RatesAnswer> auto& m) {
@@ -107,6 +107,8 @@ void Walk(auto& walk, Is<MoveRequest> auto& m) { walk(m.ref, m.move, m.reason); 
 void Walk(auto& walk, Is<ReportCallRequest> auto& m) { walk(m.key_ref, m.request_id, m.status); }
 void Walk(auto& walk, Is<ReportCallAnswer> auto& m) { walk(m.probe); }
 void Walk(auto& walk, Is<ReportProbeRequest> auto& m) { walk(m.key_ref, m.status); }
+void Walk(auto& walk, Is<LimitKeyRequest> auto& m) { walk(m.key_ref, m.rpm, m.tpm, m.reason); }
+void Walk(auto& walk, Is<ReportQuotaRequest> auto& m) { walk(m.profile_ref, m.request_id, m.month, m.tokens); }
 void Walk(auto& walk, Is<SetProfileRequest> auto& m) { walk(m.fields, m.reason); }
 void Walk(auto& walk, Is<SetRateRequest> auto& m) {
   Walk(walk, m.rate);
@@ -241,6 +243,8 @@ STRONGROOM_CODEC(MoveRequest)
 STRONGROOM_CODEC(ReportCallRequest)
 STRONGROOM_CODEC(ReportCallAnswer)
 STRONGROOM_CODEC(ReportProbeRequest)
+STRONGROOM_CODEC(LimitKeyRequest)
+STRONGROOM_CODEC(ReportQuotaRequest)
 STRONGROOM_CODEC(SetProfileRequest)
 STRONGROOM_CODEC(SetRateRequest)
 STRONGROOM_CODEC(KekRequest)

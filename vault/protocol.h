@@ -92,6 +92,8 @@ enum class Operation : std::uint8_t {
   kCancelTicket = 104,
   kRollBackKey = 110,   // ROTATED → ACTIVE within its grace, what took its place SUSPENDED, profiles back
   kOffboard = 111,      // every profile of a customer TERMINATED, every key REVOKED
+  kLimitKey = 120,      // what the account of a house key takes a minute
+  kReportQuota = 121,   // worker: a profile has spent its month's tokens; it is OVER_QUOTA then
 };
 
 // A body that is one i64: an epoch notice (the epoch), the answer to PrepareKek (the version).
@@ -131,6 +133,7 @@ struct ProfileAnswer {
   std::optional<std::int64_t> default_temp_tenths, rpm, tpm, quota;
   std::int64_t epoch = 0;
   bool key_noticed = false;  // its key is SUSPENDED because its provider refused it (vault/notice.h)
+  std::optional<base::Micros> over_quota_until;  // when an OVER_QUOTA one comes back by itself
   Bytes Encode() const;
   static Result<ProfileAnswer> Decode(ByteView body);
 };
@@ -308,6 +311,23 @@ struct ReportProbeRequest {
   std::int64_t status = 0;
   Bytes Encode() const;
   static Result<ReportProbeRequest> Decode(ByteView body);
+};
+
+// LimitKeyRequest sets what the account of a house key takes a minute; absent numbers stay as they are, and 0 is no limit.
+struct LimitKeyRequest {
+  std::string key_ref;
+  std::optional<std::int64_t> rpm, tpm;
+  std::string reason;
+  Bytes Encode() const;
+  static Result<LimitKeyRequest> Decode(ByteView body);
+};
+// ReportQuotaRequest: so many tokens were counted for the profile since `month` began, with that request's.
+struct ReportQuotaRequest {
+  std::string profile_ref, request_id;
+  base::Micros month = 0;
+  std::int64_t tokens = 0;
+  Bytes Encode() const;
+  static Result<ReportQuotaRequest> Decode(ByteView body);
 };
 
 // StoppedAnswer: how long it took until no vaultd could release what the act has stopped, and the nodes that had not

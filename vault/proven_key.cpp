@@ -26,6 +26,7 @@ Result<WrapContext> ContextOf(const std::string& vault_id, const KeyRow& row) {
   context.grace_until = row.grace_until;
   context.row_version = row.row_version;
   context.kek_version = row.kek_version;
+  context.limit = row.limit;
   return context;
 }
 
@@ -115,6 +116,12 @@ Result<void> ProvenKey::Write(const OpenVault& vault, Store& store, KeyState sta
   // key brings the column up to date.
   TRY_ASSIGN(const std::optional<base::Micros> used, store.LastUsed(row.key_ref));
   if (used) row.last_used_at = used;
+  return Rewrite(vault, store, std::move(row));
+}
+
+Result<void> ProvenKey::WriteLimit(const OpenVault& vault, Store& store, const AccountLimit& limit) {
+  KeyRow row = row_;
+  row.limit = limit;
   return Rewrite(vault, store, std::move(row));
 }
 

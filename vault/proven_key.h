@@ -57,6 +57,8 @@ class ProvenKey {
   // the row is swapped in by its ROW_VERSION (kConflict). This object is then the new row.
   Result<void> Write(const OpenVault& vault, Store& store, KeyState state, std::optional<base::Micros> grace_until,
                      base::Micros now);
+  // WriteLimit is Write without a change of state, of the account's limit.
+  Result<void> WriteLimit(const OpenVault& vault, Store& store, const AccountLimit& limit);
   // Touch is Write without a change of state, noting a use.
   Result<void> Touch(const OpenVault& vault, Store& store, base::Micros used_at);
 

@@ -39,7 +39,8 @@ constexpr auto kTable = std::to_array<Row>({
      "a suspension"},
     {Refusal::kProfileTampered, "PROFILE_TAMPERED", Code::kCorrupt,
      "key withheld: the profile's row was changed outside vaultd; find out who did, then set it again with 'keytool "
-     "profile set' and all of --customer, --mode, --provider, --endpoint and --key-ref"},
+     "profile set' and all of --customer, --mode, --provider, --endpoint and --key-ref, and its limits as they are to be; its STATUS stays as "
+     "'keytool profile show' says"},
     {Refusal::kProfileExists, "PROFILE_EXISTS", Code::kAlreadyExists,
      "nothing was done: that profile exists already and is in use; choose another --profile, 'keytool rotate' its key, "
      "or change it with 'keytool profile set'"},
@@ -281,6 +282,23 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kSealedKeyUnopened, "SEALED_KEY_UNOPENED", Code::kDecryptFailed,
      "nothing was done: the sealed key does not open with its ticket: one of the two was altered or swapped on its way; have the customer "
      "compare the ticket's check phrase, and seal the key again"},
+    {Refusal::kShareMissing, "SHARE_MISSING", Code::kRefused,
+     "nothing was done: this key's account has a limit, and a profile without a share would take as much of it as it likes; give each its share "
+     "with --rpm N and --tpm N ('keytool show KEY_REF' says what is left, and names the profiles without one)"},
+    {Refusal::kSharesOverLimit, "SHARES_OVER_LIMIT", Code::kRefused,
+     "nothing was done: the shares of the key's profiles would add up to more than its account takes; 'keytool show KEY_REF' says what is left, "
+     "'keytool profile set PROFILE_REF --rpm N --tpm N' makes a share smaller, and 'keytool limit KEY_REF' sets what the account takes"},
+    {Refusal::kShareTampered, "SHARE_TAMPERED", Code::kCorrupt,
+     "nothing was done: a profile that uses this key was changed outside vaultd, so that nobody knows what was given away; 'keytool profile list' "
+     "says which is not intact: find out who did, then set it again in full with 'keytool profile set', or terminate it"},
+    {Refusal::kKeyNotHosted, "KEY_NOT_HOSTED", Code::kRefused,
+     "nothing was done: only a key of the house that other customers' profiles use ('keytool onboard HOUSE --mode hosted') has an account to share out"},
+    {Refusal::kProfileOverQuota, "PROFILE_OVER_QUOTA", Code::kRefused,
+     "monthly quota spent: the profile comes back by itself on the first of next month (UTC), or at once with 'keytool profile set PROFILE_REF --quota N'"},
+    {Refusal::kQuotaNotSpent, "QUOTA_NOT_SPENT", Code::kRefused,
+     "nothing was done: by the vault's clock and the profile's quota, this month's tokens are not spent"},
+    {Refusal::kNotServed, "NOT_SERVED", Code::kPermissionDenied,
+     "nothing was done: this user was given no key for that customer this month, and has nothing to say about it"},
 });
 
 constexpr bool InOrder() {

@@ -118,6 +118,13 @@ enum class Refusal : std::uint16_t {
   kOtherVault,
   kSealedKeyMalformed,
   kSealedKeyUnopened,
+  kShareMissing = 140,
+  kSharesOverLimit,
+  kShareTampered,
+  kKeyNotHosted,
+  kProfileOverQuota,
+  kQuotaNotSpent,
+  kNotServed,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

@@ -38,13 +38,12 @@ Result<std::string> Replaces(Store& store, const KeyRow& row) {
 
 Result<std::size_t> RepointProfiles(const OpenVault& vault, Store& store, std::string_view from, const std::string& to, base::Micros now) {
   TRY_ASSIGN(std::vector<ProfileRow> profiles, store.ProfilesOfKey(from));
-  TRY_ASSIGN(const auto keys, vault.Keys());
   for (ProfileRow& profile : profiles) {
     // A profile that somebody pointed at this key by hand must not come out of it with our MAC.
-    TRY(VerifyProfile(*keys->profile_key, vault.vault_id, profile));
+    TRY(CheckIntact(vault, profile));
     profile.key_ref = to;
     profile.updated_at = now;
-    TRY_ASSIGN(profile.vault_mac, ProfileMac(*keys->profile_key, vault.vault_id, profile));
+    TRY(SignProfile(vault, profile));
     TRY(store.UpdateProfile(profile));
   }
   return profiles.size();

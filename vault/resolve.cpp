@@ -120,6 +120,7 @@ Result<std::shared_ptr<const ProvenProfile>> Resolve::FindProfile(Store& store, 
   if (!profile) {
     TRY_ASSIGN(profile, vault_.proofs.OfProfile(std::move(*row)));
   }
+  if (profile->row().status == "OVER_QUOTA") return Refuse(Refusal::kProfileOverQuota);
   if (profile->row().status != "ACTIVE") return Refuse(Refusal::kProfileNotActive);
   if (!profile->row().key_ref) return Refuse(Refusal::kProfileNeedsKey);
   return profile;

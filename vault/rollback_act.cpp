@@ -1,6 +1,7 @@
 // The way back from a rotation, while the old key's grace lasts.
 #include <utility>
 
+#include "vault/account_limit.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
 #include "vault/proven_key.h"
@@ -39,9 +40,12 @@ Result<void> RollBackKey::Decide(Store& store, base::Micros now, audit::Draft& r
   // As in the record of a rotation: the facts before are those of the key that is replaced.
   record.before = audit::Facts{{"key_ref", current.key_ref}, {"status", current.status}};
   const bool works = current.status == StateName(KeyState::kActive);
+  // Its account is the same, and so is what that takes by now.
+  if (const auto proven = ProvenKey::Prove(vault_, current)) TRY(key.WriteLimit(vault_, store, proven->row().limit));
   TRY(key.Write(vault_, store, *next, std::nullopt, now));
   TRY(PutAside(store, current, now));
   TRY_ASSIGN(const std::size_t profiles, RepointProfiles(vault_, store, current.key_ref, request_.ref, now));
+  TRY(CheckShares(vault_, store, request_.ref));
   if (profiles == 0 && !works) return Refuse(Refusal::kRollbackUnclear);
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = audit::Facts{{"status", key.row().status}, {"old_status", current.status}, {"profiles", std::to_string(profiles)}};

@@ -35,16 +35,18 @@ struct KeyRow {
   std::optional<base::Micros> grace_until;
   base::Micros state_changed_at = 0;
   std::string fingerprint;
+  AccountLimit limit;  // LIMIT_RPM, LIMIT_TPM
   bool operator==(const KeyRow&) const = default;
 };
 
-// BoundProfile is what of AI_PROFILE decides whose key goes where: all that VAULT_MAC covers, VAULT_MAC itself, and
-// STATUS.
+// BoundProfile is what of AI_PROFILE decides whose key goes where, and how much of it: all that VAULT_MAC covers, and VAULT_MAC itself.
 struct BoundProfile {
   std::string profile_ref, customer, mode, provider, endpoint;
   std::optional<std::string> key_ref;
   Bytes vault_mac;
   std::string status;
+  std::optional<std::int64_t> rpm, tpm, quota;
+  std::optional<base::Micros> over_quota_until;
   bool operator==(const BoundProfile&) const = default;
 };
 
@@ -54,7 +56,6 @@ struct ProfileRow : BoundProfile {
   std::int64_t default_max_tokens = 1024;
   std::optional<std::int64_t> default_temp_tenths;
   std::optional<std::string> system_prompt;
-  std::optional<std::int64_t> rpm, tpm, quota;
   std::optional<std::string> models_allowed, api_version;
   std::optional<std::string> notes;
   base::Micros created_at = 0, updated_at = 0;
@@ -209,6 +210,11 @@ class Store {
   Result<std::vector<ProfileRow>> ProfilesOfKey(std::string_view key_ref);
   // RpmOfKey is the sum of RPM over the ACTIVE profiles of a key; nullopt where there is none, or one without RPM.
   Result<std::optional<std::int64_t>> RpmOfKey(std::string_view key_ref);
+  // ProfilesOverQuota is those whose OVER_QUOTA_UNTIL was reached at `until`, at most `most`, the earliest first; CountOverQuota of all that are.
+  Result<std::vector<std::string>> ProfilesOverQuota(base::Micros until, std::int64_t most);
+  Result<std::int64_t> CountOverQuota();
+  // WasServed: the trail, of any node, says that this actor was given a key for this customer since then.
+  Result<bool> WasServed(std::string_view customer, std::string_view actor, base::Micros since);
   Result<void> InsertProfile(const ProfileRow& row);
   Result<void> UpdateProfile(const ProfileRow& row);
   Result<std::int64_t> CountProfiles();

@@ -3,7 +3,7 @@
 #define KEY_COLUMNS                                                                                           \
   "KEY_REF, CUSTOMER, PROVIDER, KEY_VERSION, ENCRYPTED_DEK, ENCRYPTED_KEY, NONCE_DEK, NONCE_KEY, "            \
   "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, "           \
-  "GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT"
+  "GRACE_UNTIL, STATE_CHANGED_AT, FINGERPRINT, LIMIT_RPM, LIMIT_TPM"
 
 #define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') ORDER BY AT DESC LIMIT 1"
 
@@ -35,6 +35,7 @@ KeyRow ReadKey(const sql::Statement& row) {
   key.grace_until = row.OptionalInt64(17);
   key.state_changed_at = row.Int64(18);
   key.fingerprint = row.Text(19);
+  key.limit = {row.OptionalInt64(20), row.OptionalInt64(21)};
   return key;
 }
 
@@ -100,13 +101,13 @@ Result<std::int64_t> Store::NewestVersion(std::string_view customer, std::string
 Result<void> Store::InsertKey(const KeyRow& row) {
   TRY(database_.Execute(
       "INSERT INTO KEY_VAULT (" KEY_COLUMNS
-      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
       {View(row.key_ref), View(row.customer), View(row.provider), row.key_version,
        ByteView(row.sealed.dek.ciphertext), ByteView(row.sealed.key.ciphertext), ByteView(row.sealed.dek.nonce),
        ByteView(row.sealed.key.nonce), row.kek_version, View(row.status), row.created_at,
        sql::Optional(row.last_used_at), sql::Optional(row.revoked_at), View(row.label), View(row.origin),
        View(row.hosted), row.row_version, sql::Optional(row.grace_until), row.state_changed_at,
-       View(row.fingerprint)}));
+       View(row.fingerprint), sql::Optional(row.limit.rpm), sql::Optional(row.limit.tpm)}));
   return {};
 }
 
@@ -114,11 +115,13 @@ Result<void> Store::UpdateKey(const KeyRow& row, std::int64_t expected) {
   TRY_ASSIGN(const std::int64_t changed,
              database_.Execute("UPDATE KEY_VAULT SET ENCRYPTED_DEK = ?1, NONCE_DEK = ?2, KEK_VERSION = ?3, "
                                "STATUS = ?4, LAST_USED_AT = ?5, REVOKED_AT = ?6, ROW_VERSION = ?7, "
-                               "GRACE_UNTIL = ?8, STATE_CHANGED_AT = ?9 WHERE KEY_REF = ?10 AND ROW_VERSION = ?11",
+                               "GRACE_UNTIL = ?8, STATE_CHANGED_AT = ?9, LIMIT_RPM = ?10, LIMIT_TPM = ?11 "
+                               "WHERE KEY_REF = ?12 AND ROW_VERSION = ?13",
                                {ByteView(row.sealed.dek.ciphertext), ByteView(row.sealed.dek.nonce),
                                 row.kek_version, View(row.status), sql::Optional(row.last_used_at),
                                 sql::Optional(row.revoked_at), row.row_version, sql::Optional(row.grace_until),
-                                row.state_changed_at, View(row.key_ref), expected}));
+                                row.state_changed_at, sql::Optional(row.limit.rpm), sql::Optional(row.limit.tpm),
+                                View(row.key_ref), expected}));
   if (changed != 1) return Fail(Code::kConflict, "the key's row was changed by somebody else");
   return {};
 }
@@ -126,7 +129,7 @@ Result<void> Store::UpdateKey(const KeyRow& row, std::int64_t expected) {
 Result<std::vector<KeyRow>> Store::KeysUnder(std::int64_t kek_version, std::string_view after, std::int64_t most) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT KEY_REF, CUSTOMER, PROVIDER, KEY_VERSION, LABEL, ORIGIN, HOSTED, STATUS, GRACE_UNTIL, "
-                             "KEK_VERSION, ROW_VERSION, ENCRYPTED_DEK, NONCE_DEK FROM KEY_VAULT "
+                             "KEK_VERSION, ROW_VERSION, ENCRYPTED_DEK, NONCE_DEK, LIMIT_RPM, LIMIT_TPM FROM KEY_VAULT "
                              "WHERE KEK_VERSION = ?1 AND KEY_REF > ?2 AND LENGTH(ENCRYPTED_DEK) > 0 ORDER BY KEY_REF LIMIT ?3",
                              {kek_version, after, most}));
   std::vector<KeyRow> keys;
@@ -147,6 +150,7 @@ Result<std::vector<KeyRow>> Store::KeysUnder(std::int64_t kek_version, std::stri
     key.row_version = rows->Int64(10);
     key.sealed.dek.ciphertext = rows->Blob(11);
     key.sealed.dek.nonce = rows->Blob(12);
+    key.limit = {rows->OptionalInt64(13), rows->OptionalInt64(14)};
   }
 }
 

@@ -3,7 +3,9 @@
 #define PROFILE_COLUMNS                                                                                      \
   "PROFILE_REF, CUSTOMER, PROFILE_NAME, MODE, PROVIDER, MODEL, ENDPOINT, KEY_REF, DEFAULT_MAX_TOKENS, "      \
   "DEFAULT_TEMP, SYSTEM_PROMPT, RATE_LIMIT_RPM, RATE_LIMIT_TPM, MONTHLY_QUOTA_TOKENS, MODELS_ALLOWED, "      \
-  "API_VERSION, VAULT_MAC, STATUS, NOTES, CREATED_AT, UPDATED_AT"
+  "API_VERSION, VAULT_MAC, STATUS, NOTES, CREATED_AT, UPDATED_AT, OVER_QUOTA_UNTIL"
+
+#define SERVED "WHERE CUSTOMER = ?1 AND AT >= ?2 AND ACTOR = ?3 AND ACTION = 'resolve' AND OUTCOME = 'ok' ORDER BY AT DESC LIMIT 1"
 
 namespace strongroom::vault {
 namespace {
@@ -32,6 +34,7 @@ ProfileRow ReadProfile(const sql::Statement& row) {
   profile.notes = row.OptionalText(18);
   profile.created_at = row.Int64(19);
   profile.updated_at = row.Int64(20);
+  profile.over_quota_until = row.OptionalInt64(21);
   return profile;
 }
 
@@ -46,6 +49,14 @@ Result<std::vector<ProfileRow>> ReadAll(sql::Statement& rows) {
 
 std::string_view View(const std::string& text) { return text; }
 
+Result<std::int64_t> Count(sql::Database& database, sql::Sql text) {
+  TRY_ASSIGN(sql::Statement * row, database.QueryOne(text));
+  if (row == nullptr) return Fail(Code::kInternal, "a count that is no row");
+  const std::int64_t count = row->Int64(0);
+  row->Reset();
+  return count;
+}
+
 }  // namespace
 
 Result<std::optional<ProfileRow>> Store::FindProfile(std::string_view profile_ref) {
@@ -59,12 +70,13 @@ Result<std::optional<ProfileRow>> Store::FindProfile(std::string_view profile_re
 
 Result<std::optional<BoundProfile>> Store::FindBoundProfile(std::string_view profile_ref) {
   TRY_ASSIGN(sql::Statement * row,
-             database_.QueryOne("SELECT PROFILE_REF, CUSTOMER, MODE, PROVIDER, ENDPOINT, KEY_REF, VAULT_MAC, STATUS "
-                                "FROM AI_PROFILE WHERE PROFILE_REF = ?1",
+             database_.QueryOne("SELECT PROFILE_REF, CUSTOMER, MODE, PROVIDER, ENDPOINT, KEY_REF, VAULT_MAC, STATUS, RATE_LIMIT_RPM, "
+                                "RATE_LIMIT_TPM, MONTHLY_QUOTA_TOKENS, OVER_QUOTA_UNTIL FROM AI_PROFILE WHERE PROFILE_REF = ?1",
                                 {profile_ref}));
   if (row == nullptr) return std::nullopt;
   BoundProfile profile{row->Text(0), row->Text(1),         row->Text(2), row->Text(3),
-                       row->Text(4), row->OptionalText(5), row->Blob(6), row->Text(7)};
+                       row->Text(4), row->OptionalText(5), row->Blob(6), row->Text(7),
+                       row->OptionalInt64(8), row->OptionalInt64(9), row->OptionalInt64(10), row->OptionalInt64(11)};
   row->Reset();
   return profile;
 }
@@ -100,13 +112,13 @@ Result<std::optional<std::int64_t>> Store::RpmOfKey(std::string_view key_ref) {
 Result<void> Store::InsertProfile(const ProfileRow& row) {
   TRY(database_.Execute(
       "INSERT INTO AI_PROFILE (" PROFILE_COLUMNS
-      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
       {View(row.profile_ref), View(row.customer), View(row.profile_name), View(row.mode), View(row.provider),
        View(row.model), View(row.endpoint), sql::Optional(row.key_ref), row.default_max_tokens,
        sql::Optional(row.default_temp_tenths), sql::Optional(row.system_prompt), sql::Optional(row.rpm),
        sql::Optional(row.tpm), sql::Optional(row.quota), sql::Optional(row.models_allowed),
        sql::Optional(row.api_version), ByteView(row.vault_mac), View(row.status), sql::Optional(row.notes),
-       row.created_at, row.updated_at}));
+       row.created_at, row.updated_at, sql::Optional(row.over_quota_until)}));
   return {};
 }
 
@@ -117,24 +129,42 @@ Result<void> Store::UpdateProfile(const ProfileRow& row) {
                         "MODEL = ?5, ENDPOINT = ?6, KEY_REF = ?7, DEFAULT_MAX_TOKENS = ?8, DEFAULT_TEMP = ?9, "
                         "SYSTEM_PROMPT = ?10, RATE_LIMIT_RPM = ?11, RATE_LIMIT_TPM = ?12, "
                         "MONTHLY_QUOTA_TOKENS = ?13, MODELS_ALLOWED = ?14, API_VERSION = ?15, VAULT_MAC = ?16, "
-                        "STATUS = ?17, NOTES = ?18, UPDATED_AT = ?19 WHERE PROFILE_REF = ?20",
+                        "STATUS = ?17, NOTES = ?18, UPDATED_AT = ?19, OVER_QUOTA_UNTIL = ?20 WHERE PROFILE_REF = ?21",
                         {View(row.customer), View(row.profile_name), View(row.mode), View(row.provider),
                          View(row.model), View(row.endpoint), sql::Optional(row.key_ref), row.default_max_tokens,
                          sql::Optional(row.default_temp_tenths), sql::Optional(row.system_prompt),
                          sql::Optional(row.rpm), sql::Optional(row.tpm), sql::Optional(row.quota),
                          sql::Optional(row.models_allowed), sql::Optional(row.api_version),
                          ByteView(row.vault_mac), View(row.status), sql::Optional(row.notes), row.updated_at,
-                         View(row.profile_ref)}));
+                         sql::Optional(row.over_quota_until), View(row.profile_ref)}));
   if (changed != 1) return Fail(Code::kConflict, "the profile's row was changed by somebody else");
   return {};
 }
 
-Result<std::int64_t> Store::CountProfiles() {
-  TRY_ASSIGN(sql::Statement * row, database_.QueryOne("SELECT COUNT(*) FROM AI_PROFILE"));
-  if (row == nullptr) return 0;
-  const std::int64_t count = row->Int64(0);
+Result<std::int64_t> Store::CountProfiles() { return Count(database_, "SELECT COUNT(*) FROM AI_PROFILE"); }
+
+Result<std::int64_t> Store::CountOverQuota() { return Count(database_, "SELECT COUNT(*) FROM AI_PROFILE WHERE STATUS = 'OVER_QUOTA'"); }
+
+Result<std::vector<std::string>> Store::ProfilesOverQuota(base::Micros until, std::int64_t most) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT PROFILE_REF FROM AI_PROFILE WHERE STATUS = 'OVER_QUOTA' AND OVER_QUOTA_UNTIL <= ?1 "
+                             "ORDER BY OVER_QUOTA_UNTIL, PROFILE_REF LIMIT ?2",
+                             {until, most}));
+  std::vector<std::string> refs;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return refs;
+    refs.push_back(rows->Text(0));
+  }
+}
+
+Result<bool> Store::WasServed(std::string_view customer, std::string_view actor, base::Micros since) {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne(one_log ? sql::Sql("SELECT SEQ FROM AUDIT_LOG " SERVED) : sql::Sql("SELECT SEQ FROM AUDIT_TRAIL " SERVED),
+                                                      {customer, since, actor}));
+  if (row == nullptr) return false;
   row->Reset();
-  return count;
+  return true;
 }
 
 }  // namespace strongroom::vault

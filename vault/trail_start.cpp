@@ -37,6 +37,7 @@ void StartPublishing(OpenVault& vault) {
   options.look = [&vault, erasure = std::make_shared<KeyErasure>(vault)](const Publisher::Published& published) {
     vault.pruner.Look(base::WallMicros());
     vault.grace_watch.Look(base::WallMicros());
+    vault.quota_watch.Look(base::WallMicros());
     vault.tickets.Look(base::WallMicros());
     erasure->Look(published);
   };

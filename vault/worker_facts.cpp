@@ -29,8 +29,7 @@ Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
   answer.epoch = vault.epoch.value();
   TRY_ASSIGN(std::optional<ProfileRow> row, store.FindProfile(*ref));
   if (!row) return Refuse(Refusal::kProfileUnknown);
-  TRY_ASSIGN(const auto keys, vault.Keys());
-  TRY(VerifyProfile(*keys->profile_key, vault.vault_id, *row));
+  TRY(CheckIntact(vault, *row));
   answer.profile_ref = row->profile_ref;
   answer.customer = row->customer;
   answer.mode = row->mode;
@@ -47,6 +46,7 @@ Result<Bytes> GetProfile(OpenVault& vault, Store& store, ByteView body) {
   answer.rpm = row->rpm;
   answer.tpm = row->tpm;
   answer.quota = row->quota;
+  answer.over_quota_until = row->over_quota_until;
   if (row->key_ref) {
     TRY_ASSIGN(answer.key_noticed, IsNoticed(vault, store, *row->key_ref));
   }

@@ -101,6 +101,8 @@ asio::awaitable<std::optional<Failure>> Exchange::Prepare() {
   if (profile_->customer != request_.customer || profile_->status == "TERMINATED") {
     co_return MakeFailure(ErrorCode::kProfileNotFound, "no such profile for this customer");
   }
+  std::optional<Failure> spent = co_await CheckQuota();
+  if (spent) co_return spent;
   if (profile_->status != "ACTIVE") {
     co_return MakeFailure(ErrorCode::kProfileNotFound, "the profile is " + profile_->status);
   }

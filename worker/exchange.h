@@ -19,6 +19,7 @@
 #include "worker/key_watch.h"
 #include "worker/profile_cache.h"
 #include "worker/provider/provider.h"
+#include "worker/quota_watch.h"
 #include "worker/queue/work_store.h"
 #include "worker/transport.h"
 
@@ -31,6 +32,7 @@ struct Tools {
   ProfileCache& profiles;
   Transport& transport;
   KeyWatch& watch;
+  QuotaWatch& quota;
   const base::Config& config;
   // Parameters that a model at an endpoint is known to refuse, learnt from its 400s. By endpoint: what one customer's own
   // server refuses says nothing of another's.
@@ -61,6 +63,10 @@ class Exchange {
   asio::awaitable<void> Hold();
   bool MayHold() const { return noticed_in_ && claimed_.attempts == 0 && attempt_ <= 1 && asks_ <= 1; }
   void TellOfKey(const HttpAnswer& answer) const;
+  // CheckQuota refuses a request of a profile that has spent its month's tokens; QuotaSpent tells vaultd where it has.
+  asio::awaitable<std::optional<Failure>> CheckQuota();
+  asio::awaitable<bool> QuotaSpent();
+  Failure OverQuota(base::Micros until) const;
   asio::awaitable<std::expected<KeyToSend, Failure>> ResolveKey();
   std::optional<Bytes> NextAsk();
   // CallOnce makes one attempt; nullopt means "again", after whatever pause it has taken.

@@ -43,6 +43,7 @@ Failure Exchange::OfRefusal(const Error& error) const {
   }
   using vault::Refusal;
   switch (vault::RefusalOf(error)) {
+    case Refusal::kProfileOverQuota: return MakeFailure(ErrorCode::kRateLimited, error.Message());
     case Refusal::kProfileUnknown:
     case Refusal::kProfileNotActive: return MakeFailure(ErrorCode::kProfileNotFound, error.Message());
     case Refusal::kMalformed:
@@ -137,6 +138,7 @@ asio::awaitable<void> Exchange::Finish(Verdict verdict) {
   LogEnd(verdict);
   Settlement settlement = MakeSettlement(verdict);
   co_await SettleFully(std::move(settlement));
+  if (std::holds_alternative<Success>(verdict)) co_await QuotaSpent();
 }
 
 asio::awaitable<void> Exchange::FinishFailed(ErrorCode code, std::string message) {

@@ -269,6 +269,7 @@ int RunWorker(const base::Config& config, std::int64_t in_flight) {
   vault::Client client(io.get_executor(), *options);
   ProfileCache profiles(client);
   KeyWatch watch(io.get_executor(), client, transport);
+  QuotaWatch quota(io.get_executor(), client);
   const QueueName inbound{config.worker.inbound_library, config.worker.inbound_queue};
   WorkStore store(std::move(*database), std::move(*checkpointer), io.get_executor(), inbound, OwnerName(),
                   config.worker.lease_ms * base::kMicrosPerMilli);
@@ -278,7 +279,7 @@ int RunWorker(const base::Config& config, std::int64_t in_flight) {
              {"in_flight", in_flight},
              {"protection", vault::ProtectionName(vault::Arena::Process().protection())}});
   base::Config live = config;
-  Loop loop(io, Tools{store, client, profiles, transport, watch, live, {}}, live, in_flight);
+  Loop loop(io, Tools{store, client, profiles, transport, watch, quota, live, {}}, live, in_flight);
   loop.Start();
   io.run();
   client.Close();

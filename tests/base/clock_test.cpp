@@ -44,3 +44,13 @@ TEST_CASE("the monotonic clock does not go back") {
   const Micros first = MonoMicros();
   CHECK(MonoMicros() >= first);
 }
+
+TEST_CASE("a month begins on its first day, UTC, and the next one behind the last") {
+  const auto at = [](const char* text) { return ParseTime(text).value(); };
+  CHECK(MonthOf(at("2026-11-27T15:41:18Z")) == at("2026-11-01"));
+  CHECK(MonthAfter(at("2026-11-27T15:41:18Z")) == at("2026-12-01"));
+  CHECK(MonthAfter(at("2026-12-31T23:59:59.999999Z")) == at("2027-01-01"));
+  CHECK(MonthOf(at("2027-01-01T00:00:00Z")) == at("2027-01-01"));
+  CHECK(MonthAfter(at("2028-02-29T12:00:00Z")) == at("2028-03-01"));
+  CHECK(MonthOf(-1) == at("1969-12-01"));
+}

@@ -87,7 +87,7 @@ TEST_CASE("a list of more keys than one answer holds is whole") {
       "WITH RECURSIVE N(I) AS (SELECT 2 UNION ALL SELECT I + 1 FROM N WHERE I < 5000) INSERT INTO KEY_VAULT "
       "SELECT 'ACME/anthropic/default/' || I, CUSTOMER, PROVIDER, I, ENCRYPTED_DEK, ENCRYPTED_KEY, NONCE_DEK, NONCE_KEY, "
       "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, GRACE_UNTIL, "
-      "STATE_CHANGED_AT, FINGERPRINT FROM KEY_VAULT, N");
+      "STATE_CHANGED_AT, FINGERPRINT, NULL, NULL FROM KEY_VAULT, N");
   REQUIRE(copied.has_value());
   const std::string table = vault.Must({"list"});
   CHECK(std::count(table.begin(), table.end(), '\n') == 5001);

@@ -87,6 +87,8 @@ TEST_CASE("a key opens in no other context: each field changed alone", "[envelop
       {"origin port", [](WrapContext& c) { c.origin = At("https://api.anthropic.com:444"); }},
       {"origin scheme", [](WrapContext& c) { c.origin = At("http://api.anthropic.com:443"); }},
       {"hosted", [](WrapContext& c) { c.hosted = true; }},
+      {"RPM limit", [](WrapContext& c) { c.limit.rpm = 1; }},
+      {"TPM limit", [](WrapContext& c) { c.limit.tpm = 1; }},
       {"row version", [](WrapContext& c) { c.row_version = 2; }},
       {"KEK version", [](WrapContext& c) { c.kek_version = 2; }}};
   for (const auto& [name, change] : changes) {

@@ -192,7 +192,7 @@ TEST_CASE("kek: chunks follow one another, and a second rotation is told of the 
       "WITH RECURSIVE N(I) AS (SELECT 2 UNION ALL SELECT I + 1 FROM N WHERE I < 8300) INSERT INTO KEY_VAULT "
       "SELECT 'ACME/anthropic/default/' || I, CUSTOMER, PROVIDER, I, ENCRYPTED_DEK, ENCRYPTED_KEY, NONCE_DEK, NONCE_KEY, "
       "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, GRACE_UNTIL, "
-      "STATE_CHANGED_AT, FINGERPRINT FROM KEY_VAULT, N WHERE KEY_REF = 'ACME/anthropic/default/1'");
+      "STATE_CHANGED_AT, FINGERPRINT, NULL, NULL FROM KEY_VAULT, N WHERE KEY_REF = 'ACME/anthropic/default/1'");
   Prepare(house);
   REQUIRE(house.Ask(Operation::kActivateKek, Version(2)).has_value());
   const RewrapAnswer first = Chunk(house);

@@ -50,7 +50,7 @@ TEST_CASE("add_key holds a key as PENDING, with the next version", "[service]") 
   CHECK(house.AddKey(AcmeKey(), kBarcoKey).value() == "ACME/anthropic/default/2");
   CHECK(house.Value("SELECT STATUS FROM KEY_VAULT WHERE KEY_VERSION = 2") == "PENDING");
   CHECK(house.Value("SELECT COUNT(DISTINCT FINGERPRINT) FROM KEY_VAULT") == "2");
-  CHECK(house.Value("SELECT FINGERPRINT FROM KEY_VAULT LIMIT 1").size() == 32);
+  CHECK(house.Value("SELECT FINGERPRINT, NULL, NULL FROM KEY_VAULT LIMIT 1").size() == 32);
   AddKeyRequest same = AcmeKey();
   same.label = "spare";
   REQUIRE(house.AddKey(same, kAcmeKey).has_value());

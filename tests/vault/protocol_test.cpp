@@ -51,6 +51,7 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   profile.profile_ref = "P";
   profile.key_ref = "ACME/x/y/1";
   profile.default_temp_tenths = 7;
+  profile.over_quota_until = 8;
   Sound(profile);
   RatesAnswer rates;
   rates.rates = {Rate{"m", "p", 1, 2, 3}, Rate{"n", "", 4, 5, 6}};
@@ -68,6 +69,8 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(ReportCallRequest{"k", "r", 401});
   Sound(ReportCallAnswer{true});
   Sound(ReportProbeRequest{"k", 0});
+  Sound(LimitKeyRequest{"k", 1000, {}, "why"});
+  Sound(ReportQuotaRequest{"P", "r", 5, 6});
   Sound(SetProfileRequest{SomeFields(), "why"});
   Sound(SetRateRequest{Rate{"m", "p", 1, 2, 3}, "why"});
   Sound(ProposeRequest{15, "00ff"});

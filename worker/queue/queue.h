@@ -95,6 +95,8 @@ Result<Settled> Settle(sql::Database& database, const Settlement& settlement, st
 // Answer is Settle for a message that its caller has removed already: reply, text and usage, unless there is a reply.
 Result<Settled> Answer(sql::Database& database, const Settlement& settlement, std::int64_t pid, std::string_view worker,
                        base::Micros now);
+// TokensOf is what was settled for a profile in the month that began then, by all workers.
+Result<std::int64_t> TokensOf(sql::Database& database, std::string_view profile_ref, base::Micros month);
 // AnswerAgain acknowledges a message whose request was answered before; the stored reply goes, once more, to the first
 // request's queue. Drop acknowledges one whose request is under way in another message.
 Result<void> AnswerAgain(sql::Database& database, std::int64_t id, std::string_view owner, const Identity& identity);

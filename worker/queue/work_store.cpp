@@ -277,6 +277,13 @@ asio::awaitable<Result<std::string>> WorkStore::LoadText(const std::string& ref,
   return state_->Perform<std::string>(std::move(work), true);
 }
 
+asio::awaitable<Result<std::int64_t>> WorkStore::TokensOf(const std::string& profile_ref, base::Micros month) {
+  auto work = [&profile_ref, month](sql::Database& db) {
+    return worker::TokensOf(db, profile_ref, month);
+  };
+  return state_->Perform<std::int64_t>(std::move(work), true);
+}
+
 asio::awaitable<Result<bool>> WorkStore::Changed() {
   auto work = [this](sql::Database& db) -> Result<bool> {
     TRY_ASSIGN(const std::int64_t version, db.DataVersion());

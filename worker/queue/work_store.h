@@ -41,6 +41,7 @@ class WorkStore {
   asio::awaitable<Result<std::int64_t>> Unhold();
   asio::awaitable<Result<std::int64_t>> RenewLeases();
   asio::awaitable<Result<std::string>> LoadText(const std::string& ref, const std::string& customer);
+  asio::awaitable<Result<std::int64_t>> TokensOf(const std::string& profile_ref, base::Micros month);
   // Changed is true where another process has committed since the last call: there may be work.
   asio::awaitable<Result<bool>> Changed();
 
