@@ -27,11 +27,17 @@ std::string Words(const std::string& document) {
   return Account(document, "requests", "rpm") + "; " + Account(document, "tokens", "tpm");
 }
 
+// Unshared is the profiles without a share, with the command for the first; empty where there is none.
+std::string Unshared(const Context& context, const std::string& document) {
+  const std::string without = ReadMember(document, "without_share");
+  if (without.empty()) return "";
+  return "without a share: " + without + "; " + Command(context, "keytool profile set " + without.substr(0, without.find(',')) + " --rpm N --tpm N");
+}
+
 void Report(const Context& context, const std::string& key_ref, const std::string& document) {
   if (context.json) return Print(document + "\n");
   Print(key_ref + ": " + Words(document) + "\n");
-  const std::string without = ReadMember(document, "without_share");
-  if (!without.empty()) Print("without a share: " + without + "; " + Command(context, "keytool profile set PROFILE_REF --rpm N --tpm N") + "\n");
+  if (const std::string unshared = Unshared(context, document); !unshared.empty()) Print(unshared + "\n");
 }
 
 }  // namespace
@@ -61,8 +67,7 @@ Problem WithShares(const Session& session, Problem problem, const std::string& k
   const auto document = KeyDocument(session, key_ref);
   if (!document) return problem;
   problem.text += ". As it is, " + key_ref + " has " + Words(*document);
-  const std::string without = ReadMember(*document, "without_share");
-  if (!without.empty()) problem.text += "; without a share: " + without;
+  if (const std::string unshared = Unshared(session.context(), *document); !unshared.empty()) problem.text += "; " + unshared;
   return problem;
 }
 

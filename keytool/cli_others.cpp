@@ -67,8 +67,8 @@ void AddProfileTexts(CLI::App& set, ProfileOptions& options) {
   auto* text = set.add_option("--system-prompt", fields.system_prompt, "\"\": none");
   set.add_option("--system-prompt-file", options.system_prompt_file, "the same from a file, 4000 bytes at most")
       ->excludes(text);
-  set.add_option("--customer", fields.customer, "states the owner again, with --mode, --provider, --endpoint and --key-ref, "
-                                                "to mend a row that was changed outside vaultd");
+  set.add_option("--customer", fields.customer, "states the owner again, with --mode, --provider, --endpoint, --key-ref, "
+                                                "--rpm, --tpm and --quota, to mend a row that was changed outside vaultd");
   set.add_option("--mode", fields.mode, "see --customer")->check(CLI::IsMember({"byok", "hosted"}));
   set.add_option("--provider", fields.provider, "see --customer");
 }

@@ -124,6 +124,10 @@ Result<void> ActivateKey::PutProfile(Store& store, base::Micros now, audit::Draf
   }
   (*record.after)["endpoint"] = row.endpoint;
   (*record.after)["model"] = row.model;
+  (*record.after)["mode"] = row.mode;
+  if (row.rpm) (*record.after)["rpm"] = std::to_string(*row.rpm);
+  if (row.tpm) (*record.after)["tpm"] = std::to_string(*row.tpm);
+  if (row.quota) (*record.after)["quota"] = std::to_string(*row.quota);
   const auto written = old ? store.UpdateProfile(row) : store.InsertProfile(row);
   if (!written && written.error().code() == Code::kAlreadyExists) return Refuse(Refusal::kProfileExists);
   TRY(written);

@@ -33,7 +33,7 @@ Result<Binding> SetProfile::CheckIdentity(const ProfileRow& row) const {
   const ProfileFields& fields = request_.fields;
   const auto intact = CheckIntact(vault_, row);
   if (!intact) {
-    const bool restated = fields.customer && fields.mode && fields.provider && fields.endpoint && fields.key_ref;
+    const bool restated = fields.customer && fields.mode && fields.provider && fields.endpoint && fields.key_ref && fields.rpm && fields.tpm && fields.quota;
     if (!restated) return std::unexpected(intact.error());
     return Binding::kNew;
   }
@@ -68,6 +68,8 @@ Result<void> SetProfile::Decide(Store& store, base::Micros now, audit::Draft& re
   record.before = FactsOf(*row);
   if (row->status == "TERMINATED") return Refuse(Refusal::kProfileNotActive);
   TRY_ASSIGN(const Binding binding, CheckIdentity(*row));
+  // Nobody knows of a row that was edited when its month was to end; a suspension that it states is kept.
+  if (!CheckIntact(vault_, *row) && row->status != "SUSPENDED") LeaveOverQuota(*row);
   ApplyFields(request_.fields, *row);
   record.key_ref = row->key_ref;
   TRY(SealProfile(vault_, store, now, binding, *row));

@@ -27,7 +27,7 @@ enum class Binding : std::uint8_t { kKept, kNew };
 // this provider, usable, and sealed to the endpoint's origin. Then it puts VAULT_MAC on the row.
 Result<void> SealProfile(const OpenVault& vault, Store& store, base::Micros now, Binding binding, ProfileRow& row);
 
-// LeaveOverQuota makes an OVER_QUOTA row ACTIVE; its MAC is the caller's.
+// LeaveOverQuota makes the row ACTIVE, and ends its wait for another month; its MAC is the caller's.
 void LeaveOverQuota(ProfileRow& row);
 
 // WriteMoved writes a row whose STATUS was moved, under a MAC of its own where it was `intact`. One that was not gets none, and so releases

@@ -39,8 +39,8 @@ constexpr auto kTable = std::to_array<Row>({
      "a suspension"},
     {Refusal::kProfileTampered, "PROFILE_TAMPERED", Code::kCorrupt,
      "key withheld: the profile's row was changed outside vaultd; find out who did, then set it again with 'keytool "
-     "profile set' and all of --customer, --mode, --provider, --endpoint and --key-ref, and its limits as they are to be; its STATUS stays as "
-     "'keytool profile show' says"},
+     "profile set' and all of --customer, --mode, --provider, --endpoint, --key-ref, --rpm, --tpm and --quota (0: none); it is ACTIVE then, or SUSPENDED "
+     "where its row says so"},
     {Refusal::kProfileExists, "PROFILE_EXISTS", Code::kAlreadyExists,
      "nothing was done: that profile exists already and is in use; choose another --profile, 'keytool rotate' its key, "
      "or change it with 'keytool profile set'"},

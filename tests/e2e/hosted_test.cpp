@@ -40,7 +40,7 @@ TEST_CASE("hosted: an account's limit is shared out, and every refusal says what
   REQUIRE(missing.code == 0);  // no limit yet
   const Ended early = house.Act({"limit", kKey, "--rpm", "1000", "--tpm", "10000"});
   REQUIRE(early.code == 1);
-  REQUIRE(Has(early.err, "without a share: CARGO_DEFAULT"));
+  REQUIRE(Has(early.err, "without a share: CARGO_DEFAULT; `keytool profile set CARGO_DEFAULT --rpm N --tpm N"));
   REQUIRE(house.Act({"profile", "set", "CARGO_DEFAULT", "--rpm", "200", "--tpm", "2000"}).code == 0);
   const Ended limit = house.Act({"limit", kKey, "--rpm", "1000", "--tpm", "10000"});
   INFO(limit.err);

@@ -169,10 +169,33 @@ TEST_CASE("tamper: an act never blesses an edit", "[tamper]") {
   set.fields.provider = "anthropic";
   set.fields.endpoint = "https://evil.example";
   set.fields.key_ref = house.acme;
+  set.fields.tpm = 0;
+  CHECK(house.RefusalFor(Operation::kSetProfile, set.Encode()) == Refusal::kProfileTampered);
+  set.fields.quota = 1000;
   CHECK(house.RefusalFor(Operation::kSetProfile, set.Encode()) == Refusal::kOriginMismatch);
   set.fields.endpoint = "https://api.anthropic.com";
   REQUIRE(house.Ask(Operation::kSetProfile, set.Encode()).has_value());
   CHECK(house.Opened("ACME", "ACME_DEFAULT").value() == kAcmeKey);
+  // A suspension that a row states is no edit to be undone by that.
+  house.Edit("UPDATE AI_PROFILE SET STATUS = 'SUSPENDED' WHERE PROFILE_REF = 'ACME_DEFAULT'");
+  REQUIRE(house.Ask(Operation::kSetProfile, set.Encode()).has_value());
+  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kProfileNotActive);
+  house.Edit("UPDATE AI_PROFILE SET STATUS = 'OVER_QUOTA', OVER_QUOTA_UNTIL = 9000000000000000 WHERE PROFILE_REF = 'ACME_DEFAULT'");
+  REQUIRE(house.Ask(Operation::kSetProfile, set.Encode()).has_value());
+  CHECK(house.Opened("ACME", "ACME_DEFAULT").value() == kAcmeKey);
+}
+
+TEST_CASE("tamper: a profile's row that was edited can be stopped, and stays closed", "[tamper]") {
+  TwoCustomers house;
+  house.Edit("UPDATE AI_PROFILE SET ENDPOINT = 'https://evil.example' WHERE PROFILE_REF = 'ACME_DEFAULT'");
+  REQUIRE(house.Ask(Operation::kMoveProfile, MoveBody("ACME_DEFAULT", "suspend")).has_value());
+  CHECK(house.RefusalFor(Operation::kMoveProfile, MoveBody("ACME_DEFAULT", "resume")) == Refusal::kProfileTampered);
+  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kProfileTampered);
+  REQUIRE(house.Ask(Operation::kMoveProfile, MoveBody("ACME_DEFAULT", "terminate")).has_value());
+  // It is the vault's word that it is over, and no edit makes it go on.
+  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kProfileNotActive);
+  house.Edit("UPDATE AI_PROFILE SET STATUS = 'ACTIVE' WHERE PROFILE_REF = 'ACME_DEFAULT'");
+  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kProfileTampered);
 }
 
 TEST_CASE("tamper: an edited ORIGIN does not carry over to the key's next version", "[tamper]") {

@@ -68,6 +68,36 @@ TEST_CASE("settle: reply, usage and acknowledgement, each once") {
   CHECK(Number(*database, "SELECT LOGGED_AT FROM USAGE_LOG") == kNow + 5);
 }
 
+TEST_CASE("settle: a month's tokens are counted with each settled request, once, by profile, month and worker") {
+  WorkHouse house;
+  const auto database = house.Connect();
+  const base::Micros month = base::MonthOf(kNow + 5);
+  const auto tokens = [&](const char* profile, base::Micros of) { return TokensOf(*database, profile, of).value(); };
+  CHECK(tokens("ACME_DEFAULT", month) == 0);
+  CHECK(Run(*database, Ready(*database, "r1")) == Settled::kSettled);
+  CHECK(Run(*database, Ready(*database, "r2")) == Settled::kSettled);
+  CHECK(tokens("ACME_DEFAULT", month) == 66);
+  const Settlement again = Ready(*database, "r2");
+  CHECK(Run(*database, again) == Settled::kAnsweredBefore);
+  CHECK(tokens("ACME_DEFAULT", month) == 66);
+  // Another worker has a row of its own.
+  REQUIRE(Settle(*database, Ready(*database, "r3"), 1, "host:1", kNow + 5).value() == Settled::kSettled);
+  CHECK(Number(*database, "SELECT COUNT(*) FROM MONTH_USAGE") == 2);
+  CHECK(tokens("ACME_DEFAULT", month) == 99);
+  REQUIRE(Settle(*database, Ready(*database, "r4"), 1, "host:1", base::MonthAfter(kNow)).value() == Settled::kSettled);
+  CHECK(tokens("ACME_DEFAULT", month) == 99);
+  CHECK(tokens("ACME_DEFAULT", base::MonthAfter(kNow)) == 33);
+  Settlement failed = Ready(*database, "r5");
+  failed.usage->tokens_in.reset();
+  failed.usage->tokens_out.reset();
+  CHECK(Run(*database, failed) == Settled::kSettled);
+  Settlement rubbish = Ready(*database, "r6");
+  rubbish.usage->tokens_in = -1000;
+  CHECK(Run(*database, rubbish) == Settled::kSettled);
+  CHECK(tokens("ACME_DEFAULT", month) == 121);
+  CHECK(tokens("BARCO_DEFAULT", month) == 0);
+}
+
 TEST_CASE("settle: what the provider did not say stays null") {
   WorkHouse house;
   const auto database = house.Connect();
