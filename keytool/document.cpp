@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
-
 namespace strongroom::keytool {
 namespace {
 
@@ -68,6 +66,14 @@ Outcome<Facts> ReadFacts(const std::string& json) {
   Facts facts;
   AppendFacts(object, "", facts);
   return facts;
+}
+
+std::optional<base::Micros> ReadTime(const std::string& json, std::string_view member) {
+  const Json object = Parse(json);
+  const auto found = object.is_object() ? object.find(std::string(member)) : object.end();
+  if (found == object.end() || !found->is_string()) return std::nullopt;
+  const auto time = base::ParseTime(found->get<std::string>());
+  return time ? std::optional(*time) : std::nullopt;
 }
 
 std::string ReadMember(const std::string& json, std::string_view member) {

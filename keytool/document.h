@@ -2,11 +2,13 @@
 // error, so that keytool can show what an older or newer vaultd says.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/table.h"
 #include "keytool/problem.h"
 
@@ -22,6 +24,9 @@ Outcome<Facts> ReadFacts(const std::string& json);
 
 // ReadMember is one member as it would be shown, empty where it is missing or null or the document is no object.
 std::string ReadMember(const std::string& json, std::string_view member);
+
+// ReadTime is a member that is a time, to the microsecond; nullopt where it is none.
+std::optional<base::Micros> ReadTime(const std::string& json, std::string_view member);
 
 // ShownTime cuts an RFC 3339 time to the second; any other text is returned as it is.
 std::string ShownTime(const std::string& text);

@@ -54,7 +54,9 @@ Outcome<std::vector<Line>> ReadTable(const std::string& path) {
   std::vector<Line> lines;
   std::set<std::pair<std::string, std::string>> seen;
   int number = 0;
-  for (std::size_t begin = 0; begin < text->size();) {
+  // Spreadsheets put a byte order mark in front.
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  for (std::size_t begin = text->starts_with(kMark) ? kMark.size() : 0; begin < text->size();) {
     const std::size_t end = std::min(text->find('\n', begin), text->size());
     const std::vector<std::string> cells = Cells(std::string_view(*text).substr(begin, end - begin));
     begin = end + 1;

@@ -42,7 +42,7 @@ class KeyInput::Buffer {
     if (used_ > 0 && bytes[used_ - 1] == '\n') --used_;
     if (used_ > 0 && used_ < bytes.size() && bytes[used_] == '\n' && bytes[used_ - 1] == '\r') --used_;
     if (used_ == 0 && what_ == What::kPassphrase) return Fail(Code::kInvalidArgument, "nothing was given: it is empty");
-    if (used_ == 0) return Fail(Code::kInvalidArgument, "no key was given: it is empty");
+    if (used_ == 0) return Fail(Code::kNotFound, "no key was given: it is empty");
     value_.Shrink(SecretAccess(), used_);
     if (what_ == What::kKey) TRY(vault::KeyFormat::Check(value_.View()));
     vault::ClearRegisters();

@@ -14,6 +14,7 @@ namespace strongroom::keytool {
 namespace {
 
 constexpr std::string_view kHouse = "HOUSE";
+constexpr int kMostTries = 5;  // to type a key
 constexpr std::string_view kKeyless = "ollama";  // the one provider that is called without a key
 
 // Plan is what the options come to.
@@ -216,14 +217,17 @@ Outcome<void> OnboardGuided(const Context& context, const OnboardOptions& given)
   TRY_ASSIGN(const Plan plan, MakePlan(options));
   if (guided.ticket) return SendTicket(context, options);
   if (plan.takes_key) TRY(CheckKeySource(options.key_file));
-  while (true) {
+  for (int tries = 1;; ++tries) {
     auto done = Typed(session, options, plan, options.reason);
-    const bool again = !done && done.error().name == "PROBE_FAILED" && options.key_file.empty();
-    if (!again) return done;
-    Tell(done.error().text + "\n");
+    if (done || !options.key_file.empty() || tries == kMostTries) return done;
+    const Problem& problem = done.error();
+    const bool mistyped = problem.name == base::CodeName(Code::kInvalidArgument) || problem.name == "KEY_PROVIDER_MISMATCH";
+    if (!mistyped && problem.name != "PROBE_FAILED") return done;
+    Tell(problem.text + "\n");
+    if (mistyped) continue;
     if (!AskYes("Drop it, and type the key again?")) return done;
-    const vault::MoveRequest drop{done.error().key_ref, "revoke", "not taken"};
-    TRY(session.Ask(vault::Operation::kMoveKey, drop.Encode(), done.error().key_ref));
+    const vault::MoveRequest drop{problem.key_ref, "revoke", "not taken"};
+    TRY(session.Ask(vault::Operation::kMoveKey, drop.Encode(), problem.key_ref));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -76,16 +77,27 @@ Result<std::vector<RecoveryRow>> ReadRows(sql::Database& database, const std::st
   }
 }
 
-// EachRefused takes the requests of one customer that failed since then for want of the key. The vault refuses without naming a key.
+struct Refused {
+  std::string request_id;
+  base::Micros at = 0;
+  bool since = false;  // with the new key
+};
+
+// EachRefused takes the requests of one customer that failed since then for want of the key, or of the one in its place. The vault refuses without
+// naming a key: then the time tells.
 Result<void> EachRefused(sql::Database& database, const RecoveryRow& row, const std::string& customer, base::Micros since,
-                         const std::function<void(std::string request_id, base::Micros at)>& take) {
+                         const std::function<void(Refused)>& take) {
   TRY_ASSIGN(sql::Statement* const rows, database.Query(kRefused, {std::string_view(customer), since}));
+  const bool resumed = row.new_key_ref == row.key_ref;
   while (true) {
     TRY_ASSIGN(const bool more, rows->Next());
     if (!more) return {};
     const std::string key_ref = rows->Text(2);
-    const bool ours = key_ref.empty() ? row.profiles.contains(rows->Text(1)) : key_ref == row.key_ref;
-    if (ours) take(rows->Text(0), rows->Int64(3));
+    Refused refused{rows->Text(0), rows->Int64(3), false};
+    const bool later = row.replaced_at && refused.at >= *row.replaced_at;
+    refused.since = key_ref.empty() || resumed ? later : key_ref != row.key_ref;
+    const bool ours = key_ref.empty() ? row.profiles.contains(rows->Text(1)) : key_ref == row.key_ref || key_ref == row.new_key_ref;
+    if (ours) take(std::move(refused));
   }
 }
 
@@ -102,7 +114,7 @@ Result<base::Micros> FirstRefusal(sql::Database& database, const RecoveryRow& ro
   for (const std::string& customer : row.customers) {
     TRY_ASSIGN(const auto good, FirstOf(database.QueryOne(kLastGood, {std::string_view(customer), std::string_view(row.key_ref)})));
     const base::Micros since = good ? std::min(*good, changed_at) - kUnderWay : 0;
-    TRY(EachRefused(database, row, customer, since, [&first](const std::string&, base::Micros at) { first = std::min(first, at); }));
+    TRY(EachRefused(database, row, customer, since, [&first](const Refused& refused) { first = std::min(first, refused.at); }));
   }
   return first;
 }
@@ -123,16 +135,18 @@ std::string BatchIdIn(const std::string& request_id) {
 }
 
 Result<FailedCalls> ReadFailed(sql::Database& database, const RecoveryRow& row) {
-  FailedCalls by_prefix, failed;
+  std::map<std::string, std::vector<std::string>> by_prefix;
+  FailedCalls failed;
   for (const std::string& customer : row.customers) {
-    TRY(EachRefused(database, row, customer, row.stopped_at,
-                    [&by_prefix](std::string id, base::Micros) { by_prefix[BatchIdIn(id)].push_back(std::move(id)); }));
+    TRY(EachRefused(database, row, customer, row.stopped_at, [&](Refused refused) {
+      if (refused.since) ++failed.refused_since;
+      else by_prefix[BatchIdIn(refused.request_id)].push_back(std::move(refused.request_id));
+    }));
   }
   for (auto& [prefix, ids] : by_prefix) {
     TRY_ASSIGN(const auto batch, ReadBatch(database, prefix));
-    std::ranges::move(ids, std::back_inserter(failed[batch ? prefix : std::string()]));
+    std::ranges::move(ids, std::back_inserter(failed.left[batch ? prefix : std::string()]));
   }
-  if (const auto others = failed.find(""); others != failed.end() && others->second.empty()) failed.erase(others);
   return failed;
 }
 
@@ -143,6 +157,12 @@ Outcome<T> OrSay(Result<T> read) {
 }
 
 }  // namespace
+
+std::int64_t FailedCalls::CountLeft() const {
+  std::int64_t count = 0;
+  for (const auto& [batch, ids] : left) count += std::ssize(ids);
+  return count;
+}
 
 Outcome<RecoveryLog> RecoveryLog::Open(const Context& context) {
   TRY_ASSIGN(auto database, OpenWorkDatabase(context, sql::Access::kReadWrite));

@@ -16,7 +16,7 @@
 
 namespace strongroom::keytool {
 
-// RecoveryRow is one row of RECOVERY.
+// RecoveryRow is one row of RECOVERY: notes, for whoever goes on. Workers may write that table too, so what is done goes by the vault's word alone.
 struct RecoveryRow {
   std::string key_ref, customer, provider;
   std::string stopped_as;                // the key's STATUS when the recovery began
@@ -31,8 +31,13 @@ struct RecoveryRow {
   std::optional<base::Micros> closed_at;
 };
 
-// Failed calls by the batch that asked, "" for requests of other callers: their ids.
-using FailedCalls = std::map<std::string, std::vector<std::string>>;
+// FailedCalls is the requests that ended in PROVIDER_AUTH for want of a key.
+struct FailedCalls {
+  // Those that have not been sent again: their ids, by the batch that asked, "" for requests of other callers.
+  std::map<std::string, std::vector<std::string>> left;
+  std::int64_t refused_since = 0;  // with the key that took its place, those that were sent again included
+  std::int64_t CountLeft() const;
+};
 
 struct BatchFacts {
   std::string status, input_file;
@@ -50,7 +55,7 @@ class RecoveryLog {
 
   // StoppedAt is when calls began to fail, as RecoveryRow has it; `changed_at` is its STATUS's beginning.
   Outcome<base::Micros> StoppedAt(const RecoveryRow& row, base::Micros changed_at);
-  // FailedCallsOf is the requests that ended in PROVIDER_AUTH since then and for want of this key, and have not been sent again.
+  // FailedCallsOf is those since then.
   Outcome<FailedCalls> FailedCallsOf(const RecoveryRow& row);
   // FirstCall is when the new key's first call succeeded; nullopt as long as none has.
   Outcome<std::optional<base::Micros>> FirstCall(const RecoveryRow& row);

@@ -1,5 +1,7 @@
 #include "keytool/recovery_report.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/table.h"
 #include "keytool/document.h"
@@ -30,6 +32,12 @@ std::string OthersText(const std::vector<std::string>& ids) {
   return text;
 }
 
+std::string Joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string JsonList(const std::vector<std::string>& texts) {
   std::string list;
   for (const std::string& text : texts) {
@@ -41,14 +49,8 @@ std::string JsonList(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-std::int64_t RecoveryReport::CountLeft() const {
-  std::int64_t count = 0;
-  for (const auto& [batch, ids] : left) count += std::ssize(ids);
-  return count;
-}
-
 std::string RecoveryReport::Text() const {
-  const std::int64_t not_again = CountLeft();
+  const std::int64_t not_again = failed.CountLeft();
   std::vector<std::pair<std::string, std::string>> facts = {{"  stopped", Shown(row.stopped_at) + ", " + row.stopped_as},
                                                             {"  replaced", ShownOr(row.replaced_at, "not yet")}};
   if (!row.new_key_ref.empty()) facts.emplace_back("  key now", row.new_key_ref == row.key_ref ? row.key_ref + ", resumed" : row.new_key_ref);
@@ -57,31 +59,34 @@ std::string RecoveryReport::Text() const {
   facts.emplace_back("  calls failed", std::to_string(row.calls_failed));
   facts.emplace_back("  sent again", std::to_string(row.calls_failed - not_again));
   facts.emplace_back("  not sent again", std::to_string(not_again));
+  if (failed.refused_since > 0) facts.emplace_back("  refused since", std::to_string(failed.refused_since) + ", those sent again included");
+  if (!suspended.empty()) facts.emplace_back("  still SUSPENDED", Joined(suspended));
   std::string text = "recovery of " + row.customer + "'s key " + row.key_ref + "\n" + base::FormatFacts(facts);
-  if (const auto others = left.find(""); others != left.end()) text += OthersText(others->second);
+  if (const auto others = failed.left.find(""); others != failed.left.end()) text += OthersText(others->second);
   return text;
 }
 
 std::string RecoveryReport::Json() const {
   std::string batches;
-  for (const auto& [batch, ids] : left) {
+  for (const auto& [batch, ids] : failed.left) {
     if (batch.empty()) continue;
     batches += (batches.empty() ? "" : ",") + JsonLine().Text("batch_id", batch).Number("calls", std::ssize(ids)).Str();
   }
-  const auto others = left.find("");
+  const auto others = failed.left.find("");
   JsonLine line;
   line.Text("key_ref", row.key_ref).Text("customer", row.customer).Text("provider", row.provider).Text("step", StepOf(row));
   line.Text("stopped_as", row.stopped_as).Text("stopped_at", base::FormatTime(row.stopped_at)).OptionalText("new_key_ref", row.new_key_ref);
   line.OptionalText("replaced_at", row.replaced_at ? base::FormatTime(*row.replaced_at) : "");
   line.OptionalText("first_call_at", first_call ? base::FormatTime(*first_call) : "");
-  line.Number("calls_failed", row.calls_failed).Number("calls_replayed", row.calls_failed - CountLeft()).Number("calls_left", CountLeft());
-  line.Raw("batches_left", "[" + batches + "]").Raw("requests_left", JsonList(others == left.end() ? std::vector<std::string>() : others->second));
+  line.Number("calls_failed", row.calls_failed).Number("calls_replayed", row.calls_failed - failed.CountLeft()).Number("calls_left", failed.CountLeft());
+  line.Number("calls_refused_since", failed.refused_since).Raw("profiles_suspended", JsonList(suspended));
+  line.Raw("batches_left", "[" + batches + "]").Raw("requests_left", JsonList(others == failed.left.end() ? std::vector<std::string>() : others->second));
   return line.Text("started_by", row.started_by).Text("started_at", base::FormatTime(row.started_at)).Str();
 }
 
 std::string StepOf(const RecoveryRow& row) {
   if (row.closed_at) return "closed";
-  return row.replaced_at ? "works again" : "waits for a new key";
+  return row.replaced_at ? "replaced" : "waits for a new key";
 }
 
 }  // namespace strongroom::keytool

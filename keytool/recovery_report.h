@@ -12,15 +12,15 @@ namespace strongroom::keytool {
 struct RecoveryReport {
   RecoveryRow row;
   std::optional<base::Micros> first_call;  // with the new key
-  FailedCalls left;                        // what has not been sent again
+  FailedCalls failed;
+  std::vector<std::string> suspended;      // profiles of its that are SUSPENDED still
 
-  std::int64_t CountLeft() const;
   // Text is for the customer: without anything of another's, but for a key of the house's, whose failures are all customers'.
   std::string Text() const;
   std::string Json() const;
 };
 
-// Step is how far a recovery is: "waits for a new key", "works again" or "closed".
+// Step is how far a recovery is: "waits for a new key", "replaced" or "closed".
 std::string StepOf(const RecoveryRow& row);
 
 }  // namespace strongroom::keytool

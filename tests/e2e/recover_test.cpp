@@ -1,5 +1,6 @@
 // The way back from a key that was stopped: what `keytool recover` does, where it waits, and how it goes on.
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/e2e/dying.h"
@@ -31,7 +32,7 @@ TEST_CASE("recover: from the suspension to the report, and every row once") {
   const Ended waits = house.Act({"recover", "ACME"});
   INFO(waits.out << waits.err);
   REQUIRE(waits.code == 1);
-  CHECK_THAT(waits.err, Catch::Contains("SUSPENDED, calls fail since "));
+  CHECK_THAT(waits.err, Catch::Contains("calls have failed since "));
   CHECK_THAT(waits.err, Catch::Contains("waits for a new key: give it with `keytool recover ACME/anthropic/default/1 --key-file F"));
   CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("waits for a new key"));
   const Ended taken = house.Act({"recover", kFirst, "--key-file", house.NewKey("next")});
@@ -41,7 +42,7 @@ TEST_CASE("recover: from the suspension to the report, and every row once") {
   CHECK(StatusOf(house, kFirst) == "REVOKED");
   house.Finish();
   const std::int64_t failed = Rows(house, "error");
-  CHECK(In(Listed(house), "step") == "works again");
+  CHECK(In(Listed(house), "step") == "replaced");
   const std::string file = house.Path("report.txt");
   const Ended replayed = house.Act({"recover", "ACME", "--replay", "--report", file, "--json"});
   INFO(replayed.out << replayed.err);
@@ -126,6 +127,87 @@ TEST_CASE("recover: killed at any moment, the next run ends it") {
     REQUIRE(Field(house.Ask("after-" + std::to_string(delay), "hello"), "status") == "success");
   }
   CHECK(house.Auditlog({"verify"}).code == 0);
+}
+
+TEST_CASE("recover: what somebody writes into its notes makes nothing happen, and hides nothing") {
+  Stopped house;
+  house.Onboard("VICT");
+  REQUIRE(house.Act({"profile", "suspend", "VICT_DEFAULT"}).code == 0);
+  REQUIRE(house.Act({"recover", "ACME"}).code == 1);
+  REQUIRE(house.work().Execute("UPDATE RECOVERY SET PROFILES = 'ACME_DEFAULT' || CHAR(10) || 'VICT_DEFAULT', CUSTOMERS = 'VICT', CUSTOMER = 'VICT', STARTED_BY = 'a' || CHAR(10) || 'forged'").has_value());
+  const Ended waits = house.Act({"recover", kFirst, "--resume-profiles"});
+  CHECK(waits.code == 1);
+  CHECK_THAT(waits.err, Catch::Contains("begun by a?forged"));
+  // That it was replaced is the vault's to say.
+  REQUIRE(house.work().Execute("UPDATE RECOVERY SET NEW_KEY_REF = 'NOPE/x/y/1', REPLACED_AT = 1, CLOSED_AT = 2").has_value());
+  CHECK(house.Act({"recover", "ACME"}).code == 1);
+  const Ended taken = house.Act({"recover", "ACME", "--resume-profiles", "--key-file", house.NewKey("next"), "--json"});
+  INFO(taken.out << taken.err);
+  REQUIRE(taken.code == 0);
+  CHECK(In(taken.out, "new_key_ref") == kSecond);
+  CHECK(In(taken.out, "customer") == "ACME");
+  CHECK_THAT(house.Keytool({"profile", "show", "VICT_DEFAULT"}).out, Catch::Contains("SUSPENDED"));
+}
+
+TEST_CASE("recover: after a rollback to it, a key that is stopped once more is recovered once more") {
+  Stopped house;
+  REQUIRE(house.Act({"recover", "ACME", "--key-file", house.NewKey("second")}).code == 0);
+  REQUIRE(house.Act({"rotate", kSecond, "--key-file", house.NewKey("third")}).code == 0);
+  REQUIRE(house.Act({"rollback", kSecond}).code == 0);
+  REQUIRE(house.Act({"revoke", kSecond}).code == 0);
+  const Ended again = house.Act({"recover", "ACME", "--key-file", house.NewKey("fourth"), "--json"});
+  INFO(again.out << again.err);
+  REQUIRE(again.code == 0);
+  CHECK(In(again.out, "new_key_ref") == "ACME/anthropic/default/4");
+  REQUIRE(Field(house.Ask("after", "hello"), "status") == "success");
+}
+
+TEST_CASE("recover: a key that works is left alone, and a dead one that nobody has noticed is not") {
+  House house;
+  house.Ready();
+  const Ended works = house.Act({"recover", kFirst, "--key-file", house.NewKey("next")});
+  CHECK(works.code == 1);
+  CHECK_THAT(works.err, Catch::Contains("its provider takes it: nothing is to be recovered"));
+  CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("no recovery was begun"));
+  house.ForgetKey("ACME");
+  const Ended dead = house.Act({"recover", kFirst, "--key-file", house.KeyFile("next")});
+  INFO(dead.out << dead.err);
+  CHECK(dead.code == 0);
+  CHECK_THAT(dead.err, Catch::Contains("replaced by ACME/anthropic/default/2"));
+}
+
+TEST_CASE("recover: a key that comes in another way ends the ticket, and a profile that stays SUSPENDED keeps it open") {
+  Stopped house;
+  REQUIRE(house.Act({"profile", "suspend", "ACME_DEFAULT"}).code == 0);
+  REQUIRE(house.Act({"recover", "ACME", "--tickets", house.Path("new/dir")}).code == 1);  // one directory is made, not two
+  REQUIRE(house.Act({"recover", "ACME", "--tickets", house.Path("tickets")}).code == 1);
+  const Ended taken = house.Act({"recover", "ACME", "--key-file", house.NewKey("next"), "--json"});
+  INFO(taken.out << taken.err);
+  REQUIRE(taken.code == 0);
+  CHECK_THAT(taken.err, Catch::Contains("is cancelled: the key has come in another way"));
+  CHECK_THAT(taken.out, Catch::Contains(R"("profiles_suspended":["ACME_DEFAULT"])"));
+  CHECK(In(taken.out, "step") == "replaced");
+  const Ended resumed = house.Act({"recover", "ACME", "--resume-profiles", "--json"});
+  REQUIRE(resumed.code == 0);
+  CHECK(In(resumed.out, "step") == "closed");
+}
+
+TEST_CASE("recover: rows that cannot be sent again are said to, and are no success") {
+  Dying house;
+  REQUIRE(house.Act({"recover", kFirst, "--key-file", house.NewKey("next")}).code == 0);
+  house.Finish();
+  std::ofstream(house.Path("rows.jsonl"), std::ios::app) << "{\"id\":1,\"prompt\":\"one more\"}\n";
+  const Ended replayed = house.Act({"recover", "ACME", "--replay"});
+  INFO(replayed.out << replayed.err);
+  CHECK(replayed.code == 1);
+  CHECK_THAT(replayed.err, Catch::Contains("is not the file this batch began with"));
+  CHECK_THAT(replayed.err, Catch::Contains("not every row that was to be sent again has succeeded"));
+  CHECK_THAT(replayed.out, Catch::Contains("not sent again"));
+  std::filesystem::remove(house.Path("rows.jsonl"));
+  const Ended gone = house.Act({"recover", "ACME", "--replay"});
+  CHECK(gone.code == 1);
+  CHECK_THAT(gone.err, Catch::Contains("rows cannot be sent again: " + house.Path("rows.jsonl")));
+  CHECK(In(Listed(house), "step") == "replaced");
 }
 
 TEST_CASE("recover: what cannot be done is said, and nothing is begun") {

@@ -47,7 +47,9 @@ TEST_CASE("onboard: what is missing is asked for, a wrong answer again, and each
   guide.Answer("Go on (y)", "no");
   REQUIRE(guide.terminal.Shows("Go on (y)", 2));
   guide.terminal.Type("y\n");
-  guide.Answer("it does not show", "sk-ant-REDACTED-the-first-one");
+  guide.Answer("it does not show", "short");
+  REQUIRE(guide.terminal.Shows("it does not show", 2));
+  guide.terminal.Type("sk-ant-REDACTED-the-first-one\n");
   CHECK(guide.terminal.Ended() == 0);
   const std::string profile = guide.vault.Must({"profile", "show", "ACME_DEFAULT", "--json"});
   CHECK(Has(profile, "\"rate_limit_rpm\":60"));

@@ -61,7 +61,7 @@ TEST_CASE("what is no key is refused, and never quoted") {
   for (const std::string& text : bad) {
     const auto key = Read(text);
     REQUIRE_FALSE(key.has_value());
-    CHECK(key.error().code() == Code::kInvalidArgument);
+    CHECK(key.error().code() == (text.find_first_not_of("\r\n") == std::string::npos ? Code::kNotFound : Code::kInvalidArgument));
     CHECK(key.error().Message().find("sk-ant") == std::string::npos);
     CHECK(key.error().Message().find("kkkk") == std::string::npos);
   }

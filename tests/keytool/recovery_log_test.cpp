@@ -92,9 +92,21 @@ TEST_CASE("recovery log: calls fail from the first refusal on, also by the vault
   home.row.stopped_at = log.StoppedAt(home.row, kNoon).value();
   CHECK(home.row.stopped_at == kNoon - 90 * kSecond);
   const FailedCalls failed = log.FailedCallsOf(home.row).value();
-  CHECK(failed.size() == 2);
-  CHECK(failed.at("B1") == std::vector<std::string>{"B1-2", "B1-x"});
-  CHECK(failed.at("") == std::vector<std::string>{"first", "lone"});
+  CHECK(failed.left.size() == 2);
+  CHECK(failed.CountLeft() == 4);
+  CHECK(failed.refused_since == 0);
+  CHECK(failed.left.at("B1") == std::vector<std::string>{"B1-2", "B1-x"});
+  CHECK(failed.left.at("") == std::vector<std::string>{"first", "lone"});
+  // With the key that took its place they are others, also where the vault refused without naming one.
+  home.row.new_key_ref = "ACME/openai/default/2";
+  home.row.replaced_at = kNoon + 20 * kSecond;
+  home.Call("B1-3", 21, false, home.row.new_key_ref);
+  home.Call("B1-4", 22, false, "");
+  home.Call("late", 23, false, key);
+  const FailedCalls later = log.FailedCallsOf(home.row).value();
+  CHECK(later.refused_since == 2);
+  CHECK(later.left.at("") == std::vector<std::string>{"first", "lone", "late"});
+  CHECK(later.CountLeft() == 5);
   CHECK(log.FindBatch("B1").value()->input_file == "/in");
   CHECK_FALSE(log.FindBatch("B2").value().has_value());
 }
