@@ -68,6 +68,10 @@ void DescribeVerify(CLI::App& verify, Arguments& arguments) {
   auto* record = verify.add_option("--record", arguments.record, "the record that it is of, as `search --json` prints it");
   proof->needs(record)->excludes(database);
   record->needs(proof);
+  verify.add_option("--uses", arguments.uses, "a list of a key's uses that `keytool compromise` or `keytool incident` wrote, instead of a trail; with --vkey")
+      ->excludes(database)
+      ->excludes(verify.get_option("--bundle"))
+      ->excludes(proof);
   verify.add_option("checkpoints", arguments.checkpoints, "checkpoints that were kept elsewhere: files, or lines of vaultd's log; - is standard input");
 }
 

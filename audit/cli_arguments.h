@@ -27,7 +27,7 @@ struct Arguments : Sources {
   std::optional<std::string> since, until;
   Filter filter;
   // verify and prove
-  std::string bundle, vkey, checkpoint, proof, record;
+  std::string bundle, vkey, checkpoint, proof, record, uses;
   std::vector<std::string> checkpoints, witnesses;
   std::optional<std::size_t> quorum;
   std::int64_t seq = 0, old_size = 0;
@@ -69,6 +69,8 @@ int CouldNotCheck(const Arguments& arguments, const std::string& problem);
 int RunVerify(const Arguments& arguments);
 // RunVerifyProof checks a proof that `prove inclusion` printed: with the record and the key alone.
 int RunVerifyProof(const Arguments& arguments, const Given& given);
+// RunVerifyUses checks the list of a key's uses that `keytool compromise` wrote: with the key alone.
+int RunVerifyUses(const Arguments& arguments, const Given& given);
 int RunProveInclusion(const Arguments& arguments);
 int RunProveConsistency(const Arguments& arguments);
 int RunVkey(const Arguments& arguments);

@@ -221,6 +221,7 @@ int RunVerify(const Arguments& arguments) {
   auto given = ReadGiven(arguments);
   if (!given) return CouldNotCheck(arguments, given.error());
   if (!arguments.proof.empty()) return RunVerifyProof(arguments, *given);
+  if (!arguments.uses.empty()) return RunVerifyUses(arguments, *given);
   if (!arguments.bundle.empty()) return RunBundle(arguments, std::move(*given));
   const auto logs = OpenLogs(arguments);
   if (!logs) return CouldNotCheck(arguments, logs.error());

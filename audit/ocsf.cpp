@@ -43,6 +43,7 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"show_ticket", Class::kApiActivity, kRead},
     {"sign_checkpoint", Class::kApiActivity, kRead},
     {"read_trail", Class::kApiActivity, kRead},
+    {"read_key_trail", Class::kApiActivity, kRead},
     {"report_call", Class::kApiActivity, kCreate},
     {"probe_suspect", Class::kApiActivity, kRead},
     {"add_key", Class::kEntityManagement, kCreate, "key"},

@@ -68,6 +68,7 @@ int Run(int argc, const char* const* argv) {
   app.footer("Exit codes: 0 done, 1 refused or failed, 2 usage. A key comes from a prompt that does not show it, from\n"
              "--key-file FILE or from --key-file - (standard input); never from the command line or the environment.");
   AddKeyCommands(app, choice);
+  AddIncidentCommands(app, choice);
   AddRotationCommands(app, choice);
   AddOtherCommands(app, choice);
   if (const auto code = Parse(app, choice, argc, argv)) return *code;

@@ -153,7 +153,6 @@ void AddKeyCommands(CLI::App& app, Choice& choice) {
   AddMove(app, choice, "revoke", "stop a key for good");
   AddMove(app, choice, "suspend", "stop a key for now");
   AddMove(app, choice, "resume", "let a suspended key go on");
-  AddMove(app, choice, "compromise", "stop a key for good, because somebody else has it");
   AddMove(app, choice, "destroy", "erase what opens a key that was revoked 7 days ago or more, or is compromised");
   AddLimit(app, choice);
   AddList(app, choice);

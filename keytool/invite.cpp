@@ -40,12 +40,19 @@ Outcome<void> CheckOptions(const InviteOptions& options) {
 
 Outcome<Issued> Ask(const Session& session, const InviteOptions& options, const std::string& reason) {
   if (options.rotate.empty()) return Issue(session, options.customer, options.provider, options.endpoint, reason);
-  TRY(CheckReplaceable(session, options.rotate));
-  vault::IssueTicketRequest request;
-  request.rotates = options.rotate;
-  request.reason = reason;
-  TRY_ASSIGN(const std::string text, session.AskText(vault::Operation::kIssueTicket, request.Encode(), options.rotate));
-  return ReadIssued(text);
+  return IssueReplacement(session, options.rotate, reason);
+}
+
+// StepsFor is what is to be done with a ticket, in `file`.
+std::string StepsFor(const Context& context, const Issued& issued, const std::string& file) {
+  const vault::Ticket& ticket = issued.ticket;
+  const std::string then = ticket.rotates.empty() ? " --model MODEL" : "";
+  return "ticket " + ticket.ticket_id + " for " + ticket.customer + " at " + ticket.provider + ", until " + vault::FormatSeconds(ticket.expires_at) + "\n" +
+      base::FormatFacts({{"  check phrase", issued.phrase},
+                         {"  1.", "mail " + file + " to the customer, and no phrase with it"},
+                         {"  2.", "read the check phrase out to them by telephone, on a number you know"},
+                         {"  3.", "they run `keytool seal --ticket FILE`, and mail back what it makes"},
+                         {"  4.", Command(context, "keytool accept BLOB" + then)}});
 }
 
 // The ticket is the vault's by now: what fails from here on leaves it open, and it can be printed once more.
@@ -65,25 +72,18 @@ Outcome<void> HandOut(const Context& context, const Issued& issued, const std::s
     Print(line.Text("check_phrase", issued.phrase).Str() + "\n");
     return {};
   }
-  const std::string file = out.empty() ? "these lines" : out;
-  const std::string then = ticket.rotates.empty() ? " --model MODEL" : "";
-  const std::string facts =
-      "ticket " + ticket.ticket_id + " for " + ticket.customer + " at " + ticket.provider + ", until " + vault::FormatSeconds(ticket.expires_at) + "\n" +
-      base::FormatFacts({{"  check phrase", issued.phrase},
-                         {"  1.", "mail " + file + " to the customer, and no phrase with it"},
-                         {"  2.", "read the check phrase out to them by telephone, on a number you know"},
-                         {"  3.", "they run `keytool seal --ticket FILE`, and mail back what it makes"},
-                         {"  4.", Command(context, "keytool accept BLOB" + then)}});
   if (!out.empty()) {
-    Print(facts);
+    TellIssued(context, issued, out);
     return {};
   }
   Print(ticket.Print());
-  Tell(facts);
+  Tell(StepsFor(context, issued, "these lines"));
   return {};
 }
 
 }  // namespace
+
+void TellIssued(const Context& context, const Issued& issued, const std::string& file) { Print(StepsFor(context, issued, file)); }
 
 Outcome<void> CheckInvited(const std::string& customer, const std::string& provider, const std::string& endpoint) {
   TRY(CheckCustomer(customer));
@@ -107,6 +107,21 @@ Outcome<Issued> Issue(const Session& session, const std::string& customer, const
   return ReadIssued(text);
 }
 
+Outcome<Issued> IssueReplacement(const Session& session, const std::string& key_ref, const std::string& reason) {
+  TRY(CheckReplaceable(session, key_ref));
+  vault::IssueTicketRequest request;
+  request.rotates = key_ref;
+  request.reason = reason;
+  TRY_ASSIGN(const std::string text, session.AskText(vault::Operation::kIssueTicket, request.Encode(), key_ref));
+  return ReadIssued(text);
+}
+
+Outcome<Issued> ShowIssued(const Session& session, const std::string& ticket_id, const std::string& reason) {
+  const vault::TicketRequest request{ticket_id, reason};
+  TRY_ASSIGN(const std::string text, session.AskText(vault::Operation::kShowTicket, request.Encode(), "ticket " + ticket_id));
+  return ReadIssued(text);
+}
+
 Outcome<void> Invite(const Context& context, const InviteOptions& options) {
   if (!options.from.empty()) return InviteMany(context, options);
   TRY(CheckOptions(options));
@@ -121,10 +136,8 @@ Outcome<void> Resend(const Context& context, const std::string& ticket_id, const
   TRY(CheckId(ticket_id));
   if (!out.empty()) TRY(CheckNewFile("--out", out));
   TRY_ASSIGN(const Session session, Session::Open(context));
-  vault::TicketRequest request{ticket_id, ""};
-  TRY_ASSIGN(request.reason, AskReason(reason));
-  TRY_ASSIGN(const std::string text, session.AskText(vault::Operation::kShowTicket, request.Encode(), "ticket " + ticket_id));
-  TRY_ASSIGN(const Issued issued, ReadIssued(text));
+  TRY_ASSIGN(const std::string why, AskReason(reason));
+  TRY_ASSIGN(const Issued issued, ShowIssued(session, ticket_id, why));
   return HandOut(context, issued, out);
 }
 

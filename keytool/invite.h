@@ -31,6 +31,12 @@ Outcome<Issued> ReadIssued(const std::string& text);
 // Issue has vaultd make the ticket of one customer at one provider.
 Outcome<Issued> Issue(const Session& session, const std::string& customer, const std::string& provider, const std::string& endpoint,
                       const std::string& reason);
+// IssueReplacement has vaultd make the ticket for a new version of a key.
+Outcome<Issued> IssueReplacement(const Session& session, const std::string& key_ref, const std::string& reason);
+// ShowIssued is a ticket that is OPEN, once more.
+Outcome<Issued> ShowIssued(const Session& session, const std::string& ticket_id, const std::string& reason);
+// TellIssued says, on standard output, what is to be done with a ticket that was written to a file.
+void TellIssued(const Context& context, const Issued& issued, const std::string& file);
 // CheckInvited is what the command line, or a line of the table, says about whom and for what.
 Outcome<void> CheckInvited(const std::string& customer, const std::string& provider, const std::string& endpoint);
 

@@ -27,7 +27,7 @@ void Tell(std::string_view text) { static_cast<void>(std::fwrite(text.data(), 1,
 
 void Complain(const Problem& problem, bool json) {
   if (!problem.text.empty()) std::fprintf(stderr, "keytool: %s\n", base::Printable(problem.text).c_str());
-  if (!json) return;
+  if (!json || problem.name.empty()) return;
   JsonLine line;
   line.Text("error", problem.name).Text("message", problem.text);
   if (!problem.key_ref.empty()) line.Text("key_ref", problem.key_ref);

@@ -17,7 +17,7 @@ using base::kExitUsage;                 // the command line is wrong
 // command leaves behind, if any. It may quote the command line and public facts; it is made of no secret.
 struct Problem {
   int exit_code = kExitRefused;
-  std::string name;
+  std::string name;  // empty where the document that was printed says it
   std::string text;
   std::string key_ref;
   bool answered = false;  // whether it is vaultd's answer

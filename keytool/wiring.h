@@ -33,10 +33,12 @@ void AddPhraseFlags(CLI::App& command, PhraseCheck& check, const std::string& of
 // invite with its subcommands, and seal, in both senses.
 void AddInvite(CLI::App& app, Choice& choice);
 void AddSeal(CLI::App& app, Choice& choice);
-// onboard, invite, accept, rotate, revoke, suspend, resume, compromise, destroy, list, show, test.
+// onboard, invite, accept, rotate, revoke, suspend, resume, destroy, list, show, test.
 void AddKeyCommands(CLI::App& app, Choice& choice);
 // rollback, due, offboard, recover.
 void AddRotationCommands(CLI::App& app, Choice& choice);
+// incident, compromise.
+void AddIncidentCommands(CLI::App& app, Choice& choice);
 // init, status, rate, profile, kek, node, seal, unseal, approvals, backup, restore, usage.
 void AddOtherCommands(CLI::App& app, Choice& choice);
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 
+#include "audit/edged_tree.h"
 #include "audit/log_writer.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -101,6 +102,7 @@ struct OpenVault {
   Proofs proofs{*this};                   // the writer's thread alone
   Releases releases{config.vault};        // the same, but for what it denied
   Suspects suspects{config.vault};        // the same
+  audit::TreeEdge proof_edge;             // the same: of the checkpoint that was proved against last
   std::unique_ptr<sql::Database> reader;  // Handle's thread alone: questions are answered from here
   base::Micros reader_retry_at = 0;       // the same: when it may be opened anew (MonoMicros)
   std::unique_ptr<Nodes> nodes;           // nullptr where the vault is in a file and this vaultd its only one

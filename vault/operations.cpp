@@ -17,7 +17,7 @@ constexpr bool kWhileSealed = true, kUnsealed = false, kWhileOlder = true;
 constexpr Carries kKey = Carries::kKey, kNoKey = Carries::kNoKey, kMayKey = Carries::kMayKey;
 
 // The whole privileged surface. What is not here is denied.
-constexpr std::array<OperationRow, 55> kOperations{{
+constexpr std::array<OperationRow, 56> kOperations{{
     {Operation::kStatus, "status", kAny, kWhileSealed, kNoKey, Runs::kGrouped, &Status},
     {Operation::kGetProfile, "get_profile", kWorker | kAdmin, kUnsealed, kNoKey, Runs::kGrouped, &GetProfile},
     {Operation::kGetRates, "get_rates", kWorker | kAdmin, kWhileSealed, kNoKey, Runs::kGrouped, &GetRates},
@@ -67,6 +67,8 @@ constexpr std::array<OperationRow, 55> kOperations{{
     {Operation::kNewOrigin, "new_origin", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeNewOrigin, &BeginsNewOrigin, kWhileOlder},
     {Operation::kRotateSigningKey, "rotate_signing_key", kAdmin, kUnsealed, kNoKey, Runs::kAlone, &MakeRotateSigningKey,
      &RotatesSigningKey},
+    {Operation::kReadKeyTrail, "read_key_trail", kAdmin | kAuditor, kWhileSealed, kNoKey, Runs::kGrouped, &MakeReadKeyTrail, nullptr,
+     kWhileOlder},
     {Operation::kReportCall, "report_call", kWorker, kWhileSealed, kNoKey, Runs::kGrouped, &MakeReportCall},
     {Operation::kProbeSuspect, "probe_suspect", kWorker, kUnsealed, kNoKey, Runs::kGrouped, &MakeProbeSuspect},
     {Operation::kReportProbe, "report_probe", kWorker, kUnsealed, kNoKey, Runs::kAlone, &MakeReportProbe},

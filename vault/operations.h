@@ -91,7 +91,7 @@ std::span<const OperationRow> Operations();
 // The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
 // node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp, rollback_act.cpp, offboard_act.cpp,
-// ticket_acts.cpp, ticket_accept.cpp, account_limit.cpp, quota_acts.cpp.
+// ticket_acts.cpp, ticket_accept.cpp, account_limit.cpp, quota_acts.cpp, key_trail.cpp.
 Result<Bytes> Status(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> KekStatus(OpenVault& vault, Store& store, ByteView body);
 Result<Bytes> ListNodes(OpenVault& vault, Store& store, ByteView body);
@@ -134,6 +134,7 @@ MadeAct MakeLimitKey(OpenVault& vault, ByteView body, std::optional<SecretValue>
 MadeAct MakeReportQuota(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNewOrigin(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeRotateSigningKey(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
+MadeAct MakeReadKeyTrail(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeNoteRead(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeFinishRestore(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);
 MadeAct MakeAddProtector(OpenVault& vault, ByteView body, std::optional<SecretValue> secret);

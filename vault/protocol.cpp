@@ -3,6 +3,7 @@
 #include <concepts>
 #include <type_traits>
 
+#include "vault/key_trail.h"
 #include "vault/ticket_protocol.h"
 
 namespace strongroom::vault {
@@ -141,6 +142,11 @@ void Walk(auto& walk, Is<StoppedAnswer> auto& m) {
   walk(m.took);
   walk.Many(m.unheard);
 }
+void Walk(auto& walk, Is<ReadKeyTrailRequest> auto& m) { walk(m.key_ref, m.what, m.since, m.after_at, m.after_seq, m.checkpoint); }
+void Walk(auto& walk, Is<ReadKeyTrailAnswer> auto& m) {
+  walk.Many(m.rows);
+  walk(m.more, m.after_at, m.after_seq, m.held_from);
+}
 void Walk(auto& walk, Is<ProbeAnswer> auto& m) { walk(m.key_ref, m.provider, m.origin, m.seq); }
 
 void Writing::One(const ProfileFields& fields) { Walk(*this, fields); }
@@ -264,6 +270,8 @@ STRONGROOM_CODEC(IssueTicketRequest)
 STRONGROOM_CODEC(AcceptTicketRequest)
 STRONGROOM_CODEC(TicketRequest)
 STRONGROOM_CODEC(StoppedAnswer)
+STRONGROOM_CODEC(ReadKeyTrailRequest)
+STRONGROOM_CODEC(ReadKeyTrailAnswer)
 STRONGROOM_CODEC(ProbeAnswer)
 #undef STRONGROOM_CODEC
 

@@ -81,6 +81,7 @@ enum class Operation : std::uint8_t {
   kNoteRead = 81,        // the trail is told who reads it, and what
   kNewOrigin = 82,       // a database that is not its anchor's is taken as it is, under a new name of the log
   kRotateSigningKey = 83,  // the trail is signed by another key from here on
+  kReadKeyTrail = 84,    // what the trail has about one key (vault/key_trail.h)
   kReportCall = 90,     // worker: a provider refused a key, or took one that is watched
   kProbeSuspect = 91,   // worker: open the key that a report was answered to probe
   kReportProbe = 92,    // worker: what came of it; a key that was refused is SUSPENDED

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/edged_tree.h"
 #include "audit/entries.h"
 #include "audit/rotation.h"
 #include "base/bytes.h"
@@ -156,6 +157,16 @@ struct TicketRow {
   std::int64_t kek_version = 0;
   Bytes nonce, private_key;  // wrapped; both empty where it is not OPEN
 };
+// LogRow is AUDIT_LOG as stored, columns and bytes: verification compares them. LogPage is which of them.
+struct LogRow {
+  std::int64_t seq = 0;
+  base::Micros at = 0;
+  std::string action, outcome, key_ref, record;
+};
+struct LogPage {
+  base::Micros since = 0, after_at = 0;
+  std::int64_t after_seq = -1, most = 0;
+};
 inline constexpr std::string_view kTicketOpen = "OPEN", kTicketUsed = "USED", kTicketCancelled = "CANCELLED", kTicketExpired = "EXPIRED";
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
@@ -235,6 +246,13 @@ class Store {
   Result<void> DropTickets(base::Micros changed_before);
   // EachTicketEnd hands over the records, of any node's log, of a customer's tickets that were used or cancelled, and of the customer's offboarding.
   Result<void> EachTicketEnd(std::string_view customer, base::Micros since, const audit::TakeEntry& take);
+
+  // ListAbout is a page of this node's log by AT and SEQ, from `page.since` on and behind (after_at, after_seq): the records whose column names the key,
+  // or with an empty `key_ref` all that are not the record of a resolve or a report.
+  Result<std::vector<LogRow>> ListAbout(std::string_view key_ref, const LogPage& page);
+  // ProofTree is the log's tree at `size`; HeldFrom when its oldest record is of that was not pruned, 0 where none was.
+  audit::EdgedTree ProofTree(audit::TreeEdge& edge, std::int64_t size) { return {database_, edge, size}; }
+  Result<base::Micros> HeldFrom();
 
   // DataVersion is sql::Database's.
   Result<std::int64_t> DataVersion() { return database_.DataVersion(); }
