@@ -294,7 +294,7 @@ struct RequireRequest {
 };
 
 // ReportCallRequest is the HTTP status of a provider's answer to a call with that key. ReportCallAnswer: whether this worker is to
-// probe it now.
+// probe it, and how long it waits before it does.
 struct ReportCallRequest {
   std::string key_ref, request_id;
   std::int64_t status = 0;
@@ -303,10 +303,12 @@ struct ReportCallRequest {
 };
 struct ReportCallAnswer {
   bool probe = false;
+  std::int64_t wait_ms = 0;
   Bytes Encode() const;
   static Result<ReportCallAnswer> Decode(ByteView body);
 };
-// ReportProbeRequest: 0 where no answer came. ReportProbe is answered by a StoppedAnswer where the key was SUSPENDED, else by nothing.
+// ReportProbeRequest: 0 where no answer came. ReportProbe is answered by a StoppedAnswer where the key was SUSPENDED, else by a
+// ReportCallAnswer: the same worker may have to probe once more.
 struct ReportProbeRequest {
   std::string key_ref;
   std::int64_t status = 0;

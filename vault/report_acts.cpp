@@ -17,16 +17,22 @@ bool IsHttpStatus(std::int64_t status) { return status == 0 || (status >= 100 &&
 
 std::string Words(std::int64_t status) { return status == 0 ? "no answer" : "HTTP " + std::to_string(status); }
 
+Reply ToProbe(Suspects::Wait wait) {
+  // Rounded up: not before it is due.
+  const base::Micros micros = wait.value_or(0) + base::kMicrosPerMilli - 1;
+  return Reply(ReportCallAnswer{wait.has_value(), micros / base::kMicrosPerMilli}.Encode());
+}
+
 class ReportCall final : public Act {
  public:
   ReportCall(OpenVault& vault, ReportCallRequest request) : vault_(vault), request_(std::move(request)) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
-  Reply Answer(audit::Receipt&) override { return Reply(ReportCallAnswer{probe_}.Encode()); }
+  Reply Answer(audit::Receipt&) override { return ToProbe(probe_); }
 
  private:
   OpenVault& vault_;
   const ReportCallRequest request_;
-  bool probe_ = false;
+  Suspects::Wait probe_;
 };
 
 Result<void> ReportCall::Decide(Store& store, base::Micros, audit::Draft& record) {
@@ -55,13 +61,14 @@ class ReportProbe final : public Act {
   bool fenced() const override { return new_epoch.has_value(); }
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Result<void> Effect() override;
-  Reply Answer(audit::Receipt&) override { return Reply(Bytes{}); }
+  Reply Answer(audit::Receipt&) override { return ToProbe(again_); }
 
  private:
   Result<void> Suspend(Store& store, base::Micros now, audit::Draft& record);
 
   OpenVault& vault_;
   const ReportProbeRequest request_;
+  Suspects::Wait again_;
 };
 
 Result<void> ReportProbe::Decide(Store& store, base::Micros now, audit::Draft& record) {
@@ -95,9 +102,9 @@ Result<void> ReportProbe::Suspend(Store& store, base::Micros now, audit::Draft& 
 // Its record is durable: on the writer's thread, as the act ran alone.
 Result<void> ReportProbe::Effect() {
   if (new_epoch) {
-    vault_.suspects.Took(request_.key_ref);
+    vault_.suspects.Forget(request_.key_ref);
   } else {
-    vault_.suspects.EndProbe(request_.key_ref, TakesKey(request_.status), base::MonoMicros());
+    again_ = vault_.suspects.EndProbe(request_.key_ref, TakesKey(request_.status), base::MonoMicros());
   }
   return {};
 }

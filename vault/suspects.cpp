@@ -1,52 +1,94 @@
 #include "vault/suspects.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 namespace strongroom::vault {
 namespace {
 
-// A worker that was told to probe and does not report has died, or cannot: another is told.
-constexpr base::Micros kProbePatience = 30 * base::kMicrosPerSecond;
-// Calls may go on to be refused for what they ask, not for their key: a probe in so long is enough then.
-constexpr base::Micros kBetweenProbes = 5 * base::kMicrosPerSecond;
+// A worker that does not begin its probe when it is due, or does not report, has died, or cannot: another is told.
+constexpr base::Micros kBeginPatience = 2 * base::kMicrosPerSecond;
+constexpr base::Micros kReportPatience = 7 * base::kMicrosPerSecond;
+// Calls may go on to be refused for what they ask, not for their key: each probe that finds nothing doubles the pause after it.
+constexpr base::Micros kFirstPause = 200 * base::kMicrosPerMilli, kLongestPause = 5 * base::kMicrosPerSecond;
+constexpr int kMostDoublings = 5;
+static_assert(kFirstPause << kMostDoublings >= kLongestPause);
+// Nothing refused for so long: the next pause is a short one again.
+constexpr base::Micros kQuiet = 10 * base::kMicrosPerSecond;
 // How long a person may take from trying a key to resuming it.
 constexpr base::Micros kTestCounts = 5 * 60 * base::kMicrosPerSecond;
 constexpr std::size_t kSweepAt = 1024;
 
+base::Micros PauseAfter(int vain) { return std::min(kFirstPause << std::clamp(vain - 1, 0, kMostDoublings), kLongestPause); }
+
 }  // namespace
 
-bool Suspects::Refused(const std::string& key_ref, std::int64_t uid, base::Micros now) {
+bool Suspects::IsUnderWay(const Suspect& suspect, base::Micros now) {
+  if (!suspect.probe) return false;
+  const Probe& probe = *suspect.probe;
+  return probe.begun_at ? now - *probe.begun_at < kReportPatience : now - probe.due_at < kBeginPatience;
+}
+
+Suspects::Wait Suspects::Order(Suspect& suspect, std::int64_t uid, base::Micros now) const {
+  if (std::ssize(suspect.refused) < after_ || now - suspect.refused.front() > within_) return std::nullopt;
+  const base::Micros wait = suspect.ended_at ? std::max<base::Micros>(0, *suspect.ended_at + PauseAfter(suspect.vain) - now) : 0;
+  suspect.probe = Probe{uid, now + wait, std::nullopt};
+  return wait;
+}
+
+Suspects::Wait Suspects::Refused(const std::string& key_ref, std::int64_t uid, base::Micros now) {
   if (suspects_.size() >= kSweepAt) Sweep(now);
   Suspect& suspect = suspects_[key_ref];
+  if (now - suspect.last_refused > kQuiet) suspect.vain = 0;
+  suspect.last_refused = now;
   suspect.refused.push_back(now);
   if (std::ssize(suspect.refused) > after_) suspect.refused.pop_front();
-  const bool enough = std::ssize(suspect.refused) == after_ && now - suspect.refused.front() <= within_;
-  const bool under_way = suspect.probe && now - suspect.probe->ordered_at < kProbePatience;
-  if (!enough || under_way || now < suspect.not_before) return false;
-  suspect.probe = Probe{uid, now, false};
-  return true;
+  return IsUnderWay(suspect, now) ? std::nullopt : Order(suspect, uid, now);
+}
+
+// When the last probe ended stays: calls that are taken and refused by turns make no probe for each.
+void Suspects::Took(const std::string& key_ref) {
+  const auto found = suspects_.find(key_ref);
+  if (found == suspects_.end()) return;
+  if (!found->second.ended_at) {
+    suspects_.erase(found);
+    return;
+  }
+  found->second.refused.clear();
+  found->second.probe.reset();
+  found->second.vain = 0;
+}
+
+bool Suspects::IsWatched(const std::string& key_ref) const {
+  const auto found = suspects_.find(key_ref);
+  if (found == suspects_.end()) return false;
+  return !found->second.refused.empty() || found->second.probe || found->second.vain > 0;
 }
 
 bool Suspects::BeginProbe(const std::string& key_ref, std::int64_t uid, base::Micros now) {
   const auto found = suspects_.find(key_ref);
-  if (found == suspects_.end() || !found->second.probe) return false;
+  if (found == suspects_.end() || !IsUnderWay(found->second, now)) return false;
   Probe& probe = *found->second.probe;
-  if (probe.uid != uid || now - probe.ordered_at >= kProbePatience) return false;
-  return !std::exchange(probe.begun, true);
+  if (probe.uid != uid || probe.begun_at) return false;
+  probe.begun_at = now;
+  return true;
 }
 
 bool Suspects::IsProbing(const std::string& key_ref, std::int64_t uid) const {
   const auto found = suspects_.find(key_ref);
-  return found != suspects_.end() && found->second.probe && found->second.probe->uid == uid && found->second.probe->begun;
+  return found != suspects_.end() && found->second.probe && found->second.probe->uid == uid && found->second.probe->begun_at;
 }
 
-void Suspects::EndProbe(const std::string& key_ref, bool passed, base::Micros now) {
+Suspects::Wait Suspects::EndProbe(const std::string& key_ref, bool passed, base::Micros now) {
   const auto found = suspects_.find(key_ref);
-  if (found == suspects_.end()) return;
-  found->second.probe.reset();
-  found->second.not_before = now + kBetweenProbes;
-  if (passed) found->second.refused.clear();
+  if (found == suspects_.end() || !found->second.probe) return std::nullopt;
+  Suspect& suspect = found->second;
+  const Probe ended = *std::exchange(suspect.probe, std::nullopt);
+  suspect.ended_at = now;
+  ++suspect.vain;
+  if (passed) std::erase_if(suspect.refused, [&](base::Micros at) { return at <= ended.begun_at.value_or(now); });
+  return Order(suspect, ended.uid, now);
 }
 
 bool Suspects::TakeTest(const std::string& key_ref, std::int64_t uid, base::Micros now) {
@@ -60,8 +102,7 @@ bool Suspects::TakeTest(const std::string& key_ref, std::int64_t uid, base::Micr
 void Suspects::Sweep(base::Micros now) {
   std::erase_if(suspects_, [&](const auto& entry) {
     const Suspect& suspect = entry.second;
-    const bool recent = !suspect.refused.empty() && now - suspect.refused.back() <= within_;
-    return !recent && !suspect.probe && now >= suspect.not_before;
+    return now - suspect.last_refused > std::max(within_, kQuiet) && !IsUnderWay(suspect, now);
   });
 }
 

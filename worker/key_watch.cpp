@@ -2,6 +2,10 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/clock.h"
@@ -12,8 +16,9 @@ namespace strongroom::worker {
 namespace {
 
 constexpr base::Micros kReportPatience = 5 * base::kMicrosPerSecond;
-// vaultd tells another worker to probe after 30 s.
-constexpr base::Micros kProbePatience = 20 * base::kMicrosPerSecond;
+// vaultd tells another worker to probe after 7 s.
+constexpr base::Micros kProbePatience = 5 * base::kMicrosPerSecond;
+constexpr std::int64_t kLongestWaitMs = 10'000;
 
 }  // namespace
 
@@ -32,15 +37,28 @@ asio::awaitable<void> KeyWatch::Report(Call call) {
     base::LogError("key_report_failed", told.error(), {{"key_ref", call.key_ref}});
     co_return;
   }
-  if (told->probe) co_await Probe(std::move(call));
+  if (told->probe) co_await Probe(std::move(call), *told);
 }
 
-asio::awaitable<void> KeyWatch::Probe(Call call) {
+asio::awaitable<void> KeyWatch::Probe(Call call, vault::ReportCallAnswer told) {
+  while (told.probe) {
+    asio::steady_timer timer(executor_, std::chrono::milliseconds(std::clamp<std::int64_t>(told.wait_ms, 0, kLongestWaitMs)));
+    co_await timer.async_wait(asio::use_awaitable);
+    told = co_await ProbeOnce(call);
+  }
+}
+
+asio::awaitable<vault::ReportCallAnswer> KeyWatch::ProbeOnce(const Call& call) {
   ProbeRoute route;
   route.endpoint = call.endpoint;
   route.api_version = call.api_version;
   const Finding found = co_await ProbeKey(client_, transport_, vault::Operation::kProbeSuspect, call.key_ref, std::move(route),
                                           base::MonoMicros() + kProbePatience);
+  // A call that was taken meanwhile has called the probe off, or vaultd is away: it has nothing to be told.
+  if (!found.opened) {
+    base::Log(base::Level::kInfo, "key_not_probed", {{"key_ref", call.key_ref}, {"why", found.message}});
+    co_return vault::ReportCallAnswer{};
+  }
   base::Log(base::Level::kWarning, "key_probed",
             {{"key_ref", call.key_ref}, {"ok", found.ok}, {"http_status", std::int64_t{found.status}}});
   vault::ReportProbeRequest request;
@@ -50,6 +68,12 @@ asio::awaitable<void> KeyWatch::Probe(Call call) {
   const Result<vault::Answer> answer =
       co_await client_.Ask(vault::Operation::kReportProbe, std::move(body), base::MonoMicros() + kReportPatience);
   if (!answer) base::LogError("key_report_failed", answer.error(), {{"key_ref", call.key_ref}});
+  // The answer to a 401 or 403 is another one: the key is SUSPENDED.
+  const bool refused = found.status == 401 || found.status == 403;
+  if (!answer || refused) co_return vault::ReportCallAnswer{};
+  const auto again = vault::ReportCallAnswer::Decode(answer->body);
+  if (!again) base::LogError("key_report_failed", again.error(), {{"key_ref", call.key_ref}});
+  co_return again.value_or(vault::ReportCallAnswer{});
 }
 
 }  // namespace strongroom::worker

@@ -1,5 +1,5 @@
 // KeyWatch tells vaultd which keys providers refuse, and probes one where vaultd wants it: only what the probe is answered decides
-// (vault/suspects.h).
+// (vault/suspects.h). It waits before a probe as long as vaultd says.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -29,7 +29,9 @@ class KeyWatch {
 
  private:
   asio::awaitable<void> Report(Call call);
-  asio::awaitable<void> Probe(Call call);
+  // Probe goes on for as long as vaultd wants it to.
+  asio::awaitable<void> Probe(Call call, vault::ReportCallAnswer told);
+  asio::awaitable<vault::ReportCallAnswer> ProbeOnce(const Call& call);
 
   asio::any_io_executor executor_;
   vault::Client& client_;

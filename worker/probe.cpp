@@ -50,6 +50,7 @@ asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, v
     found.message = answer.error().Message();
     co_return found;
   }
+  found.opened = true;
   const Result<vault::ProbeAnswer> facts = vault::ProbeAnswer::Decode(answer->body);
   if (!facts || !answer->secret) {
     found.message = "the vault's answer could not be read";
@@ -74,6 +75,7 @@ asio::awaitable<Finding> ProbeKey(vault::Client& client, Transport& transport, v
     co_return found;
   }
   found = ReadProbe(*provider, *got);
+  found.opened = true;
   if (got->status == kNotFound && !route.model.empty()) found.message = "the provider takes the key, but it has no model " + route.model;
   // A provider that echoes a key must not leave it in freed memory.
   explicit_bzero(got->body.data(), got->body.size());

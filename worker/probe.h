@@ -15,6 +15,7 @@ namespace strongroom::worker {
 struct Finding {
   bool ok = false;
   int status = 0;
+  bool opened = false;  // the vault gave the key
   std::string message;
 };
 

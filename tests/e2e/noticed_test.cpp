@@ -73,6 +73,45 @@ TEST_CASE("noticed: a model that is forbidden stops no key") {
   REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
 }
 
+TEST_CASE("noticed: forbidden rows just before a key dies do not hide that it dies") {
+  House house;
+  house.Ready({});
+  house.StartWorker(1);
+  const auto forbidden = [&](const std::string& id) { REQUIRE(Field(house.Ask(id, "[[fault:403]]"), "error_code") == "PROVIDER_AUTH"); };
+  for (int i = 0; i < 6; ++i) forbidden("forbidden-" + std::to_string(i));
+  REQUIRE(Eventually([&] { return !house.Trail({"--action", "report_probe"}).empty(); }));
+  REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
+  house.ForgetKey("ACME");
+  SECTION("under load") {
+    std::string rows;
+    for (int i = 0; i < 600; ++i) rows += R"({"id":"row-)" + std::to_string(i) + R"(","prompt":"[[latency:100]]"})" "\n";
+    std::ofstream(house.Path("dead.jsonl")) << rows;
+    Process batch = house.Spawn("batch", {"submit", house.Path("dead.jsonl"), "--customer", "ACME", "--profile", "ACME_DEFAULT", "--in-flight", "16", "--out",
+                                          house.Path("dead.out")});
+    REQUIRE(Eventually([&] { return StatusOf(house, kFirst) == "SUSPENDED"; }));
+    REQUIRE(Eventually([&] { return Held(house) == 16; }));
+    // A tenth of a second for each 16 of them: well under a second in all.
+    const std::int64_t failed = Rows(house, "error") - 6;
+    INFO(failed);
+    CHECK(failed < 16 * 10);
+    REQUIRE(batch.Stop().code == 1);
+  }
+  SECTION("in a burst that nothing follows") {
+    for (int i = 0; i < 3; ++i) REQUIRE(Field(house.Ask("burst-" + std::to_string(i), "hello"), "error_code") == "PROVIDER_AUTH");
+    REQUIRE(Eventually([&] { return StatusOf(house, kFirst) == "SUSPENDED"; }, 3));
+  }
+}
+
+TEST_CASE("noticed: a stream of forbidden models makes few probes") {
+  House house;
+  house.Ready({{"--fault", "403:1.0"}});
+  for (int i = 0; i < 60; ++i) REQUIRE(Field(house.Ask("forbidden-" + std::to_string(i), "hello"), "error_code") == "PROVIDER_AUTH");
+  const std::size_t probes = house.Trail({"--action", "report_probe"}).size();
+  CHECK(probes >= 1);
+  CHECK(probes <= 8);
+  REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
+}
+
 TEST_CASE("noticed: what waits goes on waiting while vaultd is away") {
   Dying house;
   house.vaultd().Stop();

@@ -117,12 +117,32 @@ TEST_CASE("noticed: a probe that the provider takes, or does not decide, leaves 
   REQUIRE(Report(house, ref, 403));
   REQUIRE(ProbeSuspect(house, ref).has_value());
   const auto status = GENERATE(0, 200, 404, 429, 500, 529);
-  REQUIRE(ReportProbe(house, ref, status).has_value());
+  const auto reply = ReportProbe(house, ref, status);
+  REQUIRE(reply.has_value());
+  // What it left undecided is probed again, by the same worker, a moment later.
+  const ReportCallAnswer again = ReportCallAnswer::Decode(reply->body).value();
+  CHECK(again.probe == (status != 200 && status != 429));
+  CHECK(again.wait_ms == (again.probe ? 200 : 0));
   CHECK(house.Last().draft.action == "report_probe");
   CHECK(house.Opened("ACME", "ACME_DEFAULT").value() == kAcmeKey);
   // Said once: a second report has no probe behind it.
   CHECK(RefusalIn(ReportProbe(house, ref, 401)) == Refusal::kNoProbeOrdered);
   CHECK(Show(house, ref)["status"] == "ACTIVE");
+}
+
+TEST_CASE("noticed: a key that dies right behind a probe that passed is probed again, without another call", "[noticed]") {
+  ServiceHouse house;
+  const std::string ref = house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
+  for (int i = 0; i < 3; ++i) Report(house, ref, 403);
+  REQUIRE(ProbeSuspect(house, ref).has_value());
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(Report(house, ref, 401));
+  const auto reply = ReportProbe(house, ref, 200);
+  REQUIRE(reply.has_value());
+  CHECK(ReportCallAnswer::Decode(reply->body).value().probe);
+  CHECK(ReportCallAnswer::Decode(reply->body).value().wait_ms == 200);
+  REQUIRE(ProbeSuspect(house, ref).has_value());
+  REQUIRE(ReportProbe(house, ref, 401).has_value());
+  CHECK(Show(house, ref)["status"] == "SUSPENDED");
 }
 
 TEST_CASE("noticed: nobody suspends a key without a probe that vaultd asked for", "[noticed]") {

@@ -67,7 +67,7 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(RotateKeyRequest{"old", "new", "why", 42, true});
   Sound(MoveRequest{"k", "revoke", "why"});
   Sound(ReportCallRequest{"k", "r", 401});
-  Sound(ReportCallAnswer{true});
+  Sound(ReportCallAnswer{true, 200});
   Sound(ReportProbeRequest{"k", 0});
   Sound(LimitKeyRequest{"k", 1000, {}, "why"});
   Sound(ReportQuotaRequest{"P", "r", 5, 6});
