@@ -44,7 +44,10 @@ class KeyInput::Buffer {
     if (used_ == 0 && what_ == What::kPassphrase) return Fail(Code::kInvalidArgument, "nothing was given: it is empty");
     if (used_ == 0) return Fail(Code::kNotFound, "no key was given: it is empty");
     value_.Shrink(SecretAccess(), used_);
-    if (what_ == What::kKey) TRY(vault::KeyFormat::Check(value_.View()));
+    if (what_ == What::kKey) {
+      TRY(vault::KeyFormat::Check(value_.View()));
+      TRY(vault::KeyFormat::CheckCopied(value_.View()));
+    }
     vault::ClearRegisters();
     return std::move(value_);
   }
@@ -74,6 +77,9 @@ Result<SecretValue> KeyInput::FromTerminal(const std::string& question, What wha
       continue;
     }
     TRY_ASSIGN(const std::size_t count, buffer.Fill(terminal->fd()));
+    if (what == What::kKey && buffer.EndsLine() && terminal->MoreFollows()) {
+      return Fail(Code::kInvalidArgument, "more than one line was pasted, and a key is one: copy it again without the line break, and nothing but it");
+    }
     if (count == 0 || buffer.EndsLine()) return std::move(buffer).Finish();
   }
 }

@@ -10,7 +10,7 @@
 namespace strongroom::keytool {
 
 // KeyInput is one of the friends of SecretAccess. It reads with read(2) straight into the locked slot, takes one newline
-// (\n or \r\n) off the end, and returns of keys only what vault::KeyFormat takes. No error quotes any of it.
+// (\n or \r\n) off the end, and returns of keys only what vault::KeyFormat takes, and no first line of a longer paste. No error quotes any of it.
 class KeyInput {
  public:
   enum class What : std::uint8_t { kKey, kPassphrase };

@@ -76,8 +76,10 @@ Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::stri
 
 Outcome<void> CheckOwner(vault::SecretView key, const std::string& provider, const std::string& endpoint) {
   const auto origin = vault::Origin::OfEndpoint(endpoint.empty() ? "https://api." + provider + ".com" : endpoint);
-  if (!origin || origin->host() != "api." + provider + ".com") return {};
-  if (const auto fits = vault::KeyFormat::CheckOwner(key, provider); !fits) {
+  if (!origin) return {};
+  using Server = vault::KeyFormat::Server;
+  const Server server = origin->host() == "api." + provider + ".com" ? Server::kProviders : Server::kCustom;
+  if (const auto fits = vault::KeyFormat::CheckOwner(key, provider, server); !fits) {
     return Failed("KEY_PROVIDER_MISMATCH", "nothing was done: " + fits.error().Message());
   }
   return {};

@@ -16,7 +16,7 @@ Outcome<void> CheckKeySource(const std::string& key_file);
 // ReadKey reads the key; `whose` says for whom in the question. `key_file` "-" is standard input.
 Outcome<vault::SecretValue> ReadKey(const std::string& key_file, const std::string& whose);
 
-// CheckOwner is a problem where a key is plainly another provider's than the one whose own origin it is for; an empty endpoint is that one.
+// CheckOwner is a problem where a key is plainly another provider's (vault::KeyFormat::CheckOwner); an empty endpoint is the provider's own.
 Outcome<void> CheckOwner(vault::SecretView key, const std::string& provider, const std::string& endpoint);
 
 // The protectors that a person opens, as the command line and vaultd spell them.

@@ -13,6 +13,9 @@
 namespace strongroom::keytool {
 namespace {
 
+constexpr int kMomentMs = 200;  // no person types as fast; a paste comes in one piece, or nearly
+constexpr int kMostMoments = 50;
+
 constexpr std::array<int, 6> kSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT};
 
 std::array<volatile std::sig_atomic_t, 65> caught{};
@@ -136,6 +139,24 @@ Result<QuietTerminal::Event> QuietTerminal::Wait() {
     if (ready > 0) return Event::kInput;
     if (ready < 0 && why != EINTR) return Fail(Code::kUnavailable, "cannot wait for the terminal; errno", why);
   }
+}
+
+// A line that has no end yet can be seen only by who does not wait for lines. Signals stay blocked: whatever comes, comes after Release.
+bool QuietTerminal::MoreFollows() {
+  termios at_once{};
+  if (tcgetattr(fd(), &at_once) != 0) return false;
+  at_once.c_lflag &= ~static_cast<tcflag_t>(ICANON);
+  at_once.c_cc[VMIN] = 1;
+  at_once.c_cc[VTIME] = 0;
+  if (tcsetattr(fd(), TCSANOW, &at_once) != 0) return false;
+  bool more = false;
+  for (int moment = 0; moment < kMostMoments; ++moment) {
+    pollfd entry{fd(), POLLIN, 0};
+    if (poll(&entry, 1, kMomentMs) <= 0 || (entry.revents & POLLHUP) != 0) break;
+    more = true;
+    tcflush(fd(), TCIFLUSH);
+  }
+  return more;
 }
 
 }  // namespace strongroom::keytool

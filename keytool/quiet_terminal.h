@@ -28,6 +28,8 @@ class QuietTerminal {
   QuietTerminal& operator=(const QuietTerminal&) = delete;
 
   Result<Event> Wait();
+  // MoreFollows, asked behind a line, is true where more comes within a moment, as only a paste does; it is thrown away. No line is read after it.
+  bool MoreFollows();
   int fd() const { return tty_.get(); }
 
  private:

@@ -39,9 +39,44 @@ constexpr auto kBeginnings = std::to_array<Beginning>({
     {"xai-", "", "this is a key of xAI's, and one of another provider is asked for"},
 });
 
+constexpr auto Lower = [](auto byte) {
+  const auto one = static_cast<std::uint8_t>(byte);
+  return one >= 'A' && one <= 'Z' ? static_cast<std::uint8_t>(one + ('a' - 'A')) : one;
+};
+
+bool Holds(ByteView bytes, std::string_view text) { return !std::ranges::search(bytes, text, {}, Lower, Lower).empty(); }
+
+bool IsQuoted(ByteView key) {
+  if (key.size() < 3 || (key.front() != '"' && key.front() != '\'' && key.front() != '`')) return false;
+  // A comma or semicolon may have come along.
+  return key.back() == key.front() || key[key.size() - 2] == key.front();
+}
+
+// HasName: NAME=key, with "key", "token" or "secret" in NAME; the = at the end of base64 is none.
+bool HasName(ByteView key) {
+  const auto equals = std::ranges::find(key, std::uint8_t{'='});
+  const ByteView name(key.begin(), equals);
+  const auto in_name = [](std::uint8_t byte) { return (byte >= '0' && byte <= '9') || (Lower(byte) >= 'a' && Lower(byte) <= 'z') || byte == '_'; };
+  if (key.end() - equals < 2 || equals[1] == '=' || !std::ranges::all_of(name, in_name)) return false;
+  return Holds(name, "key") || Holds(name, "token") || Holds(name, "secret");
+}
+
 }  // namespace
 
-Result<void> KeyFormat::CheckOwner(SecretView key, std::string_view provider) {
+Result<void> KeyFormat::CheckCopied(SecretView key) {
+  const ByteView bytes = key.Bytes(SecretAccess());
+  const bool quoted = IsQuoted(bytes), named = HasName(bytes), hidden = Holds(bytes, "...") || Holds(bytes, "***");
+  ClearRegisters();
+  if (quoted) return Fail(Code::kInvalidArgument, "the key has quotes around it: give it without them");
+  if (named) return Fail(Code::kInvalidArgument, "the key has its name and = in front of it: give what stands behind the =");
+  if (hidden) {
+    return Fail(Code::kInvalidArgument,
+                "this is how a key is shown, with ... or *** for what is hidden: copy the whole key where it was made, or make a new one");
+  }
+  return {};
+}
+
+Result<void> KeyFormat::CheckOwner(SecretView key, std::string_view provider, Server server) {
   const ByteView bytes = key.Bytes(SecretAccess());
   const auto* found = std::ranges::find_if(kBeginnings, [bytes](const Beginning& one) {
     return bytes.size() >= one.text.size() && std::ranges::equal(one.text, bytes.first(one.text.size()), std::ranges::equal_to(), [](char c) {
@@ -50,6 +85,7 @@ Result<void> KeyFormat::CheckOwner(SecretView key, std::string_view provider) {
   });
   ClearRegisters();
   if (found == kBeginnings.end() || found->provider == provider) return {};
+  if (server == Server::kCustom && !(provider == "anthropic" && found->provider == "openai")) return {};
   return Fail(Code::kInvalidArgument, found->whose);
 }
 

@@ -60,10 +60,23 @@
     if (key.length < 20) refuse("The key is too short: 20 characters at least.");
     if (key.length > 2000) refuse("The key is too long: 2,000 characters at most.");
     if (!/^[\x21-\x7e]*$/.test(key)) refuse("The key has a blank, a line break or another character that no key has.");
+    if (/^(["'`]).+\1.?$/.test(key)) refuse("The key has quotes around it: give it without them.");
+    if (/^\w*(key|token|secret)\w*=[^=]/i.test(key)) refuse("The key has its name and = in front of it: give what stands behind the =.");
+    if (/\.\.\.|\*\*\*/.test(key)) {
+      refuse("This is how a key is shown, with ... or *** for what is hidden. Copy the whole key where it was made, or make a new one.");
+    }
+  }
+
+  // Servers other than OpenAI's own may take keys of any form.
+  function checkOwner({ provider, origin }, key) {
+    if (provider === "anthropic" && /^sk-(proj|svcacct)-/.test(key)) refuse("This is a key of OpenAI's, and one of Anthropic's is asked for.");
+    const openai = provider === "openai" && origin === "https://api.openai.com:443";
+    if (openai && key.startsWith("sk-ant-")) refuse("This is a key of Anthropic's, and one of OpenAI's is asked for.");
   }
 
   function sealKey(ticket, key) {
     checkKey(key);
+    checkOwner(ticket, key);
     const head = sodium.crypto_hash_sha256(encoder.encode(ticket.text));
     const plain = new Uint8Array(33 + key.length);
     plain[0] = 1;

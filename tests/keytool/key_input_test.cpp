@@ -57,6 +57,10 @@ TEST_CASE("what is no key is refused, and never quoted") {
                                         kKey.substr(0, 15) + "\n" + kKey.substr(15),
                                         kKey + std::string(1, '\0'),
                                         std::string(1, '\0') + kKey,
+                                        "\"" + kKey + "\"\n",
+                                        "ANTHROPIC_API_KEY=" + kKey,
+                                        "sk-ant-api03-0123...abc",
+                                        "sk-ant-sim-****************1234",
                                         kKey + "\xc3\xa9"};
   for (const std::string& text : bad) {
     const auto key = Read(text);

@@ -1,4 +1,6 @@
 // The echo of a terminal: off while a key is typed, on again whatever happens.
+#include <unistd.h>
+
 #include <csignal>
 
 #include "tests/keytool/command.h"
@@ -27,13 +29,28 @@ TEST_CASE("a typed key does not show, and the echo comes back") {
   CHECK(terminal.Shown() == "Key: \r\n");
 }
 
-TEST_CASE("what was typed after the key's line, or before the question, is thrown away") {
+TEST_CASE("a paste that goes on behind a line break is refused, and neither shows nor reaches the shell") {
+  for (const std::string& rest : {kKey.substr(25), kKey + "\n", std::string("\n"), std::string("\nx\ny\nz")}) {
+    Terminal terminal(STRONGROOM_ASK_KEY);
+    REQUIRE(terminal.Shows("Key: "));
+    terminal.Type(kKey.substr(0, 25) + "\n" + rest);
+    CHECK(terminal.Ended() == 1);
+    CHECK(Has(terminal.Said(), "more than one line was pasted"));
+    CHECK(terminal.Echoes());
+    CHECK_FALSE(Has(terminal.Said() + terminal.Shown(), "sk-ant"));
+    CHECK(terminal.Shown() == "Key: \r\n");
+  }
+}
+
+TEST_CASE("so is one that comes in two pieces") {
   Terminal terminal(STRONGROOM_ASK_KEY);
   REQUIRE(terminal.Shows("Key: "));
-  terminal.Type(kKey + "\n" + kKey + "\n");
-  CHECK(terminal.Ended() == 0);
-  CHECK(terminal.Said() == kSaid);
-  CHECK_FALSE(Has(terminal.Shown(), "sk-ant"));
+  terminal.Type(kKey.substr(0, 25) + "\n");
+  usleep(20'000);
+  terminal.Type(kKey.substr(25));
+  CHECK(terminal.Ended() == 1);
+  CHECK(terminal.Echoes());
+  CHECK(terminal.Shown() == "Key: \r\n");
 }
 
 TEST_CASE("a signal that ends keytool turns the echo on first") {

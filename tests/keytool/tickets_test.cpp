@@ -269,6 +269,9 @@ TEST_CASE("seal --ticket: what it refuses, without a vault") {
   CHECK(Has(seal({"--yes"}, "sk ant with blanks 0123456789").err, "space"));
   CHECK(Has(seal({"--yes"}, "too-short").err, "too short"));
   CHECK(Has(seal({"--yes"}, "sk-proj-REDACTED-0123456789").err, "OpenAI"));
+  CHECK(Has(seal({"--yes"}, "\"" + kKey + "\"").err, "quotes"));
+  CHECK(Has(seal({"--yes"}, "ANTHROPIC_API_KEY=" + kKey).err, "behind the ="));
+  CHECK(Has(seal({"--yes"}, "sk-ant-sim-****************1234").err, "whole key"));
   CHECK(seal({"--yes", "--reason", "r"}).status == 2);
   CHECK(seal({"--phrase", posted.ticket.Phrase().value()}).status == 0);
   CHECK(Has(RunKeytool({"seal", "--ticket", posted.path, "--key-file", "-", "--out", posted.path + ".blob", "--yes"}, kKey).err, "already"));

@@ -48,6 +48,43 @@ TEST_CASE("a refusal does not quote the key", "[key_format]") {
   CHECK(ErrorOf(key).Message() == "the key has a space, tab or newline inside: at byte (19)");
 }
 
+TEST_CASE("more than the key, or less, is told, and not quoted", "[key_format]") {
+  const auto why = [](std::string_view key) {
+    const SecretValue secret = SecretProbe::Of(key);
+    REQUIRE(KeyFormat::Check(secret.View()).has_value());
+    const auto checked = KeyFormat::CheckCopied(secret.View());
+    if (checked) return std::string();
+    CHECK(checked.error().Message().find("0123456789") == std::string::npos);
+    return checked.error().Message();
+  };
+  for (const std::string_view key : {"\"sk-ant-api03-0123456789\"", "'sk-ant-api03-0123456789'", "`sk-ant-api03-0123456789`", "\"sk-ant-api03-0123456789\","}) {
+    CHECK(why(key).find("quotes") != std::string::npos);
+  }
+  for (const std::string_view key : {"ANTHROPIC_API_KEY=sk-ant-0123456789", "api_key=sk-0123456789", "TOKEN=\"sk-0123456789\""}) {
+    CHECK(why(key).find("behind the =") != std::string::npos);
+  }
+  for (const std::string_view key : {"sk-ant-api03-0123456789...abc", "sk-ant-sim-****************1234", "0123456789***********"}) {
+    CHECK(why(key).find("whole key") != std::string::npos);
+  }
+  for (const std::string_view key : {"sk-ant-api03-0123456789_-", "0123456789secretkey0123456789==", "0123456789tokenKEY012345678=", "abcdef=ghijkl=0123456789",
+                                     "sk-key=0123456789012", "\"0123456789abcdefghijkl", "0123..456**789.*.*abcdef", "it's-0123456789-isn't"}) {
+    CHECK(why(key).empty());
+  }
+}
+
+TEST_CASE("for a server that is not the provider's own, only what is plainly another's is told", "[key_format]") {
+  const auto fits = [](std::string_view key, std::string_view provider) {
+    return KeyFormat::CheckOwner(SecretProbe::Of(key).View(), provider, KeyFormat::Server::kCustom).has_value();
+  };
+  CHECK_FALSE(fits("sk-proj-0123456789", "anthropic"));
+  CHECK_FALSE(fits("sk-svcacct-0123456789", "anthropic"));
+  CHECK(fits("sk-ant-api03-0123456789", "anthropic"));
+  CHECK(fits("sk-0123456789", "anthropic"));
+  CHECK(fits("sk-ant-api03-0123456789", "openai"));
+  CHECK(fits("sk-or-v1-0123456789", "openai"));
+  CHECK(fits("gsk_0123456789", "openai"));
+}
+
 TEST_CASE("a key that begins as another provider's keys do is told", "[key_format]") {
   const auto fits = [](std::string_view key, std::string_view provider) { return KeyFormat::CheckOwner(SecretProbe::Of(key).View(), provider).has_value(); };
   CHECK(fits("sk-ant-api03-0123456789", "anthropic"));
