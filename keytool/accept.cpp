@@ -84,7 +84,7 @@ Problem Accepting::Explained(Problem problem) const {
   if (!key || ReadMember(*key, "status") != "PENDING") return problem;
   problem.key_ref = invited_->key_ref;
   problem.text += "; its key " + invited_->key_ref + " is PENDING: where that accept was not finished, go on with " +
-                  Command(session_.context(), GoOn(""));
+                  Command(session_.context(), GoOn(FlagsOf(options_.onboard)));
   return problem;
 }
 
@@ -111,7 +111,7 @@ Outcome<void> Accepting::First() const {
   arrival.take = [this](const vault::AddKeyRequest& request) { return Confirmed(request.label, request.hosted); };
   arrival.again = "keytool invite " + onboard.customer + " --provider " + onboard.provider;
   if (!invited_->endpoint.empty()) arrival.again += " --endpoint " + invited_->endpoint;
-  arrival.go_on = GoOn(" --no-verify --model " + onboard.model);
+  arrival.go_on = GoOn(FlagsOf(onboard));
   return OnboardKey(session_, onboard, reason_, arrival);
 }
 
@@ -129,7 +129,7 @@ Outcome<void> Accepting::NewVersion() const {
   Arrival arrival;
   arrival.take = [this](const vault::AddKeyRequest&) { return Confirmed("", false); };
   arrival.again = "keytool invite --rotate " + invited_->rotates;
-  arrival.go_on = GoOn(" --no-verify");
+  arrival.go_on = GoOn(options_.grace.empty() ? "" : " --grace " + options_.grace);
   return RotateKey(session_, rotate, reason_, arrival);
 }
 

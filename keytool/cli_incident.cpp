@@ -29,8 +29,8 @@ void AddCompromise(CLI::App& app, Choice& choice) {
   command->add_option("--out", options->out, "the new file for its uses, each with the proof that it is in the trail (uses-KEY-TIME.jsonl)");
   command->add_option("--ticket-out", options->ticket_out, "the new file for the ticket that asks the customer for a new key (ticket-ID.txt)");
   command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
-  command->footer("The key is stopped on every node first. Exit code 1: it is not. 3: it is, and a later step failed; what is left is printed\n"
-                  "with its command. Run again, it does what is left: a key that is COMPROMISED already stays so, an open ticket is shown again.");
+  command->footer("The key is stopped on every node first, whatever comes after. Where a later step fails (exit code 1, as where it could not be\n"
+                  "stopped), that it is stopped was said before, and what is left is printed with its command. Run again, it does what is left: a key that is COMPROMISED already stays so, an open ticket is shown again.");
   command->callback([options, &choice] {
     choice.action = [options](const Context& context) { return Compromise(context, *options); };
   });

@@ -201,7 +201,7 @@ Outcome<void> Leak::Finish() {
   }
   if (unfinished_.empty()) return {};
   Tell("keytool: " + options_.key_ref + " is " + status_ + "; what came after that was not all done:" + failed + "\n");
-  return std::unexpected(Problem{kExitUnfinished, "", "", options_.key_ref, false});
+  return std::unexpected(Problem{kExitRefused, "", "", options_.key_ref, false});
 }
 
 }  // namespace

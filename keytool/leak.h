@@ -8,9 +8,6 @@
 
 namespace strongroom::keytool {
 
-// kExitUnfinished: the key is stopped, but a later step failed.
-inline constexpr int kExitUnfinished = 3;
-
 struct CompromiseOptions {
   std::string key_ref, since, out, ticket_out, reason;
 };

@@ -75,6 +75,14 @@ Outcome<void> CheckProfileFree(const Session& session, const OnboardOptions& opt
       session.AskText(vault::Operation::kShowProfile, vault::EncodeText(plan.profile), plan.profile);
   if (!found) return {};
   const std::string owner = ReadMember(*found, "customer");
+  const std::string status = ReadMember(*found, "status");
+  if (owner == options.customer && status == "TERMINATED") {
+    return Failed("PROFILE_NOT_ACTIVE", "profile " + plan.profile + " is TERMINATED and does not come back: choose another --profile");
+  }
+  if (owner == options.customer && status == "SUSPENDED") {
+    return Failed("PROFILE_NOT_ACTIVE", "profile " + plan.profile + " is SUSPENDED: resume it with " +
+                                            Command(session.context(), "keytool profile resume " + plan.profile) + ", or choose another --profile");
+  }
   if (owner != options.customer) {
     return Failed("PROFILE_EXISTS", "profile " + plan.profile + " belongs to " + owner + ": choose another --profile");
   }
@@ -148,15 +156,14 @@ void Report(const Context& context, const OnboardOptions& options, const Plan& p
         "\n");
 }
 
-std::string Again(const OnboardOptions& options) {
-  std::string command = "keytool onboard " + options.customer + " --provider " + options.provider + " --model " +
-                        options.model;
-  if (!options.profile.empty()) command += " --profile " + options.profile;
-  if (options.mode != "byok") command += " --mode " + options.mode;
-  if (!options.endpoint.empty()) command += " --endpoint " + options.endpoint;
-  if (options.label != "default") command += " --label " + options.label;
-  return command;
+// Quoted is one word for a shell.
+std::string Quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
+
+std::string Again(const OnboardOptions& options) { return "keytool onboard " + options.customer + " --provider " + options.provider + FlagsOf(options); }
 
 // Run does all that comes behind the command line's checks.
 Outcome<void> Run(const Session& session, const OnboardOptions& options, const Plan& plan, const std::string& reason,
@@ -199,12 +206,7 @@ Outcome<void> SendTicket(const Context& context, const OnboardOptions& options) 
   invite.out = options.customer + ".ticket";
   invite.reason = options.reason;
   TRY(Invite(context, invite));
-  std::string accept = "keytool accept BLOB --model " + options.model + " --profile " + options.profile;
-  for (const auto& [flag, number] : {std::pair(" --rpm ", options.rpm), std::pair(" --tpm ", options.tpm), std::pair(" --quota ", options.quota)}) {
-    if (number) accept += flag + std::to_string(*number);
-  }
-  if (options.mode != "byok") accept += " --mode " + options.mode;
-  Tell("when the sealed key comes back: " + Command(context, accept) + "\n");
+  Tell("when the sealed key comes back: " + Command(context, "keytool accept BLOB" + FlagsOf(options)) + "\n");
   return {};
 }
 
@@ -232,6 +234,30 @@ Outcome<void> OnboardGuided(const Context& context, const OnboardOptions& given)
 }
 
 }  // namespace
+
+std::string FlagsOf(const OnboardOptions& options) {
+  std::string flags;
+  const auto text = [&flags](const char* flag, const std::string& value, std::string_view standard) {
+    if (value == standard) return;
+    const bool plain = value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=") == std::string::npos;
+    flags += std::string(" ") + flag + " " + (plain ? value : Quoted(value));
+  };
+  text("--model", options.model, "");
+  text("--profile", options.profile, "");
+  text("--mode", options.mode, "byok");
+  text("--endpoint", options.endpoint, "");
+  text("--label", options.label, "default");
+  text("--api-version", options.api_version, "");
+  text("--models-allowed", options.models_allowed, "");
+  const auto number = [&flags](const char* flag, const std::optional<std::int64_t>& value) {
+    if (value) flags += std::string(" ") + flag + " " + std::to_string(*value);
+  };
+  number("--rpm", options.rpm);
+  number("--tpm", options.tpm);
+  number("--quota", options.quota);
+  number("--max-tokens", options.max_tokens);
+  return flags;
+}
 
 Outcome<void> Onboard(const Context& context, const OnboardOptions& options) {
   if (NeedsGuide(options)) return OnboardGuided(context, options);

@@ -44,12 +44,26 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
         "provider too: " + Command(context, "keytool test " + done.old_key_ref) + " says, while it opens, whether that still takes it\n");
 }
 
+// Better said before a new key is typed, or a ticket opened, than by the vault afterwards.
+Outcome<void> CheckWanted(const Session& session, const std::string& key_ref, const std::string& status) {
+  TRY_ASSIGN(const std::string document, session.AskList(vault::Operation::kListProfiles, "", ""));
+  TRY_ASSIGN(const auto rows, ReadRows(document, {"key_ref", "status"}));
+  for (const base::Row& row : rows) {
+    if (row[0] == key_ref && row[1] != "TERMINATED") return {};
+  }
+  const std::string customer = key_ref.substr(0, key_ref.find('/'));
+  return Failed("KEY_UNUSED", key_ref + " is " + status + " and no profile uses it: a new version of it would be used by nobody; " +
+                                  Command(session.context(), "keytool list --customer " + customer) + " shows what has its place, and " +
+                                  Command(session.context(), "keytool onboard " + customer) + " takes a key for a customer who comes back");
+}
+
 }  // namespace
 
 // What has been replaced already, or is gone, cannot be: better said before the new key is typed.
 Outcome<void> CheckReplaceable(const Session& session, const std::string& key_ref) {
   TRY_ASSIGN(const std::string document, ShowKeyDocument(session, key_ref));
   const std::string status = ReadMember(document, "status");
+  if (status == "REVOKED" || status == "COMPROMISED") return CheckWanted(session, key_ref, status);
   if (status != "PENDING" && status != "ROTATED" && status != "DESTROYED") return {};
   return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED; see " +
                                           Command(session.context(), "keytool show " + key_ref));

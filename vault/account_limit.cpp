@@ -66,7 +66,7 @@ Result<void> LimitKey::Decide(Store& store, base::Micros, audit::Draft& record) 
   AccountLimit limit = key.row().limit;
   if (!Apply(request_.rpm, limit.rpm) || !Apply(request_.tpm, limit.tpm)) return Refuse(Refusal::kFieldInvalid);
   if (!key.context().hosted) return Refuse(Refusal::kKeyNotHosted);
-  // While a key is PENDING its ROW_VERSION says whether its one probe was spent.
+  // While a key is PENDING its ROW_VERSION counts its probes.
   const bool in_use = key.state() == KeyState::kActive || key.state() == KeyState::kSuspended || key.state() == KeyState::kRotated;
   if (!in_use) return Refuse(Refusal::kKeyMoveForbidden);
   TRY(key.WriteLimit(vault_, store, limit));

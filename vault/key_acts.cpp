@@ -1,5 +1,6 @@
 // Acts on keys that are in use: rotate, revoke, suspend, resume, compromise, destroy.
 #include <array>
+#include <algorithm>
 #include <utility>
 
 #include "vault/account_limit.h"
@@ -23,6 +24,7 @@ class RotateKey final : public Act {
 
  private:
   Result<void> PutAside(Store& store, ProvenKey& old_key, base::Micros now);
+  Result<void> CheckWanted(Store& store, const ProvenKey& old_key) const;
 
   OpenVault& vault_;
   const RotateKeyRequest request_;
@@ -46,6 +48,7 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   const auto active = NextState(new_key.state(), Move::kActivate);
   if (!active) return Refuse(Refusal::kKeyMoveForbidden);
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
+  TRY(CheckWanted(store, old_key));
   TRY(PutAside(store, old_key, now));
   TRY(new_key.WriteLimit(vault_, store, old_key.row().limit));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
@@ -58,6 +61,14 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
                               {"profiles", std::to_string(profiles)}};
   if (old_key.state() == KeyState::kRotated) (*record.after)["grace_until"] = base::FormatTime(now + request_.grace);
   return {};
+}
+
+// Where a key was stopped for good, and no profile waits for another, its next version would be ACTIVE and used by nobody.
+Result<void> RotateKey::CheckWanted(Store& store, const ProvenKey& old_key) const {
+  if (old_key.state() != KeyState::kRevoked && old_key.state() != KeyState::kCompromised) return {};
+  TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(request_.old_key_ref));
+  const bool wanted = std::ranges::any_of(profiles, [](const ProfileRow& profile) { return profile.status != "TERMINATED"; });
+  return wanted ? Result<void>() : Refuse(Refusal::kKeyUnused);
 }
 
 // PutAside: an ACTIVE key goes on for its grace. One that was stopped has none: a SUSPENDED one is revoked, and what was stopped for good

@@ -43,7 +43,7 @@ enum class Operation : std::uint8_t {
   kGetProfile = 2,
   kGetRates = 3,
   kResolve = 4,
-  kProbe = 5,         // admin: open a PENDING key once, or an ACTIVE one, for `worker --probe`
+  kProbe = 5,         // admin: open a PENDING key (10 times at most), or an ACTIVE one, for `worker --probe`
   kListKeys = 10,
   kShowKey = 11,
   kAddKey = 12,       // admin, carries the key: a new PENDING version

@@ -67,7 +67,7 @@ Result<KeyRow> ProvenKey::Rewrapped(const OpenVault& vault, const VaultKeys& key
   const auto old_kek = keys.keyring.Find(row.kek_version), kek = keys.keyring.Find(keys.wrap_version);
   if (!old_kek || !kek) return Refuse(Refusal::kKekMissing);
   WrapContext to = *from;
-  // While a key is PENDING its ROW_VERSION says whether its one probe was spent.
+  // While a key is PENDING its ROW_VERSION counts its probes.
   if (from->state != KeyState::kPending) to.row_version = ++row.row_version;
   to.kek_version = row.kek_version = keys.wrap_version;
   auto wrapped = Rewrap(**old_kek, *from, row.sealed.dek, **kek, to);

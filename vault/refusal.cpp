@@ -70,7 +70,7 @@ constexpr auto kTable = std::to_array<Row>({
      "nothing was done: a key or profile in this state cannot make that move; 'keytool show' or 'keytool profile show' "
      "says what state it is in"},
     {Refusal::kKeyProbeSpent, "KEY_PROBE_SPENT", Code::kRefused,
-     "key withheld: a PENDING key opens for its probe only once; add the key again"},
+     "key withheld: a PENDING key opens for 10 probes and no more; add the key again"},
     {Refusal::kKeyFormat, "KEY_FORMAT", Code::kInvalidArgument,
      "key not taken: a key is 20 to 2,000 visible ASCII characters without spaces or line breaks; copy it again from "
      "the provider's page"},
@@ -258,6 +258,9 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kCustomerServes, "CUSTOMER_SERVES_OTHERS", Code::kRefused,
      "nothing was done: other customers' profiles use a key of this one; point them elsewhere with 'keytool profile set', or terminate them, "
      "first ('keytool show KEY_REF' names them)"},
+    {Refusal::kKeyUnused, "KEY_UNUSED", Code::kRefused,
+     "nothing was done: no profile uses this key, which was stopped for good, so a new version of it would be used by nobody; 'keytool list' "
+     "shows what has its place, 'keytool onboard' takes a key for a customer who comes back"},
     {Refusal::kTicketUnknown, "TICKET_UNKNOWN", Code::kNotFound,
      "nothing was done: there is no such ticket, or it ended long ago; 'keytool invite list' shows what there is"},
     {Refusal::kTicketUsed, "TICKET_USED", Code::kRefused,

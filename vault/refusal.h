@@ -108,6 +108,7 @@ enum class Refusal : std::uint16_t {
   kRollbackUnclear,
   kCustomerUnknown,
   kCustomerServes,
+  kKeyUnused,
   kTicketUnknown = 120,
   kTicketUsed,
   kTicketCancelled,

@@ -196,6 +196,9 @@ Reply Resolve::Answer(audit::Receipt& receipt) {
   return reply;
 }
 
+// How often a key opens that nobody has activated: its provider may be away, or the admin who asks be interrupted.
+constexpr std::int64_t kMostProbes = 10;
+
 // By whose will a key is probed.
 enum class Prober : std::uint8_t { kAdmin, kWorker };
 
@@ -222,8 +225,8 @@ Result<void> Probe::Allow(Store& store, ProvenKey& key, std::int64_t uid, base::
     return {};
   }
   if (key.state() == KeyState::kPending) {
-    // ROW_VERSION is bound into the wrap and only a probe moves it while PENDING; LAST_USED_AT alone could be edited.
-    if (key.row().last_used_at || key.row().row_version > 1) return Refuse(Refusal::kKeyProbeSpent);
+    // ROW_VERSION is bound into the wrap, and only a probe moves it while PENDING.
+    if (key.row().row_version > kMostProbes) return Refuse(Refusal::kKeyProbeSpent);
     return key.Touch(vault_, store, now);
   }
   if (key.state() != KeyState::kSuspended) return key.CheckState(now);

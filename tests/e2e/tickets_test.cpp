@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 namespace strongroom::e2e {
@@ -82,6 +83,53 @@ TEST_CASE("tickets: a key that its provider does not take stays PENDING") {
   REQUIRE(!Has(accepted.err, "of-nobody"));
   REQUIRE(StatusOf(house, kFirst) == "PENDING");
   REQUIRE(Field(house.Keytool({"profile", "show", "CARGO_DEFAULT", "--json"}).out, "error") == "PROFILE_UNKNOWN");
+}
+
+TEST_CASE("tickets: a key that its provider takes a minute later is gone on with as the text says, its limits too") {
+  House house;
+  house.Ready();
+  const std::string phrase = Invite(house, "ticket", {"CARGO", "--provider", "anthropic", "--endpoint", house.sim().endpoint()});
+  const std::string key_file = house.NewKey("CARGO"), sealed = Seal(house, "ticket", phrase, key_file);
+  house.ForgetKey("CARGO");
+  const std::vector<std::string> flags = {"--model", "claude-sonnet-4-5", "--profile", "CARGO_X", "--rpm", "7"};
+  const Ended refused = Accept(house, "ticket", sealed, flags);
+  INFO(refused.err);
+  REQUIRE(refused.code == 1);
+  REQUIRE(Has(refused.err, "--continue --model claude-sonnet-4-5 --profile CARGO_X --endpoint " + house.sim().endpoint() + " --rpm 7"));
+  std::ofstream(house.Path("keys/valid"), std::ios::app) << house.KeyText("CARGO") << "\n";
+  std::vector<std::string> on = flags;
+  on.emplace_back("--continue");
+  const Ended accepted = Accept(house, "ticket", sealed, on);
+  INFO(accepted.err);
+  REQUIRE(accepted.code == 0);
+  REQUIRE(StatusOf(house, kFirst) == "ACTIVE");
+  REQUIRE(Field(house.Keytool({"profile", "show", "CARGO_X", "--json"}).out, "rate_limit_rpm") == "7");
+}
+
+TEST_CASE("tickets: no key is taken, and no ticket used, where nobody would use it") {
+  House house;
+  house.Ready();
+  const std::string old = "ACME/anthropic/default/1";
+  const std::string phrase = Invite(house, "next", {"--rotate", old});
+  const std::string sealed = Seal(house, "next", phrase, house.NewKey("next"));
+  REQUIRE(house.Act({"revoke", old}).code == 0);
+  REQUIRE(house.Act({"rotate", old, "--key-file", house.NewKey("second")}).code == 0);
+  const Ended late = Accept(house, "next", sealed, {});
+  CHECK(late.code == 1);
+  CHECK(Has(late.err, "no profile uses it: a new version of it would be used by nobody"));
+  CHECK(Has(house.Keytool({"invite", "list"}).out, "OPEN"));
+  const Ended again = house.Act({"rotate", old, "--key-file", house.KeyFile("next")});
+  CHECK(again.code == 1);
+  CHECK(Has(again.err, "keytool list --customer ACME"));
+  CHECK(house.Act({"invite", "--rotate", old}).code == 1);
+  // Nor does a customer who comes back get a profile that is over.
+  REQUIRE(house.Act({"offboard", "ACME", "--yes"}).code == 0);
+  const std::string back = Invite(house, "back", {"ACME", "--provider", "anthropic", "--endpoint", house.sim().endpoint()});
+  const std::string blob = Seal(house, "back", back, house.NewKey("back"));
+  const Ended over = Accept(house, "back", blob, {"--model", "claude-sonnet-4-5"});
+  CHECK(over.code == 1);
+  CHECK(Has(over.err, "profile ACME_DEFAULT is TERMINATED and does not come back: choose another --profile"));
+  CHECK(Accept(house, "back", blob, {"--model", "claude-sonnet-4-5", "--profile", "ACME_AGAIN"}).code == 0);
 }
 
 TEST_CASE("tickets: a new version comes in while calls go on") {

@@ -176,7 +176,7 @@ TEST_CASE("tickets: an accept that ended halfway says how to go on, and goes on"
   const Ran failed = vault.Accept("blob", {"--model", "m", "--yes"});
   CHECK(failed.status == 1);
   CHECK(Has(failed.err, "the key stays PENDING as " + kFirst));
-  CHECK(Has(failed.err, "keytool accept " + vault.Path("blob") + " --continue --no-verify --model m"));
+  CHECK(Has(failed.err, "keytool accept " + vault.Path("blob") + " --continue --model m"));
   CHECK(vault.Ask({"show", kFirst})["status"] == "PENDING");
   const Ran again = vault.Accept("blob");
   CHECK(again.status == 1);

@@ -237,6 +237,30 @@ TEST_CASE("rotation without grace closes the old key at once", "[service]") {
   CHECK(house.RefusalFor(Operation::kProbe, EncodeText(old_ref)) == Refusal::kKeyRevoked);
 }
 
+TEST_CASE("rotation: a key that was stopped for good, and that no profile waits for, gets no new version", "[service]") {
+  ServiceHouse house;
+  const std::string old = house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
+  const auto refusal = [&] {
+    AddKeyRequest add;
+    add.like = old;
+    add.reason = "next";
+    RotateKeyRequest rotate;
+    rotate.old_key_ref = old;
+    rotate.new_key_ref = house.AddKey(add, kBarcoKey).value();
+    rotate.reason = "rotation";
+    return house.RefusalFor(Operation::kRotateKey, rotate.Encode());
+  };
+  REQUIRE(house.MoveKey(old, "revoke").has_value());
+  SECTION("another has its place") {
+    house.Rotate(old, 0);
+    CHECK(refusal() == Refusal::kKeyUnused);
+  }
+  SECTION("its profile is over") {
+    REQUIRE(house.Ask(Operation::kMoveProfile, MoveBody("ACME_DEFAULT", "terminate")).has_value());
+    CHECK(refusal() == Refusal::kKeyUnused);
+  }
+}
+
 TEST_CASE("rotation only goes to the same place", "[service]") {
   ServiceHouse house;
   RotateKeyRequest rotate;

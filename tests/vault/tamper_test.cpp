@@ -249,7 +249,7 @@ TEST_CASE("tamper: a row that states a final state is not moved out of it, and n
   }
 }
 
-TEST_CASE("tamper: a PENDING key's second probe is not had by clearing LAST_USED_AT", "[tamper]") {
+TEST_CASE("tamper: more probes of a PENDING key than there are are not had by an edit", "[tamper]") {
   ServiceHouse house;
   AddKeyRequest add;
   add.customer = "ACME";
@@ -261,6 +261,7 @@ TEST_CASE("tamper: a PENDING key's second probe is not had by clearing LAST_USED
   const auto key = first->open_secret();
   REQUIRE(key.has_value());
   CHECK(base::AsText(SecretProbe::Copy(key->View())) == kAcmeKey);
+  for (int probe = 1; probe < 10; ++probe) CHECK(house.Ask(Operation::kProbe, EncodeText(ref)).has_value());
   CHECK(house.RefusalFor(Operation::kProbe, EncodeText(ref)) == Refusal::kKeyProbeSpent);
   house.Edit("UPDATE KEY_VAULT SET LAST_USED_AT = NULL");
   CHECK(house.RefusalFor(Operation::kProbe, EncodeText(ref)) == Refusal::kKeyProbeSpent);
