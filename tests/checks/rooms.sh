@@ -11,7 +11,7 @@ includes() { grep -rnoE '^ *# *include *[<"][^>"]+[>"]' --include='*.h' --includ
   sed -E 's/^([^:]+):[0-9]+: *# *include *[<"]([^>"]+)[>"]/\1 \2/'; }
 
 # What the worker and keytool may see of the vault: its client's side and the types that cross it.
-vault_client='vault/(client|protocol|ticket_protocol|secret|arena|origin|key_ref|key_format|digest|stop_line|key_state)\.h'
+vault_client='vault/(client|protocol|ticket_protocol|key_trail|secret|arena|origin|key_ref|key_format|digest|stop_line|key_state)\.h'
 # keytool makes and reads tickets and sealed keys as well: what customers have, so no more than they do.
 vault_tickets='vault/(ticket|key_blob|phrase|labelled_text)\.h'
 
@@ -55,7 +55,7 @@ asio;asio(/|\.hpp);(vault|worker|provider-sim)/
 CLI11;CLI/;([a-z-]+/(batch/)?(main|cli)[a-z_]*\.cpp|keytool/|vault/vaultd\.cpp)
 toml;toml\+\+/;base/config
 spdlog;(spdlog|fmt)/;base/log
-json;nlohmann/;(vault/|worker/|keytool/|provider-sim/|audit/log_line\.cpp)
+json;nlohmann/;(vault/|worker/|keytool/|provider-sim/|audit/(log_line|uses)\.cpp)
 Catch2;catch2/;none/
 TABLE
 
