@@ -28,6 +28,32 @@ TEST_CASE("nodes: an offboarding is acknowledged by every node, and both say so"
   CHECK(Has(Must(nodes.a.Keytool({"offboard", "ACME"})).out, "nothing is left to stop"));
 }
 
+TEST_CASE("nodes: what a leaked key was used for is told and proven by the node that is asked, which names the others") {
+  TwoNodes nodes;
+  REQUIRE(Resolve(nodes.a, "one"));
+  REQUIRE(Resolve(nodes.a, "two"));
+  REQUIRE(Resolve(nodes.b, "three"));
+  const Ended told = nodes.a.Keytool({"incident", kKey});
+  INFO(told.out << told.err);
+  CHECK(told.code == 0);
+  CHECK_THAT(told.out, Catch::Contains("USES"));
+  CHECK_THAT(told.out, Catch::Contains("TOUCHED BY"));
+  CHECK_THAT(told.out + told.err, Catch::Contains(nodes.b_node));
+  const std::string file = nodes.a.Path("uses");
+  const Ended leaked = nodes.a.Act({"compromise", kKey, "--since", "1h", "--out", file, "--ticket-out", nodes.a.Path("ticket")});
+  INFO(leaked.out << leaked.err);
+  CHECK(leaked.code == 0);
+  CHECK_THAT(leaked.err, Catch::Contains("these nodes have logs of their own"));
+  // A line for each node's log.
+  std::vector<std::string> vkeys = Lines(Must(nodes.a.Auditlog({"vkey"})).out);
+  std::erase_if(vkeys, [&](const std::string& line) { return Has(line, nodes.b_node); });
+  REQUIRE(vkeys.size() == 1);
+  const Ended verified = nodes.a.Auditlog({"verify", "--uses", file, "--vkey", vkeys.front()});
+  INFO(verified.out << verified.err);
+  CHECK(verified.code == 0);
+  CHECK_FALSE(Resolve(nodes.b, "four"));
+}
+
 TEST_CASE("nodes: two onboardings at once, on two nodes, do not get the same share of a house key") {
   TwoNodes nodes;
   nodes.a.WriteKey("house", "sk-e2e-0123456789-the-house-s-own");
