@@ -45,13 +45,16 @@ class Leak {
 
  private:
   const Context& context() const { return session_.context(); }
-  std::string Show(const char* member) const;
-  Outcome<void> WaitForLeases() const;
+  Outcome<std::string> ShowKey() const;
+  Outcome<void> TakeStopped(const std::string& document);
+  Outcome<void> WaitForLeases(const std::string& document) const;
   Outcome<UsesReport> Report(const std::string& file) const;
   Outcome<void> Ticket();
   Outcome<std::string> OpenTicket() const;
   Outcome<void> PutTicket(const Issued& issued);
   void TellReport(const UsesReport& report) const;
+  void FindOtherLogs();
+  void PrintJson(const std::string& unfinished) const;
   void Fail(std::string step, std::string command, Problem problem);
 
   const Session& session_;
@@ -67,9 +70,8 @@ class Leak {
   std::vector<Unfinished> unfinished_;
 };
 
-std::string Leak::Show(const char* member) const {
-  const auto shown = session_.AskText(vault::Operation::kShowKey, vault::EncodeText(options_.key_ref), options_.key_ref);
-  return shown ? ReadMember(*shown, member) : "";
+Outcome<std::string> Leak::ShowKey() const {
+  return session_.AskText(vault::Operation::kShowKey, vault::EncodeText(options_.key_ref), options_.key_ref);
 }
 
 Outcome<void> Leak::Stop() {
@@ -78,23 +80,29 @@ Outcome<void> Leak::Stop() {
   request.move = "compromise";
   request.reason = reason_;
   auto moved = session_.Ask(vault::Operation::kMoveKey, request.Encode(), options_.key_ref);
-  status_ = Show("status");
-  if (!moved) {
-    // An earlier run, or another admin, was here.
-    already_ = moved.error().name == vault::RefusalName(vault::Refusal::kKeyMoveForbidden) && (status_ == "COMPROMISED" || status_ == "DESTROYED");
-    if (!already_) return std::unexpected(std::move(moved.error()));
-    TRY(WaitForLeases());
-    if (!context().json) Print(options_.key_ref + " is " + status_ + " already, since " + Show("state_changed_at") + "\n");
+  if (moved) {
+    status_ = "COMPROMISED";
+    TRY_ASSIGN(stopped_, ReadStopped(*moved));
+    if (!context().json) ReportMove(false, JsonLine(), options_.key_ref, status_, stopped_);
     return {};
   }
-  TRY_ASSIGN(stopped_, ReadStopped(*moved));
-  if (!context().json) ReportMove(false, JsonLine(), options_.key_ref, status_, stopped_);
+  if (moved.error().name != vault::RefusalName(vault::Refusal::kKeyMoveForbidden)) return std::unexpected(std::move(moved.error()));
+  TRY_ASSIGN(const std::string document, ShowKey());
+  status_ = ReadMember(document, "status");
+  already_ = status_ == "COMPROMISED" || status_ == "DESTROYED";
+  if (!already_) return std::unexpected(std::move(moved.error()));
+  return TakeStopped(document);
+}
+
+// An earlier run, or another admin, was here.
+Outcome<void> Leak::TakeStopped(const std::string& document) {
+  TRY(WaitForLeases(document));
+  if (!context().json) Print(options_.key_ref + " is " + status_ + " already, since " + ReadMember(document, "state_changed_at") + "\n");
   return {};
 }
 
 // The run that stopped it may have ended before the other nodes had heard.
-Outcome<void> Leak::WaitForLeases() const {
-  TRY_ASSIGN(const std::string document, session_.AskText(vault::Operation::kShowKey, vault::EncodeText(options_.key_ref), options_.key_ref));
+Outcome<void> Leak::WaitForLeases(const std::string& document) const {
   const auto others = OtherNodes(session_);
   if (others && others->empty()) return {};
   // Shown to the second, so up to one more.
@@ -140,10 +148,13 @@ Outcome<std::string> Leak::OpenTicket() const {
 Outcome<void> Leak::Ticket() {
   if (status_ == "DESTROYED") {
     no_ticket_ = "it is DESTROYED";
-  } else if (Show("profiles").empty()) {
-    no_ticket_ = "no profile uses it any more";
+    return {};
   }
-  if (!no_ticket_.empty()) return {};
+  TRY_ASSIGN(const std::string document, ShowKey());
+  if (ReadMember(document, "profiles").empty()) {
+    no_ticket_ = "no profile uses it any more";
+    return {};
+  }
   TRY_ASSIGN(const std::string open, OpenTicket());
   TRY_ASSIGN(issued_, open.empty() ? IssueReplacement(session_, options_.key_ref, reason_) : ShowIssued(session_, open, reason_));
   return PutTicket(*issued_);
@@ -169,14 +180,35 @@ void Leak::MakeTicket() {
   if (!no_ticket_.empty() && !context().json) Print("no ticket for a new key was made: " + no_ticket_ + "\n");
 }
 
+// FindOtherLogs says which other nodes have released uses of their own.
+void Leak::FindOtherLogs() {
+  const std::string list = "keytool incident " + options_.key_ref + " --since " + base::FormatTime(since_) + " --out FILE";
+  auto others = OtherNodes(session_);
+  if (!others) return Fail("the list of nodes with logs of their own", "keytool node list", std::move(others.error()));
+  if (!others->empty()) Warn("these nodes have logs of their own, with the uses that they released: " + *others + "; there too: " + list);
+}
+
+void Leak::PrintJson(const std::string& unfinished) const {
+  std::string nodes;
+  for (const std::string& node : stopped_.unheard) {
+    nodes += nodes.empty() ? "" : ",";
+    base::AppendJsonString(nodes, node);
+  }
+  JsonLine line;
+  line.Text("key_ref", options_.key_ref).Text("move", "compromise").Text("status", status_).Flag("already", already_);
+  line.Number("took_ms", stopped_.took / base::kMicrosPerMilli).Raw("unheard", "[" + nodes + "]").Text("since", base::FormatTime(since_));
+  line.OptionalText("uses_file", report_ ? report_->file : "").Raw("uses", report_ ? std::to_string(report_->uses) : "null");
+  line.Raw("unproven", report_ ? std::to_string(report_->unproven) : "null");
+  line.OptionalText("ticket", issued_ ? issued_->ticket.ticket_id : "").OptionalText("ticket_file", ticket_file_);
+  line.OptionalText("check_phrase", issued_ ? issued_->phrase : "").OptionalText("no_ticket", no_ticket_).Raw("unfinished", "[" + unfinished + "]");
+  Print(line.Str() + "\n");
+}
+
 Outcome<void> Leak::Finish() {
   if (report_ && report_->held_from > since_) {
     Warn("records before " + ShownTime(base::FormatTime(report_->held_from)) + " were pruned: uses from before that are not in the list");
   }
-  if (const auto others = OtherNodes(session_); others && !others->empty()) {
-    Warn("these nodes have logs of their own, with the uses that they released: " + *others + "; there too: keytool incident " + options_.key_ref +
-         " --since " + base::FormatTime(since_) + " --out FILE");
-  }
+  FindOtherLogs();
   std::string failed, list;
   for (const Unfinished& one : unfinished_) {
     failed += "\n  " + one.step + " is missing: " + one.problem.text + "\n    that step alone: " + one.command;
@@ -185,19 +217,9 @@ Outcome<void> Leak::Finish() {
     list += (list.empty() ? "" : ",") + line.Str();
   }
   if (context().json) {
-    std::string nodes;
-    for (const std::string& node : stopped_.unheard) {
-      nodes += nodes.empty() ? "" : ",";
-      base::AppendJsonString(nodes, node);
-    }
-    JsonLine line;
-    line.Text("key_ref", options_.key_ref).Text("move", "compromise").OptionalText("status", status_).Flag("already", already_);
-    line.Number("took_ms", stopped_.took / base::kMicrosPerMilli).Raw("unheard", "[" + nodes + "]").Text("since", base::FormatTime(since_));
-    line.OptionalText("uses_file", report_ ? report_->file : "").Raw("uses", report_ ? std::to_string(report_->uses) : "null");
-    line.Raw("unproven", report_ ? std::to_string(report_->unproven) : "null");
-    line.OptionalText("ticket", issued_ ? issued_->ticket.ticket_id : "").OptionalText("ticket_file", ticket_file_);
-    line.OptionalText("check_phrase", issued_ ? issued_->phrase : "").OptionalText("no_ticket", no_ticket_).Raw("unfinished", "[" + list + "]");
-    Print(line.Str() + "\n");
+    PrintJson(list);
+  } else if (no_ticket_.empty()) {
+    Print("next: " + Command(context(), "keytool recover " + options_.key_ref) + " when its customer's new key has come: it goes on with what failed meanwhile\n");
   }
   if (unfinished_.empty()) return {};
   Tell("keytool: " + options_.key_ref + " is " + status_ + "; what came after that was not all done:" + failed + "\n");

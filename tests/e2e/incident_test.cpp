@@ -1,4 +1,5 @@
 // A key that leaked: how far it reaches, and every use of it with a proof that a stranger can check.
+#include "tests/e2e/cut_line.h"
 #include "tests/e2e/house.h"
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace strongroom::e2e {
 namespace {
@@ -190,6 +192,54 @@ TEST_CASE("incident: what fails behind the stop is told, and done by the next ru
   CHECK(Json::parse(third.out)["unfinished"].size() == 1);
   CHECK(house.Keytool({"incident", kKey, "--out", house.Path("again")}).code == 0);
   CHECK(Verify(house, {"--uses", house.Path("again")}, Noted(house)).code == 0);
+}
+
+// Each request of the command is lost once, and its answer once: what is said is so, and the next run does the rest.
+TEST_CASE("incident: vaultd goes away at any moment of a compromise, and the next run does what is left") {
+  House house;
+  house.Ready();
+  for (const auto& [cut, name] : {std::pair(CutLine::Cut::kBeforeRequest, "ASKED"), std::pair(CutLine::Cut::kBeforeAnswer, "TOLD")}) {
+    bool whole = false;
+    for (int kept = 0; !whole; ++kept) {
+      REQUIRE(kept < 40);
+      const std::string customer = name + std::to_string(kept), key = customer + "/anthropic/default/1", file = house.Path(customer);
+      house.Onboard(customer);
+      const std::vector<std::string> words{"compromise", key, "--since", "1h", "--out", file + ".uses", "--ticket-out", file + ".ticket", "--json"};
+      Ended first;
+      {
+        const CutLine line(house.home(), kept, cut);
+        first = house.Act(words);
+        whole = !line.cut();
+      }
+      INFO(key << ": " << first.out << first.err);
+      REQUIRE((first.code == 0) == whole);
+      CHECK(!Has(first.out + first.err, "no profile uses it"));
+      const bool stopped = StatusOf(house, key) == "COMPROMISED";
+      const Json told = Json::parse(first.out);
+      if (!told.contains("error")) {
+        CHECK(stopped);
+        CHECK(told["status"] == "COMPROMISED");
+        CHECK(told["unfinished"].empty() == whole);
+        CHECK(told["ticket_file"].is_null() == !std::filesystem::exists(file + ".ticket"));
+        CHECK(told["no_ticket"].is_null());
+      }
+      if (whole) continue;
+      CHECK(Has(first.err, "vaultd"));
+      // The list is not written over.
+      auto again = words;
+      if (std::filesystem::exists(file + ".uses")) again[5] += "2";
+      const Ended second = house.Act(again);
+      INFO(second.out << second.err);
+      REQUIRE(second.code == 0);
+      const Json done = Json::parse(second.out);
+      CHECK(done["status"] == "COMPROMISED");
+      CHECK(done["already"] == stopped);
+      CHECK(done["unfinished"].empty());
+      CHECK(Has(ReadWhole(file + ".ticket"), "rotates"));
+      CHECK(house.Trail({"--action", "issue_ticket", "--customer", customer}).size() == 1);
+      CHECK(Verify(house, {"--uses", again[5]}, Noted(house)).code == 0);
+    }
+  }
 }
 
 TEST_CASE("incident: no such key, a sealed vault, and a command line that makes no sense") {
