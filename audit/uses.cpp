@@ -48,17 +48,20 @@ class Reading {
 
   std::istream& lines_;
   const std::function<Signed(const Note&, const Checkpoint&)>& trusts_;
+  std::vector<char> buffer_ = std::vector<char>(kMostLine);
   std::string note_text_;
   std::int64_t last_ = -1;
   UsesVerdict verdict_;
 };
 
 std::optional<Json> Reading::Line() {
-  std::vector<char> buffer(kMostLine);
-  lines_.getline(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+  lines_.getline(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
   // A line without its newline was cut off, one that is too long was never written.
   if (!lines_ || lines_.eof()) return std::nullopt;
-  Json line = Json::parse(buffer.data(), nullptr, false);
+  const std::string_view text(buffer_.data(), static_cast<std::size_t>(lines_.gcount() - 1));
+  // To the parser a NUL is the end: what stands behind it would be read by nobody.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
+  Json line = Json::parse(text, nullptr, false);
   return line.is_object() ? std::optional(std::move(line)) : std::nullopt;
 }
 

@@ -6,14 +6,18 @@
 
 namespace strongroom::keytool {
 
-Outcome<std::string> HoldKey(const Session& session, const vault::AddKeyRequest& request, const std::string& key_file,
-                             const std::string& whose) {
-  TRY_ASSIGN(vault::SecretValue key, ReadKey(key_file, whose));
-  if (request.like.empty()) TRY(CheckOwner(key.View(), request.provider, request.endpoint));
-  return session.AskText(vault::Operation::kAddKey, request.Encode(), whose, std::move(key));
-}
-
 namespace {
+
+struct Destination {
+  std::string provider, endpoint;
+};
+
+// A new version goes where the one before it went.
+Outcome<Destination> DestinationOf(const Session& session, const vault::AddKeyRequest& request) {
+  if (request.like.empty()) return Destination{request.provider, request.endpoint};
+  TRY_ASSIGN(const std::string document, session.AskText(vault::Operation::kShowKey, vault::EncodeText(request.like), request.like));
+  return Destination{ReadMember(document, "provider"), ReadMember(document, "origin")};
+}
 
 std::string DropIt(const Context& context, const std::string& key_ref) {
   return "; the key stays PENDING as " + key_ref + " and is used for nothing; drop it with " +
@@ -31,6 +35,14 @@ std::string OrGoOn(const Context& context, const Arrival& arrival) {
 }
 
 }  // namespace
+
+Outcome<std::string> HoldKey(const Session& session, const vault::AddKeyRequest& request, const std::string& key_file,
+                             const std::string& whose) {
+  TRY_ASSIGN(const Destination to, DestinationOf(session, request));
+  TRY_ASSIGN(vault::SecretValue key, ReadKey(key_file, whose));
+  TRY(CheckOwner(key.View(), to.provider, to.endpoint));
+  return session.AskText(vault::Operation::kAddKey, request.Encode(), whose, std::move(key));
+}
 
 Problem StaysPending(Problem problem, const Context& context, const std::string& key_ref, const Arrival& arrival) {
   problem.key_ref = key_ref;

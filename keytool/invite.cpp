@@ -153,9 +153,9 @@ Outcome<void> ListTickets(const Context& context, const std::string& customer, c
     return {};
   }
   TRY_ASSIGN(std::vector<base::Row> rows,
-             ReadRows(document, {"ticket", "customer", "provider", "origin", "rotates", "status", "expires_at", "key_ref"}));
+             ReadRows(document, {"ticket", "customer", "provider", "origin", "rotates", "status", "expires_at", "key_ref", "intact"}));
   std::ranges::sort(rows, {}, [](const base::Row& row) { return std::tie(row[1], row[6]); });
-  Print(base::FormatTable({{"TICKET"}, {"CUSTOMER"}, {"PROVIDER"}, {"ORIGIN"}, {"ROTATES"}, {"STATUS"}, {"EXPIRES AT"}, {"KEY"}}, rows));
+  Print(base::FormatTable({{"TICKET"}, {"CUSTOMER"}, {"PROVIDER"}, {"ORIGIN"}, {"ROTATES"}, {"STATUS"}, {"EXPIRES AT"}, {"KEY"}, {"INTACT"}}, rows));
   return {};
 }
 

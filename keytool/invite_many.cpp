@@ -28,10 +28,10 @@ std::string Trimmed(std::string_view text) {
 }
 
 // Names and URLs need no quotes: a cell that has one is not of this table.
-std::vector<std::string> Cells(std::string_view line) {
+std::vector<std::string> Cells(std::string_view line, char between) {
   std::vector<std::string> cells;
   for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t end = std::min(line.find(',', begin), line.size());
+    const std::size_t end = std::min(line.find(between, begin), line.size());
     cells.push_back(Trimmed(line.substr(begin, end - begin)));
     begin = end + 1;
   }
@@ -54,11 +54,12 @@ Outcome<std::vector<Line>> ReadTable(const std::string& path) {
   std::vector<Line> lines;
   std::set<std::pair<std::string, std::string>> seen;
   int number = 0;
-  // Spreadsheets put a byte order mark in front.
+  // Spreadsheets put a byte order mark in front, and in half of Europe a semicolon between the cells.
+  const char between = text->substr(0, text->find('\n')).find(';') == std::string::npos ? ',' : ';';
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   for (std::size_t begin = text->starts_with(kMark) ? kMark.size() : 0; begin < text->size();) {
     const std::size_t end = std::min(text->find('\n', begin), text->size());
-    const std::vector<std::string> cells = Cells(std::string_view(*text).substr(begin, end - begin));
+    const std::vector<std::string> cells = Cells(std::string_view(*text).substr(begin, end - begin), between);
     begin = end + 1;
     if (++number == 1) {
       const bool heading = cells == std::vector<std::string>{"customer", "provider"} || cells == std::vector<std::string>{"customer", "provider", "endpoint"};

@@ -28,7 +28,7 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
     until = ReadMember(*document, "grace_until");
     status = ReadMember(*document, "status");
   }
-  const bool goes_on = status == "ROTATED";
+  const bool goes_on = status == "ROTATED" && done.grace > 0;
   if (goes_on && until.empty()) until = ShownTime(base::FormatTime(base::WallMicros() + done.grace));
   if (session.context().json) {
     JsonLine line;
@@ -37,7 +37,7 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
     return Print(line.Raw("probe", ProbedJson(probed)).Str() + "\n");
   }
   Print("rotated\n" + base::FormatFacts({{"  new", done.new_key_ref + "  ACTIVE, " + ProbedWords(probed)},
-                                         {"  old", done.old_key_ref + "  " + status + (goes_on ? ", works until " + until : "")}}));
+                                         {"  old", done.old_key_ref + "  " + status + (goes_on ? ", works until " + until : ", opens no more")}}));
   if (!goes_on) return Print("next: revoke the old key at its provider, where it is not yet\n");
   const Context& context = session.context();
   Print("next: until then " + Command(context, "keytool rollback " + done.old_key_ref) + " goes back to it; after that vaultd REVOKES it by itself. Revoke it at its "

@@ -19,6 +19,7 @@
 #include "vault/operations.h"
 #include "vault/profile_mac.h"
 #include "vault/proven_key.h"
+#include "vault/proven_ticket.h"
 #include "vault/recovery.h"
 #include "vault/replacement.h"
 #include "vault/status_away.h"
@@ -73,6 +74,13 @@ Json TicketJson(const TicketRow& row, base::Micros now) {
           {"created_at", base::FormatTime(row.created_at)},
           {"expires_at", base::FormatTime(row.expires_at)},
           {"key_ref", row.key_ref.empty() ? Json(nullptr) : Json(row.key_ref)}};
+}
+
+// Of one that is over nothing is left to prove.
+Json TicketIntact(const OpenVault& vault, Store& store, const TicketRow& row, base::Micros now) {
+  const bool over = row.status == kTicketUsed || row.status == kTicketCancelled || row.expires_at <= now;
+  if (over || vault.sealed()) return nullptr;
+  return ProvenTicket::Prove(vault, store, row, now).has_value();
 }
 
 // LAST_USED_AT in the row is only as new as the last act on the key; the trail knows better.
@@ -320,12 +328,16 @@ Result<Bytes> ListKeys(OpenVault&, Store& store, ByteView body) {
   return Page(keys, &KeyRow::key_ref, [&store](const KeyRow& row) { return KeyJson(store, row); });
 }
 
-Result<Bytes> ListTickets(OpenVault&, Store& store, ByteView body) {
+Result<Bytes> ListTickets(OpenVault& vault, Store& store, ByteView body) {
   const auto request = ListRequest::Decode(body);
   if (!request) return Refuse(Refusal::kMalformed);
   TRY_ASSIGN(const std::vector<TicketRow> tickets, store.ListTickets(request->customer, request->status, request->after, kPageRows));
   const base::Micros now = base::WallMicros();
-  return Page(tickets, &TicketRow::ticket_id, [now](const TicketRow& row) { return Result<Json>(TicketJson(row, now)); });
+  return Page(tickets, &TicketRow::ticket_id, [&vault, &store, now](const TicketRow& row) {
+    Json json = TicketJson(row, now);
+    json["intact"] = TicketIntact(vault, store, row, now);
+    return Result<Json>(std::move(json));
+  });
 }
 
 Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {

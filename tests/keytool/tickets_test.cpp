@@ -250,6 +250,8 @@ TEST_CASE("tickets: many at once from a table, and a second run adds what is mis
     CHECK(Has(ran.err, "line "));
   }
   CHECK(vault.Ask({"invite", "list"}).size() == 3);
+  const std::string semicolons = vault.home().File("semicolons", "\xef\xbb\xbf" "customer;provider;endpoint\r\nDELTA;anthropic;\r\n");
+  CHECK(vault.Must({"invite", "--from", semicolons, "--out", vault.Path("more")}).at(0)["customer"] == "DELTA");
   CHECK(vault.Do({"invite", "--from", table}).status == 2);
 }
 

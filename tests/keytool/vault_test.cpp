@@ -97,6 +97,16 @@ TEST_CASE("a list of more keys than one answer holds is whole") {
   CHECK(std::set<base::Row>(rows->begin(), rows->end()).size() == 5000);
 }
 
+TEST_CASE("rotate without a grace: nothing is said to work until later") {
+  const Vault vault;
+  vault.Onboard();
+  const std::string said =
+      vault.Must({"rotate", kFirst, "--no-verify", "--key-file", vault.home().File("next", "sk-ant-REDACTED-the-next-one\n"), "--grace", "0", "--reason", "leaked"});
+  CHECK(Has(said, "opens no more"));
+  CHECK(Has(said, "next: revoke the old key at its provider"));
+  CHECK_FALSE(Has(said, "rollback"));
+}
+
 TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   const Vault vault;
   vault.Onboard();
@@ -109,6 +119,9 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(Has(vault.Must({"show", kFirst}), "ROTATED"));
   CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), kSecond));
   CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}).starts_with(kSecond + " is SUSPENDED on every node, after "));
+  const Ran other = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "-", "--reason", "due"}, "sk-proj-REDACTED-0123456789-openai's\n");
+  CHECK(other.status == 1);
+  CHECK(Has(other.err, "nothing was done"));
   const Ran directory = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "/", "--reason", "due"});
   CHECK(directory.status == 1);
   CHECK(Has(directory.err, "it is a directory"));

@@ -298,7 +298,9 @@ TEST_CASE("a ticket whose row was edited is refused, and can be cancelled", "[ti
     REQUIRE(house.Edit(edits[i]) == 1);
     CHECK(AcceptRefusal(house, blob) == Refusal::kTicketTampered);
     CHECK(house.RefusalFor(Operation::kShowTicket, Named(ticket)) == Refusal::kTicketTampered);
+    CHECK(Listed(house).at(0)["intact"] == false);
     REQUIRE(house.Edit(backs[i]) == 1);
+    CHECK(Listed(house).at(0)["intact"] == true);
   }
   // A public key of somebody else's.
   const Bytes stranger = SealedBox::Generate().value().public_key;
