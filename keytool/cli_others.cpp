@@ -140,7 +140,7 @@ void AddKekRecovery(CLI::App& group, Choice& choice) {
   backup->add_option("--shares", options->shares, "how many shares (5)");
   backup->add_option("--threshold", options->threshold, "how many of them open the vault (3)");
   backup->add_option("--custodian", options->custodians, "a custodian's name, for each share in turn")->expected(1, 32);
-  backup->add_option("--out", options->out, "write the shares into files in this directory instead of showing them")->check(base::NotEmpty);
+  backup->add_option("--out", options->out, "write the shares into this directory, as share-1, share-2 …, instead of showing them")->check(base::NotEmpty);
   backup->add_option("--read-back", options->read_back, "read the shares back from these files instead of the terminal")
       ->expected(1, 32);
   backup->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");

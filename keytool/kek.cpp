@@ -80,6 +80,16 @@ class Rotation {
     return {};
   }
 
+  // Recovery shares open the new version too; without them its files are all there is.
+  std::string AfterWords() const {
+    const auto status = session_.AskText(vault::Operation::kStatus, {}, "");
+    const auto facts = status ? ReadFacts(*status) : std::unexpected(status.error());
+    for (const auto& [name, value] : facts.value_or(Facts{})) {
+      if (name == "recovery set id") return "the shares of recovery set " + value + " open it; a backup of the KEK directory, if there is one, is to be made anew\n";
+    }
+    return "there are no recovery shares (`keytool kek backup`): back up the KEK directory now, apart from the databases; without it no key ever opens again\n";
+  }
+
   void Report(bool json) const {
     const double seconds = static_cast<double>(took_) / 1e6;
     if (json) {
@@ -91,8 +101,7 @@ class Rotation {
     const auto rate = static_cast<std::int64_t>(seconds > 0 ? static_cast<double>(rewrapped_) / seconds : 0.0);
     Print("KEK " + std::to_string(active_) + " is in use, KEK " + std::to_string(retired_) + " is retired: " +
           std::to_string(rewrapped_) + " keys rewrapped, " + std::to_string(rate) + " a second\n");
-    Print("without recovery shares (`keytool kek backup`), back up the KEK directory now, apart from the databases: without it no key "
-          "ever opens again\n");
+    Print(AfterWords());
   }
 
  private:

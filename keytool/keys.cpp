@@ -64,7 +64,7 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
     return {};
   }
   TRY_ASSIGN(std::vector<base::Row> rows, ReadRows(document, {"key_ref", "status", "origin", "hosted", "created_at",
-                                                              "last_used_at", "grace_until"}));
+                                                              "last_used_at", "grace_until", "intact"}));
   if (rows.empty()) {
     Print(customer.empty() && status.empty()
               ? "no keys yet; " + Command(context, "keytool onboard CUSTOMER --provider P --model M") + " adds one\n"
@@ -73,7 +73,10 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
   }
   std::sort(rows.begin(), rows.end(), Before);
   Print(base::FormatTable(
-      {{"KEY_REF"}, {"STATUS"}, {"ORIGIN"}, {"HOSTED"}, {"CREATED"}, {"LAST USED"}, {"GRACE UNTIL"}}, rows));
+      {{"KEY_REF"}, {"STATUS"}, {"ORIGIN"}, {"HOSTED"}, {"CREATED"}, {"LAST USED"}, {"GRACE UNTIL"}, {"INTACT"}}, rows));
+  if (std::ranges::any_of(rows, [](const base::Row& row) { return row.back() == "no"; })) {
+    Warn("a key that is not INTACT was changed outside vaultd, and is not used: " + Command(context, "keytool show KEY_REF") + " says more");
+  }
   return {};
 }
 
@@ -89,7 +92,7 @@ Outcome<void> ShowKey(const Context& context, const std::string& key_ref) {
   TRY_ASSIGN(const Facts facts, ReadFacts(document));
   Print(base::FormatFacts(facts));
   if (ReadMember(document, "intact") == "no") {
-    Warn("the row of " + key_ref + " was changed outside vaultd: it does not open; restore it, or rotate the key");
+    Warn("the row of " + key_ref + " was changed outside vaultd: it does not open; restore it, or revoke the key and onboard a new version");
   }
   return {};
 }

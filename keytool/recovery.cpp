@@ -43,7 +43,7 @@ Outcome<void> CheckOptions(const BackupKekOptions& options) {
   if (!is_count(options.read_back)) return Usage("every share is read back: name as many files after --read-back as there are shares");
   for (const std::string& name : options.custodians) TRY(CheckText("--custodian", name, kMostCustodian));
   if ((options.out.empty() || options.read_back.empty()) && !HasTerminal()) {
-    return Usage("without a terminal the shares go to files (--out DIR) and are read back from files (--read-back FILE …)");
+    return Usage("without a terminal the shares go to files (--out DIR) and are read back from files (--read-back DIR/share-1 DIR/share-2 …)");
   }
   return {};
 }

@@ -88,7 +88,7 @@ struct OperationRow {
 const OperationRow* FindOperation(std::uint8_t number);
 std::span<const OperationRow> Operations();
 
-// The handlers: json_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
+// The handlers: json_facts.cpp, status_facts.cpp, worker_facts.cpp, resolve.cpp, key_intake.cpp, key_acts.cpp, profile_acts.cpp,
 // kek_acts.cpp, rewrap.cpp, seal_acts.cpp, protector_acts.cpp, recovery_acts.cpp, approval_acts.cpp,
 // node_acts.cpp, trail_acts.cpp, trail_rotation.cpp, report_acts.cpp, rollback_act.cpp, offboard_act.cpp,
 // ticket_acts.cpp, ticket_accept.cpp, account_limit.cpp, quota_acts.cpp, key_trail.cpp.

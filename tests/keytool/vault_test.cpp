@@ -97,6 +97,30 @@ TEST_CASE("a list of more keys than one answer holds is whole") {
   CHECK(std::set<base::Row>(rows->begin(), rows->end()).size() == 5000);
 }
 
+TEST_CASE("list and show: a row that was edited is pointed out, and what is said helps") {
+  const Vault vault;
+  vault.Onboard();
+  CHECK_FALSE(Has(vault.Do({"list"}).err, "INTACT"));
+  {
+    auto database = sql::Open("sqlite:" + vault.home().path() + "/vault.db", {});
+    REQUIRE(database.has_value());
+    REQUIRE((*database)->Execute("UPDATE KEY_VAULT SET ORIGIN = 'https://elsewhere:443'") == 1);
+  }
+  const Ran listed = vault.Do({"list"});
+  CHECK(listed.status == 0);
+  CHECK(Has(listed.err, "not INTACT"));
+  CHECK(Has(vault.Must({"list", "--json"}), "\"intact\":false"));
+  const Ran shown = vault.Do({"show", kFirst});
+  CHECK(shown.status == 0);
+  CHECK(Has(shown.err, "revoke the key and onboard a new version"));
+  vault.Must({"revoke", kFirst, "--reason", "edited"});
+  vault.Onboard();
+  CHECK(Has(vault.Must({"show", kSecond}), "ACTIVE"));
+  vault.Must({"seal", "--reason", "night"});
+  CHECK_FALSE(Has(vault.Do({"list"}).err, "INTACT"));
+  CHECK_FALSE(Has(vault.Do({"show", kSecond}).err, "changed outside vaultd"));
+}
+
 TEST_CASE("rotate without a grace: nothing is said to work until later") {
   const Vault vault;
   vault.Onboard();

@@ -16,8 +16,8 @@ struct Sealable : ServiceHouse {
   Sealable() { Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey); }
   void Seal() { REQUIRE(Ask(Operation::kSeal, EncodeText("holidays")).has_value()); }
   Result<Reply> Unseal() { return Ask(Operation::kUnseal, EncodeText("back")); }
-  Json Facts(Operation operation) {
-    const auto reply = Ask(operation, Bytes{});
+  Json Facts(Operation operation, Bytes body = {}) {
+    const auto reply = Ask(operation, std::move(body));
     REQUIRE(reply.has_value());
     return Json::parse(DecodeText(reply->body).value());
   }
@@ -42,7 +42,11 @@ TEST_CASE("seal: no key leaves a sealed vault, and what needs none is answered",
   CHECK(house.Facts(Operation::kKekStatus)[0]["held"] == false);
   CHECK(house.Ask(Operation::kListKeys, ListRequest{}.Encode()).has_value());
   CHECK(house.Ask(Operation::kShowProfile, EncodeText("ACME_DEFAULT")).has_value());
+  // Nothing can be proved of a row, and so nothing is held against it.
+  const auto intact = [&] { return house.Facts(Operation::kShowKey, EncodeText("ACME/anthropic/default/1"))["intact"]; };
+  CHECK(intact().is_null());
   REQUIRE(house.Unseal().has_value());
+  CHECK(intact() == true);
   CHECK(house.Opened("ACME", "ACME_DEFAULT").value() == kAcmeKey);
   CHECK(RefusalOf(house.Unseal().error()) == Refusal::kNotSealed);
 }
