@@ -17,7 +17,7 @@ namespace strongroom::audit {
 // the last stretch of one, and the log stays bounded under any load.
 class WalKeeper {
  public:
-  static constexpr std::size_t kMostBusyBytes = 32 * 1024 * 1024;
+  static constexpr std::size_t kMostBusyBytes = 8 * 1024 * 1024;
 
   WalKeeper(std::unique_ptr<sql::Database> database, base::Micros every);
   ~WalKeeper();

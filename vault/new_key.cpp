@@ -38,6 +38,23 @@ Result<KeyRow> MakeRow(const OpenVault& vault, const VaultKeys& keys, const Plac
   return row;
 }
 
+// More rows of one customer's than anybody deletes.
+constexpr int kMostDeleted = 1000;
+
+// FreshRef names the next version. One whose row somebody has deleted is not given again: its records would be those of two keys.
+Result<KeyRef> FreshRef(const OpenVault& vault, Store& store, const Place& place) {
+  TRY_ASSIGN(std::int64_t newest, store.NewestVersion(place.customer, place.provider, place.label));
+  for (int passed = 0; passed <= kMostDeleted; ++passed, ++newest) {
+    // An edited KEY_VERSION must not overflow; what is merely too large KeyRef refuses.
+    if (newest == std::numeric_limits<std::int64_t>::max()) break;
+    auto ref = KeyRef::Make(place.customer, place.provider, place.label, newest + 1);
+    if (!ref) break;
+    TRY_ASSIGN(const bool held_before, store.WasHeld(ref->text()));
+    if (!held_before && vault.stops->VersionOf(ref->text()) == 0) return std::move(*ref);
+  }
+  return Refuse(Refusal::kFieldInvalid);
+}
+
 }  // namespace
 
 Result<Place> PlaceFor(const NewPlace& asked) {
@@ -60,17 +77,13 @@ Result<Place> PlaceLike(const OpenVault& vault, Store& store, const std::string&
 Result<std::string> HoldPending(const OpenVault& vault, Store& store, const Place& place, SecretView key, base::Micros now,
                                 audit::Draft& record) {
   record.customer = place.customer;
-  TRY_ASSIGN(const std::int64_t newest, store.NewestVersion(place.customer, place.provider, place.label));
-  // An edited KEY_VERSION must not overflow; what is merely too large KeyRef refuses.
-  if (newest == std::numeric_limits<std::int64_t>::max()) return Refuse(Refusal::kFieldInvalid);
-  auto ref = KeyRef::Make(place.customer, place.provider, place.label, newest + 1);
-  if (!ref) return Refuse(Refusal::kFieldInvalid);
-  std::string key_ref = ref->text();
+  TRY_ASSIGN(KeyRef ref, FreshRef(vault, store, place));
+  std::string key_ref = ref.text();
   record.key_ref = key_ref;
-  record.key_version = ref->version();
+  record.key_version = ref.version();
   TRY_ASSIGN(const auto keys, vault.Keys());
   TRY(CheckWraps(store, *keys));
-  TRY_ASSIGN(const KeyRow row, MakeRow(vault, *keys, place, std::move(*ref), key, now));
+  TRY_ASSIGN(const KeyRow row, MakeRow(vault, *keys, place, std::move(ref), key, now));
   TRY(store.InsertKey(row));
   record.after = audit::Facts{{"status", row.status}, {"origin", row.origin}, {"hosted", row.hosted}, {"fingerprint", row.fingerprint}};
   return key_ref;

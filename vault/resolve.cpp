@@ -129,7 +129,8 @@ Result<std::shared_ptr<const ProvenProfile>> Resolve::FindProfile(Store& store, 
 Result<std::shared_ptr<const ProvenKey>> Resolve::FindKey(Store& store, const std::string& key_ref) const {
   if (auto known = vault_.proofs.UnchangedKey(key_ref)) return known;
   TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
-  if (!row) return Refuse(Refusal::kKeyUnknown);
+  // The profile, which was proved, names it, and no act deletes a key's row.
+  if (!row) return Refuse(Refusal::kKeyTampered);
   return vault_.proofs.OfKey(std::move(*row));
 }
 

@@ -201,6 +201,8 @@ class Store {
   Result<void> RotationsAt(base::Micros at, const audit::TakeEntry& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
+  // WasHeld is whether the trail, of any node, saw a key come in under this name.
+  Result<bool> WasHeld(std::string_view key_ref);
   // IsHeldElsewhere is whether another key has this fingerprint.
   Result<bool> IsHeldElsewhere(std::string_view fingerprint, std::string_view key_ref);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.

@@ -7,6 +7,8 @@
 
 #define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') ORDER BY AT DESC LIMIT 1"
 
+#define WAS_HELD "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('add_key', 'accept_ticket') LIMIT 1"
+
 #define ROTATIONS "WHERE ACTION <> 'resolve' AND AT = ?1 AND ACTION = 'rotate_key' AND OUTCOME = 'ok'"
 
 namespace strongroom::vault {
@@ -186,6 +188,14 @@ Result<std::optional<base::Micros>> Store::LastUsed(std::string_view key_ref) {
   const base::Micros at = row->Int64(0);
   row->Reset();
   return at;
+}
+
+Result<bool> Store::WasHeld(std::string_view key_ref) {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
+  TRY_ASSIGN(sql::Statement * row,
+             database_.QueryOne(one_log ? sql::Sql("SELECT 1 FROM AUDIT_LOG " WAS_HELD) : sql::Sql("SELECT 1 FROM AUDIT_TRAIL " WAS_HELD), {key_ref}));
+  if (row != nullptr) row->Reset();
+  return row != nullptr;
 }
 
 Result<void> Store::RotationsAt(base::Micros at, const audit::TakeEntry& take) {

@@ -57,7 +57,7 @@ void TryAll(Kept& house, const std::vector<ColumnEdit>& edits) {
 TEST_CASE("proofs: after a resolve, an edit of any column of the key's row is refused as before one", "[proofs][sqlite]") {
   using enum Refusal;
   const std::vector<ColumnEdit> edits{
-      {"KEY_REF", "UPDATE KEY_VAULT SET KEY_REF = 'ACME/anthropic/default/2'", kKeyUnknown},
+      {"KEY_REF", "UPDATE KEY_VAULT SET KEY_REF = 'ACME/anthropic/default/2'", kKeyTampered},
       {"CUSTOMER", "UPDATE KEY_VAULT SET CUSTOMER = 'BARCO'", kKeyTampered},
       {"PROVIDER", "UPDATE KEY_VAULT SET PROVIDER = 'openai'", kKeyTampered},
       {"KEY_VERSION", "UPDATE KEY_VAULT SET KEY_VERSION = 2", kKeyTampered},

@@ -48,7 +48,28 @@ TEST_CASE("tamper: one row takes another's name", "[tamper]") {
   house.Edit("DELETE FROM KEY_VAULT WHERE CUSTOMER = 'BARCO'");
   house.Edit("UPDATE KEY_VAULT SET KEY_REF = 'BARCO/anthropic/default/1', CUSTOMER = 'BARCO'");
   house.MustRefuse("BARCO", "BARCO_DEFAULT", Refusal::kKeyTampered);
-  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kKeyUnknown);
+  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kKeyTampered);
+}
+
+TEST_CASE("tamper: a deleted row is refused as such, and its name is not given to another key", "[tamper]") {
+  TwoCustomers house;
+  SECTION("of a key in use") {}
+  SECTION("of one that was stopped, its records gone as well") {
+    REQUIRE(house.MoveKey(house.acme, "revoke").has_value());
+    house.Edit("UPDATE AUDIT_LOG SET ACTION = 'other' WHERE CUSTOMER = 'ACME'");
+  }
+  house.Edit("DELETE FROM KEY_VAULT WHERE CUSTOMER = 'ACME'");
+  house.MustRefuse("ACME", "ACME_DEFAULT", Refusal::kKeyTampered);
+  AddKeyRequest request;
+  request.customer = "ACME";
+  request.provider = "anthropic";
+  request.reason = "onboarding";
+  CHECK(house.AddKey(request, kAcmeKey).value() == "ACME/anthropic/default/2");
+  // A key that did not come in has taken no name.
+  request.reason = "";
+  CHECK_FALSE(house.AddKey(request, kAcmeKey).has_value());
+  request.reason = "onboarding";
+  CHECK(house.AddKey(request, kAcmeKey).value() == "ACME/anthropic/default/3");
 }
 
 TEST_CASE("tamper: a stopped key flipped back, a running one flipped off", "[tamper]") {
