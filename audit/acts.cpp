@@ -81,8 +81,6 @@ std::string WhyOf(const Draft& draft) {
   return draft.purpose ? *draft.reason + ": " + *draft.purpose : *draft.reason;
 }
 
-bool IsRelease(const Draft& draft) {
-  return draft.action == "resolve" || draft.action == "probe" || draft.action == "probe_suspect";
-}
+bool IsRelease(const Draft& draft) { return IsReleaseAction(draft.action); }
 
 }  // namespace strongroom::audit

@@ -13,6 +13,8 @@
 namespace strongroom::audit {
 namespace {
 
+constexpr std::string_view kShows = "each of them is real; that none was left out, auditlog verify of the database shows";
+
 int Show(const Arguments& arguments, const UsesVerdict& verdict, int exit) {
   const std::string_view word = exit == kExitBad ? "tampered" : exit == kExitUnsigned ? "unsigned" : "verified";
   const std::string seq = verdict.seq ? std::to_string(*verdict.seq) : "";
@@ -30,6 +32,7 @@ int Show(const Arguments& arguments, const UsesVerdict& verdict, int exit) {
       out += R"(,"detail":)";
       base::AppendJsonString(out, verdict.detail);
     }
+    if (exit != kExitBad) out += R"(,"shows":")" + std::string(kShows) + '"';
     if (!next.empty()) out += R"(,"next":")" + next + '"';
     Print(out + "}\n");
     return Flushed() ? exit : kExitUnchecked;
@@ -39,6 +42,7 @@ int Show(const Arguments& arguments, const UsesVerdict& verdict, int exit) {
   if (verdict.seq) facts.emplace_back("seq", seq);
   if (!verdict.detail.empty()) facts.emplace_back("detail", verdict.detail);
   facts.emplace_back("uses", uses + " of " + verdict.key_ref + " since " + base::FormatTime(verdict.since));
+  if (exit != kExitBad) facts.emplace_back("shows", std::string(kShows));
   if (!next.empty()) facts.emplace_back("next", next);
   facts.emplace_back("checkpoint", size + " records, " + verdict.checkpoint.origin);
   Print((exit == kExitBad ? "DOES NOT VERIFY\n" : exit == kExitUnsigned ? "VERIFIED, BUT NOT WITNESSED\n" : "verified\n") + base::FormatFacts(facts));

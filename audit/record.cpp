@@ -234,6 +234,8 @@ std::string_view OutcomeName(Outcome outcome) {
   return "error";
 }
 
+bool IsReleaseAction(std::string_view action) { return action == "resolve" || action == "probe" || action == "probe_suspect"; }
+
 bool IsPlainName(std::string_view name) {
   return !name.empty() && name.size() <= kMostPlainNameBytes && IsPlain(name) &&
          name.find(' ') == std::string_view::npos;

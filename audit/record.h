@@ -27,6 +27,9 @@ struct Actor {
 enum class Outcome : std::uint8_t { kOk, kDenied, kError };
 std::string_view OutcomeName(Outcome outcome);
 
+// IsReleaseAction is true for the acts by which a key leaves vaultd, where their outcome is ok.
+bool IsReleaseAction(std::string_view action);
+
 // Facts is a small flat object of public text, such as {"status":"ACTIVE"}. At most 32 of them; a name is 1 to 64
 // characters of printable ASCII without quote and backslash.
 using Facts = std::map<std::string, std::string>;

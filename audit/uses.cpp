@@ -1,7 +1,5 @@
 #include "audit/uses.h"
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -15,7 +13,6 @@ using Json = nlohmann::json;
 
 // A record at its longest, each byte of it escaped, and a proof.
 constexpr std::size_t kMostLine = 6 * kMostRecordBytes + (64 << 10);
-constexpr std::array<std::string_view, 3> kReleases{"resolve", "probe", "probe_suspect"};
 
 std::optional<std::string> TextOf(const Json& object, const char* name) {
   const auto found = object.find(name);
@@ -81,7 +78,7 @@ bool Reading::TakeHeader() {
   note_text_ = *note_text;
   switch (trusts_(verdict_.note, verdict_.checkpoint)) {
     case Signed::kYes: return true;
-    case Signed::kNot: return Wrong("signature", "its checkpoint is not signed by the key");
+    case Signed::kNot: return Wrong("signature", "its checkpoint is not signed by the key; where the log's signing key was changed since, the one from then is wanted: auditlog vkey --json lists it");
     case Signed::kForged: return Wrong("signature", "the signature of its checkpoint is forged");
   }
   return false;
@@ -90,7 +87,7 @@ bool Reading::TakeHeader() {
 bool Reading::Is(const Entry& entry) const {
   const Draft& draft = entry.draft;
   return draft.key_ref == verdict_.key_ref && draft.outcome == Outcome::kOk && entry.place.time >= verdict_.since &&
-         std::ranges::find(kReleases, draft.action) != kReleases.end();
+         IsReleaseAction(draft.action);
 }
 
 bool Reading::TakeUse(const Json& line) {

@@ -113,12 +113,14 @@ Result<void> WriteFileAtomic(const std::string& path, std::string_view content, 
   return written;
 }
 
-Result<void> PutInPlace(const std::string& temporary, const std::string& path) {
+Result<void> PutInPlace(const std::string& temporary, const std::string& path, Replace replace) {
   const UniqueFd fd(open(temporary.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.valid() || fsync(fd.get()) != 0) {
     return Fail(Code::kUnavailable, "cannot make the file durable: errno", errno);
   }
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
+  const unsigned flags = replace == Replace::kNo ? RENAME_NOREPLACE : 0;
+  if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), flags) != 0) {
+    if (errno == EEXIST) return Fail(Code::kAlreadyExists, "there is a file of that name already");
     return Fail(Code::kUnavailable, "cannot put the file in place: errno", errno);
   }
   return SyncDirectory(Parent(path));

@@ -52,8 +52,9 @@ Result<void> WriteFileAtomic(const std::string& path, std::string_view content, 
 // CreateDirectory makes one directory with exactly this mode, and syncs its parent. kAlreadyExists if it is there.
 Result<void> CreateDirectory(const std::string& path, mode_t mode);
 // PutInPlace syncs the file `temporary`, renames it to `path` in the same directory and syncs that: after a crash there is
-// what was at `path` before or the file, whole. The temporary stays where it fails.
-Result<void> PutInPlace(const std::string& temporary, const std::string& path);
+// what was at `path` before or the file, whole. The temporary stays where it fails. With Replace::kNo it is kAlreadyExists where there is one.
+enum class Replace : std::uint8_t { kYes, kNo };
+Result<void> PutInPlace(const std::string& temporary, const std::string& path, Replace replace = Replace::kYes);
 // SyncDirectory makes the names in a directory durable.
 Result<void> SyncDirectory(const std::string& path);
 

@@ -70,11 +70,14 @@ void Aftermath::Stop(const std::string& key_ref, const std::string& state) {
 Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault_id, std::int64_t epoch) {
   const std::string title = "strongroom-stops 1 " + std::string(vault_id) + '\n';
   if (!text.starts_with(title)) return Failed("STOPS_FILE", "--stops: the file is not of this vault");
-  // A last line without its end was not acknowledged.
+  // A last line without its end was not acknowledged, or is cut.
+  cut = !text.ends_with('\n');
   TRY(ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
     if (number == 1) return {};
     const auto stop = vault::ParseStopLine(line);
     if (!stop) return Failed("STOPS_FILE", "--stops: line " + std::to_string(number) + " is not what vaultd wrote");
+    const std::int64_t seen = std::max(last_epoch, epoch);
+    if (stop->epoch > seen + 1) missing_epochs += stop->epoch - seen - 1;
     last_epoch = std::max(last_epoch, stop->epoch);
     if (stop->epoch <= epoch || !stop->stop) return {};
     keys.insert(stop->stop->key_ref);

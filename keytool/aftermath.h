@@ -18,6 +18,8 @@ struct Aftermath {
   std::set<std::string> keys;
   std::int64_t last_epoch = 0, last_record = -1;
   std::string last_time;  // of that record, as it says
+  std::int64_t missing_epochs = 0;  // behind the backup's and before the last that was seen: acts whose line the file of stops has lost
+  bool cut = false;                 // the file of stops ends within a line
 
   // TakeStops reads a file of stops of this vault, lines behind `epoch`; TakeTrail the records of a newer copy as `auditlog export --format jsonl` or
   // `search --json` prints them, behind `record`. Each is refused where it tells nothing of the time since, or, the trail, leaves a record out or is cut:

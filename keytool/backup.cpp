@@ -85,6 +85,11 @@ Outcome<void> Finish::Learn(const RestoreOptions& options, const std::string& st
   const std::string vault_id = fact("vault id");
   const auto read = [](const std::string& path) { return base::ReadFile(path, kMostFile); };
   if (!options.stops.empty()) {
+    std::error_code ignored;
+    // What was done here since it was put back is not what the lost home did.
+    if (std::filesystem::equivalent(options.stops, session_.config().home + "/stops", ignored)) {
+      return Failed("STOPS_FILE", "--stops: that is this home's own file; name the lost home's, or, where nothing survived, say --none-survived");
+    }
     const auto text = read(options.stops);
     if (!text) return FailedBy(text.error(), "--stops " + options.stops);
     TRY(aftermath_.TakeStops(*text, vault_id, NumberOf(fact("quarantine epoch"))));
@@ -142,6 +147,10 @@ void Finish::Report(bool json) const {
   for (const std::string& ref : stopped_) Print("  stopped again: " + ref + "\n");
   for (const std::string& ref : lost_) Print("  not in the backup, onboard it again: " + ref + "\n");
   if (!aftermath_.last_time.empty()) Print("the trail's copy ends with record " + std::to_string(aftermath_.last_record) + " of " + aftermath_.last_time + "\n");
+  if (aftermath_.missing_epochs > 0) {
+    Warn("the file of stops lacks the lines of " + std::to_string(aftermath_.missing_epochs) + " acts: a key that one of them stopped is released; compare with `auditlog export` of a newer copy");
+  }
+  if (aftermath_.cut) Warn("the file of stops ends within a line: what its last act stopped is not known");
   Print("not known: whatever was done since " + made_at_ + " and stands in no file named here (keys stopped, added or rotated, profiles, "
         "rates). Ask each customer who called since then, and look at the providers' own lists\n");
   Print("requests that waited at the time of the backup are on the queue again: some may have been answered before the loss, and are "
@@ -181,7 +190,7 @@ Outcome<void> Restore(const Context& context, const RestoreOptions& options) {
     }
     Print("made " + context.home + " from the backup (" + Described(report) + "); it is in quarantine and releases no key\n");
     Print("next: put kek/ back (from its own backup, or with " + Command(context, "keytool kek restore") + "), start " +
-          Command(context, "vaultd") + ", then " + Command(context, "keytool restore --finish") +
+          Command(context, "vaultd") + ", then " + Command(context, "keytool restore --finish --stops FILE") + " with the lost home's file 'stops' (see its --help where that is lost too)" +
           "; start workers after that, for the requests that waited at the time of the backup are on the queue again\n");
     return {};
   }

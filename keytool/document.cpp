@@ -83,4 +83,16 @@ std::string ReadMember(const std::string& json, std::string_view member) {
   return found == object.end() ? "" : Shown(*found);
 }
 
+std::vector<std::string> ReadList(const std::string& json, std::string_view member) {
+  const Json object = Parse(json);
+  std::vector<std::string> texts;
+  if (!object.is_object()) return texts;
+  const auto found = object.find(std::string(member));
+  if (found == object.end() || !found->is_array()) return texts;
+  for (const Json& one : *found) {
+    if (one.is_string()) texts.push_back(one.get<std::string>());
+  }
+  return texts;
+}
+
 }  // namespace strongroom::keytool

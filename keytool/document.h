@@ -25,6 +25,9 @@ Outcome<Facts> ReadFacts(const std::string& json);
 // ReadMember is one member as it would be shown, empty where it is missing or null or the document is no object.
 std::string ReadMember(const std::string& json, std::string_view member);
 
+// ReadList is a member that is a list of texts, empty where it is none.
+std::vector<std::string> ReadList(const std::string& json, std::string_view member);
+
 // ReadTime is a member that is a time, to the microsecond; nullopt where it is none.
 std::optional<base::Micros> ReadTime(const std::string& json, std::string_view member);
 

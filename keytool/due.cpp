@@ -10,6 +10,7 @@
 #include "keytool/fields.h"
 #include "keytool/output.h"
 #include "keytool/probe.h"
+#include "keytool/recovery_steps.h"
 #include "keytool/session.h"
 #include "vault/key_state.h"
 
@@ -104,6 +105,9 @@ void Finder::Take(const Key& key) {
   if (key.status == "PENDING" && still >= kPendingKept) {
     return Add(key, "pending", "left behind " + Days(still) + " ago, used for nothing", "revoke " + key.ref + " --reason \"not taken\"");
   }
+  // Behind a key that leaked and is still meant to be used somebody waits.
+  const std::string profiles = key.status == "COMPROMISED" ? question_.profiles_of(key.ref) : "";
+  if (!profiles.empty()) return Add(key, "recovery", "COMPROMISED " + Days(still) + " ago, profile " + profiles + " waits for another key", "recover " + key.ref);
   if (key.status == "COMPROMISED" || (key.status == "REVOKED" && still >= vault::kRevokedKept)) {
     Add(key, "destruction", key.status + " " + Days(still) + " ago: what opens it can be erased", "destroy " + key.ref);
   }
@@ -174,7 +178,15 @@ Outcome<void> ShowDue(const Context& context, const DueOptions& options) {
       return shown ? ReadMember(*shown, name) : std::string();
     };
   };
-  const DueQuestion question{session.config().rotation, options, base::WallMicros(), member("profiles"), member("replaced_by")};
+  TRY_ASSIGN(const std::vector<UsingProfile> profiles, ReadProfiles(session));
+  const auto profiles_of = [&profiles](const std::string& key_ref) {
+    std::string names;
+    for (const UsingProfile& profile : profiles) {
+      if (profile.key_ref == key_ref) names += (names.empty() ? "" : ", ") + profile.ref;
+    }
+    return names;
+  };
+  const DueQuestion question{session.config().rotation, options, base::WallMicros(), profiles_of, member("replaced_by")};
   TRY_ASSIGN(std::vector<Due> due, FindDue(keys, question));
   TRY(AddOverQuota(session, options.customer, due));
   if (options.probe) TRY(AskProviders(session, keys, due));

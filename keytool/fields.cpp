@@ -1,5 +1,7 @@
 #include "keytool/fields.h"
 
+#include <cctype>
+
 #include "base/bytes.h"
 #include "base/table.h"
 #include "vault/origin.h"
@@ -48,10 +50,17 @@ Outcome<std::int64_t> ReadTemperature(const std::string& text) {
   return Usage("--temperature is 0.0 to 1.0 with one decimal, or none");
 }
 
+bool HasUnit(std::string_view duration) { return !duration.empty() && (duration == "0" || std::isdigit(static_cast<unsigned char>(duration.back())) == 0); }
+
 Outcome<base::Micros> ReadSince(const std::string& text) {
-  if (const auto time = base::ParseTime(text)) return *time;
-  if (const auto ago = base::ParseDuration(text)) return base::WallMicros() - *ago;
-  return Usage("--since takes 2026-11-20, 2026-11-20T08:00:00Z, or how long ago, such as 2h or 30d");
+  const base::Micros now = base::WallMicros();
+  const auto time = base::ParseTime(text);
+  // Of what is still to come nothing can have been used.
+  if (time && *time > now) return Usage("--since lies in the future: " + base::FormatTime(*time));
+  if (time) return *time;
+  const auto ago = base::ParseDuration(text);
+  if (ago && HasUnit(text)) return now - *ago;
+  return Usage("--since takes 2026-11-20, 2026-11-20T08:00:00Z, or how long ago with its unit, such as 2h or 30d");
 }
 
 }  // namespace strongroom::keytool

@@ -24,6 +24,9 @@ Outcome<vault::KeyRef> ReadKeyRef(std::string_view flag, const std::string& text
 Outcome<std::string> ReadMode(const std::string& word);
 // ReadTemperature reads "0.0" to "1.0" with one decimal as tenths; "none" is -1, which takes it off.
 Outcome<std::int64_t> ReadTemperature(const std::string& text);
+// HasUnit is false for a bare number, which a person may mean in days and a program in seconds; 0 needs none.
+bool HasUnit(std::string_view duration);
+
 // ReadSince reads a time, a date, or how long ago.
 Outcome<base::Micros> ReadSince(const std::string& text);
 

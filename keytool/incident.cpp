@@ -45,14 +45,7 @@ struct Found {
   std::optional<Problem> problem;  // the first thing that could not be told
 };
 
-std::string TextList(const std::set<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) {
-    list += list.empty() ? "" : ",";
-    base::AppendJsonString(list, name);
-  }
-  return "[" + list + "]";
-}
+std::string TextList(const std::set<std::string>& names) { return JsonList({names.begin(), names.end()}); }
 
 std::string CountsJson(const std::map<std::string, std::int64_t>& counts) {
   std::string list;
@@ -90,6 +83,7 @@ class Looking {
   Outcome<void> ReadUses();
   Outcome<void> ReadActs();
   Outcome<void> TakeUse(const std::string& row);
+  CallOf FindCall(const TrailEntry& use);
   void Note(Problem problem) {
     if (!found_.problem) found_.problem = std::move(problem);
   }
@@ -120,12 +114,7 @@ Outcome<Found> Looking::Run() {
 }
 
 Outcome<void> Looking::FindProfiles() {
-  const std::string& document = found_.document;
-  const std::string listed = ReadMember(document, "profiles");
-  for (std::size_t at = 0; at < listed.size();) {
-    const std::size_t end = std::min(listed.find(", ", at), listed.size());
-    const std::string ref = listed.substr(at, end - at);
-    at = end + 2;
+  for (const std::string& ref : ReadList(found_.document, "profiles")) {
     TRY_ASSIGN(const std::string shown, session_.AskText(vault::Operation::kShowProfile, vault::EncodeText(ref), ref));
     found_.profiles.push_back({ref, ReadMember(shown, "customer"), ReadMember(shown, "status")});
   }
@@ -148,6 +137,16 @@ void Looking::ReadWork() {
   calls_ = std::move(*calls);
 }
 
+// FindCall is what the work database has of a use, as long as it answers.
+CallOf Looking::FindCall(const TrailEntry& use) {
+  if (!calls_) return {};
+  auto call = calls_->Find(use.customer, use.request_id);
+  if (call) return std::move(*call);
+  Note(std::move(call.error()));
+  calls_.reset();
+  return {};
+}
+
 Outcome<void> Looking::TakeUse(const std::string& row) {
   TRY_ASSIGN(TrailEntry use, ReadTrailRow(row));
   ++found_.uses;
@@ -155,10 +154,7 @@ Outcome<void> Looking::TakeUse(const std::string& row) {
   if (found_.first_use.empty()) found_.first_use = use.time;
   found_.last_use = use.time;
   if (session_.context().json) {
-    CallOf call;
-    if (calls_) {
-      TRY_ASSIGN(call, calls_->Find(use.customer, use.request_id));
-    }
+    const CallOf call = FindCall(use);
     found_.uses_json += (found_.uses_json.empty() ? "" : ",") + UseJson(use, call);
     return {};
   }
@@ -170,10 +166,7 @@ Outcome<void> Looking::TakeUse(const std::string& row) {
 Outcome<void> Looking::ReadUses() {
   const TrailQuestion question{options_.key_ref, std::string(vault::kUsesOfKey), since_, ""};
   TRY_ASSIGN(found_.held_from, EachTrailRow(session_, question, [this](const std::string& row) { return TakeUse(row); }));
-  for (auto& [use, call] : found_.shown) {
-    if (!calls_) break;
-    TRY_ASSIGN(call, calls_->Find(use.customer, use.request_id));
-  }
+  for (auto& [use, call] : found_.shown) call = FindCall(use);
   return {};
 }
 
@@ -321,6 +314,7 @@ void Showing::PrintScreen() const {
   facts.emplace_back("status", ReadMember(document, "status") + " since " + ReadMember(document, "state_changed_at") +
                                    (instead.empty() ? "" : "; replaced by " + instead));
   facts.emplace_back("goes to", ReadMember(document, "origin"));
+  if (ReadMember(document, "also_held") == "yes") facts.emplace_back("also held", "yes: the very same key is here under another KEY_REF too");
   facts.emplace_back("profiles", Profiles());
   if (found_.blast) AddWork(facts);
   facts.emplace_back("uses", std::to_string(found_.uses) +
@@ -333,6 +327,7 @@ void Showing::PrintScreen() const {
 }
 
 void WarnOf(const Found& found, const std::string& key_ref, base::Micros since) {
+  if (ReadMember(found.document, "intact") == "no") Warn("the row of " + key_ref + " was changed outside vaultd: what it says may be false, and the key is not used");
   if (found.held_from > since) Warn("records before " + ShownTime(base::FormatTime(found.held_from)) + " were pruned: uses from before that are not here");
   if (!found.other_nodes.empty()) {
     Warn("these nodes have logs of their own, with the uses that they released: " + found.other_nodes + "; run keytool incident " + key_ref + " there too");

@@ -145,13 +145,12 @@ Outcome<void> MoveKey(const Context& context, const std::string& move, const std
     return std::unexpected(std::move(problem));
   }
   TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(*moved));
-  std::string status;
-  if (const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref)) {
-    status = ReadMember(*shown, "status");
-  }
+  const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+  const std::string status = shown ? ReadMember(*shown, "status") : "";
   const bool destroyed = move == "destroy";
   ReportMove(context.json, JsonLine().Text("key_ref", key_ref).Text("move", move), key_ref, status, stopped,
              destroyed ? "; copies of vault.db in backups still hold it: destroy those too, and the key at its provider" : "");
+  if (shown && move == "compromise") WarnOfCopies(context, *shown);
   return {};
 }
 

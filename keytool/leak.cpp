@@ -29,7 +29,7 @@ namespace {
 constexpr base::Micros kLeasesOver = 5'500 * base::kMicrosPerMilli;
 
 struct Unfinished {
-  std::string step, command;
+  std::string step, command;  // in backquotes
   Problem problem;
 };
 
@@ -54,6 +54,7 @@ class Leak {
   Outcome<void> PutTicket(const Issued& issued);
   void TellReport(const UsesReport& report) const;
   void FindOtherLogs();
+  void FindCopies();
   void PrintJson(const std::string& unfinished) const;
   void Fail(std::string step, std::string command, Problem problem);
 
@@ -66,7 +67,8 @@ class Leak {
   std::string status_;
   std::optional<UsesReport> report_;
   std::optional<Issued> issued_;
-  std::string ticket_file_, no_ticket_;
+  std::string ticket_file_, no_ticket_, other_nodes_;
+  std::vector<std::string> copies_;
   std::vector<Unfinished> unfinished_;
 };
 
@@ -185,22 +187,28 @@ void Leak::FindOtherLogs() {
   const std::string list = "keytool incident " + options_.key_ref + " --since " + base::FormatTime(since_) + " --out FILE";
   auto others = OtherNodes(session_);
   if (!others) return Fail("the list of nodes with logs of their own", "keytool node list", std::move(others.error()));
-  if (!others->empty()) Warn("these nodes have logs of their own, with the uses that they released: " + *others + "; there too: " + list);
+  other_nodes_ = std::move(*others);
+  if (!other_nodes_.empty()) Warn("these nodes have logs of their own, with the uses that they released: " + other_nodes_ + "; there too: " + list);
+}
+
+// FindCopies names the other keys that are this one.
+void Leak::FindCopies() {
+  auto document = ShowKey();
+  if (!document) return Fail("whether the same key is held under other names", "keytool show " + options_.key_ref, std::move(document.error()));
+  WarnOfCopies(context(), *document);
+  copies_ = ReadList(*document, "copies");
 }
 
 void Leak::PrintJson(const std::string& unfinished) const {
-  std::string nodes;
-  for (const std::string& node : stopped_.unheard) {
-    nodes += nodes.empty() ? "" : ",";
-    base::AppendJsonString(nodes, node);
-  }
   JsonLine line;
   line.Text("key_ref", options_.key_ref).Text("move", "compromise").Text("status", status_).Flag("already", already_);
-  line.Number("took_ms", stopped_.took / base::kMicrosPerMilli).Raw("unheard", "[" + nodes + "]").Text("since", base::FormatTime(since_));
+  line.Number("took_ms", stopped_.took / base::kMicrosPerMilli).Raw("unheard", JsonList(stopped_.unheard)).Text("since", base::FormatTime(since_));
   line.OptionalText("uses_file", report_ ? report_->file : "").Raw("uses", report_ ? std::to_string(report_->uses) : "null");
   line.Raw("unproven", report_ ? std::to_string(report_->unproven) : "null");
   line.OptionalText("ticket", issued_ ? issued_->ticket.ticket_id : "").OptionalText("ticket_file", ticket_file_);
   line.OptionalText("check_phrase", issued_ ? issued_->phrase : "").OptionalText("no_ticket", no_ticket_).Raw("unfinished", "[" + unfinished + "]");
+  line.OptionalText("held_from", report_ && report_->held_from != 0 ? base::FormatTime(report_->held_from) : "").OptionalText("other_nodes", other_nodes_);
+  line.Raw("copies", JsonList(copies_));
   Print(line.Str() + "\n");
 }
 
@@ -209,11 +217,12 @@ Outcome<void> Leak::Finish() {
     Warn("records before " + ShownTime(base::FormatTime(report_->held_from)) + " were pruned: uses from before that are not in the list");
   }
   FindOtherLogs();
+  FindCopies();
   std::string failed, list;
   for (const Unfinished& one : unfinished_) {
     failed += "\n  " + one.step + " is missing: " + one.problem.text + "\n    that step alone: " + one.command;
     JsonLine line;
-    line.Text("step", one.step).Text("error", one.problem.name).Text("message", one.problem.text).Text("command", one.command);
+    line.Text("step", one.step).Text("error", one.problem.name).Text("message", one.problem.text).Text("command", std::string_view(one.command).substr(1, one.command.size() - 2));
     list += (list.empty() ? "" : ",") + line.Str();
   }
   if (context().json) {

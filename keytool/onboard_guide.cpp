@@ -29,7 +29,10 @@ struct Question {
 
 class Guide {
  public:
-  Guide(const Session& session, const OnboardOptions& given) : session_(session), given_(given) { guided_.options = given; }
+  Guide(const Session& session, const OnboardOptions& given) : session_(session), given_(given) {
+    guided_.options = given;
+    guided_.options.mode = ModeOf(given.customer);
+  }
   Outcome<Guided> Ask();
 
  private:
@@ -41,6 +44,11 @@ class Guide {
   }
   void AddLimit(const std::string& text, std::optional<std::int64_t> OnboardOptions::* limit, std::int64_t most);
   Outcome<std::string> One(const Question& question) const;
+  void DropStale();
+  // A key of the house's own is for those that it hosts.
+  std::string ModeOf(const std::string& customer) const { return customer == "HOUSE" && !keyless() ? "hosted" : given_.mode; }
+  bool could_be_hosted() const { return !is_house() && !keyless() && given_.mode == "byok" && given_.key_ref.empty() && given_.key_file.empty(); }
+  bool takes_key() const { return !keyless() && !uses_house_key() && given_.key_ref.empty() && given_.key_file.empty(); }
   std::string Summary() const;
 
   OnboardOptions& now() { return guided_.options; }
@@ -71,17 +79,13 @@ void Guide::AddWho() {
       [this](const std::string& answer) -> Outcome<void> {
     TRY(CheckCustomer(answer));
     now().customer = answer;
-    // A key of the house's own is for those that it hosts.
-    now().mode = answer == "HOUSE" ? "hosted" : given_.mode;
+    now().mode = ModeOf(answer);
     return {};
   });
   Add("Provider: anthropic, openai or ollama", [this] { return given_.provider.empty(); }, Nothing, [this](const std::string& answer) -> Outcome<void> {
     TRY(OneOf(answer, {"anthropic", "openai", "ollama"}));
     now().provider = answer;
-    if (!keyless()) return {};
-    now().mode = given_.mode;
-    now().key_ref = given_.key_ref;
-    guided_.ticket = false;
+    if (keyless() || is_house()) now().mode = ModeOf(now().customer);
     return {};
   });
   Add("Model, where a request names none", [this] { return given_.model.empty(); }, Nothing, [this](const std::string& answer) -> Outcome<void> {
@@ -105,12 +109,9 @@ std::string Guide::HouseKey() const {
 }
 
 void Guide::AddKey() {
-  const auto could_be_hosted = [this] { return !is_house() && !keyless() && given_.mode == "byok" && given_.key_ref.empty() && given_.key_file.empty(); };
-  const auto takes_key = [this] { return !keyless() && !uses_house_key() && given_.key_ref.empty() && given_.key_file.empty(); };
-  Add("Whose key: the customer's own (byok), or the house's (hosted)", could_be_hosted, [] { return std::string("byok"); }, [this](const std::string& answer) -> Outcome<void> {
+  Add("Whose key: the customer's own (byok), or the house's (hosted)", [this] { return could_be_hosted(); }, [] { return std::string("byok"); }, [this](const std::string& answer) -> Outcome<void> {
         TRY(OneOf(answer, {"byok", "hosted"}));
         now().mode = answer;
-        if (answer == "byok") now().key_ref = given_.key_ref;
         return {};
       });
   Add("Which key of the house's, as `keytool list --customer HOUSE` shows it", [this] { return uses_house_key() && given_.key_ref.empty(); }, [this] { return HouseKey(); },
@@ -119,7 +120,7 @@ void Guide::AddKey() {
         now().key_ref = answer;
         return {};
       });
-  Add("Who has the key: you type it here (t), or the customer seals it to a ticket, and nobody sees it (c)", takes_key, [] { return std::string("t"); },
+  Add("Who has the key: you type it here (t), or the customer seals it to a ticket, and nobody sees it (c)", [this] { return takes_key(); }, [] { return std::string("t"); },
       [this](const std::string& answer) -> Outcome<void> {
         TRY(OneOf(answer, {"t", "c"}));
         guided_.ticket = answer == "c";
@@ -161,6 +162,13 @@ void Guide::AddSettings() {
   });
 }
 
+// DropStale forgets the answers to questions that later answers have done away with.
+void Guide::DropStale() {
+  if (!takes_key()) guided_.ticket = false;
+  if (!uses_house_key()) now().key_ref = given_.key_ref;
+  if (uses_house_key()) now().endpoint = given_.endpoint;
+}
+
 std::string Guide::Summary() const {
   const OnboardOptions& all = guided_.options;
   std::string limits;
@@ -174,6 +182,7 @@ std::string Guide::Summary() const {
   return base::FormatFacts({{"  customer", all.customer},
                             {"  profile", all.profile + ": " + all.provider + ", " + all.model + (all.endpoint.empty() ? "" : ", " + all.endpoint)},
                             {"  key", key},
+                            {"  mode", is_house() && all.mode == "hosted" ? "hosted: other customers' profiles may use this key" : all.mode},
                             {"  limits", limits.empty() ? "none" : limits},
                             {"  reason", all.reason}});
 }
@@ -205,7 +214,10 @@ Outcome<Guided> Guide::Ask() {
       ++at;
       continue;
     }
-    if (last) Tell(Summary());
+    if (last) {
+      DropStale();
+      Tell(Summary());
+    }
     const Question sure{"Go on (y), or < to change something", [] { return true; }, Nothing, [](const std::string& answer) { return OneOf(answer, {"y", "yes"}); }};
     TRY_ASSIGN(const std::string answer, One(last ? sure : questions_[at]));
     if (answer != "<") {

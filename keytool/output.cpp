@@ -60,4 +60,13 @@ JsonLine& JsonLine::Raw(base::Literal name, std::string_view value) {
   return *this;
 }
 
+std::string JsonList(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) {
+    list += list.empty() ? "" : ",";
+    base::AppendJsonString(list, text);
+  }
+  return "[" + list + "]";
+}
+
 }  // namespace strongroom::keytool

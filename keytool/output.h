@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "keytool/problem.h"
 
@@ -22,6 +23,9 @@ void Tell(std::string_view text);
 // Complain writes "keytool: TEXT" to standard error (nothing where the text is empty: another program has said it), and
 // with `json` also one object {"error","message"} to standard output.
 void Complain(const Problem& problem, bool json);
+
+// JsonList is a JSON array of texts.
+std::string JsonList(const std::vector<std::string>& texts);
 
 // JsonLine builds one JSON object of public facts, in the order they are added.
 class JsonLine {

@@ -48,10 +48,9 @@ Outcome<Probed> Probe(const Context& context, const std::string& key_ref, const 
 Route ModelRouteOf(const Session& session, const std::string& key_ref) {
   const auto key = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
   if (!key) return {};
-  const std::string profiles = ReadMember(*key, "profiles");
-  const std::string first = profiles.substr(0, profiles.find(','));
-  if (first.empty()) return {};
-  const auto profile = session.AskText(vault::Operation::kShowProfile, vault::EncodeText(first), first);
+  const std::vector<std::string> profiles = ReadList(*key, "profiles");
+  if (profiles.empty()) return {};
+  const auto profile = session.AskText(vault::Operation::kShowProfile, vault::EncodeText(profiles.front()), profiles.front());
   if (!profile) return {};
   return Route{ReadMember(*profile, "endpoint"), ReadMember(*profile, "api_version"), ReadMember(*profile, "model")};
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/files.h"
 #include "base/table.h"
 #include "keytool/document.h"
 #include "keytool/fields.h"
@@ -40,10 +41,16 @@ Problem Without(const Context& context, Problem problem) {
   return problem;
 }
 
+// CheckReportFile lets the report of an earlier run be written anew, and nothing else: the same command again goes on.
+Outcome<void> CheckReportFile(const std::string& path) {
+  if (const auto text = ReadTextFile("--report", path); text && text->starts_with(kReportBegins)) return {};
+  return CheckNewFile("--report", path);
+}
+
 Outcome<void> Check(const RecoverOptions& options) {
   if (options.target.empty() == options.provider.empty()) return Usage("say what to recover: CUSTOMER or KEY_REF, or --provider P for all customers there");
   if (!options.key_file.empty() && !options.tickets.empty()) return Usage("--key-file has the new key, --tickets asks the customer for it: give one of them");
-  if (!options.report.empty()) TRY(CheckNewFile("--report", options.report));
+  if (!options.report.empty()) TRY(CheckReportFile(options.report));
   if (options.target.contains('/')) TRY(ReadKeyRef("KEY_REF", options.target));
   else if (!options.target.empty()) TRY(CheckCustomer(options.target));
   return {};
@@ -56,7 +63,30 @@ Outcome<void> PutOut(const Context& context, const RecoverOptions& options, cons
     json += (json.empty() ? "" : ",") + report.Json();
   }
   Print(context.json ? "[" + json + "]\n" : text);
-  return options.report.empty() ? Outcome<void>() : WriteNewFile("--report", options.report, text);
+  if (options.report.empty()) return {};
+  const auto written = base::WriteFileAtomic(options.report, text, 0600);
+  return written ? Outcome<void>() : FailedBy(written.error(), "--report " + options.report);
+}
+
+// HouseKeyOf is a stopped key of the house's that a profile of the customer's uses; empty where there is none.
+std::string HouseKeyOf(const Session& session, const std::string& customer) {
+  const auto profiles = ReadProfiles(session);
+  for (const UsingProfile& profile : profiles.value_or(std::vector<UsingProfile>())) {
+    if (profile.customer != customer || !profile.key_ref.starts_with("HOUSE/")) continue;
+    const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(profile.key_ref), profile.key_ref);
+    if (shown && IsStopped(ReadMember(*shown, "status"))) return profile.key_ref;
+  }
+  return "";
+}
+
+Problem NothingToRecover(const Session& session, const RecoverOptions& options) {
+  const std::string whose = options.target.empty() ? options.provider : options.target;
+  const std::string house = options.target.empty() ? "" : HouseKeyOf(session, options.target);
+  if (!house.empty()) {
+    return Failed("NOTHING_TO_RECOVER", whose + " has no key of its own that is stopped, but a profile uses the house's " + house + ", which is: " +
+                                            Command(session.context(), "keytool recover " + house)).error();
+  }
+  return Failed("NOTHING_TO_RECOVER", "no key of " + whose + " is stopped and used by a profile; where a provider refuses a key that is ACTIVE here, name its KEY_REF").error();
 }
 
 std::string Shown(const std::optional<base::Micros>& at) { return at ? ShownTime(base::FormatTime(*at)) : ""; }
@@ -70,10 +100,7 @@ Outcome<void> Recover(const Context& context, const RecoverOptions& options) {
   auto listed = log ? Choose(session, *log, options) : std::unexpected(log.error());
   if (!listed) return std::unexpected(Without(context, std::move(listed.error())));
   const std::set<std::string> chosen = std::move(*listed);
-  const std::string whose = options.target.empty() ? options.provider : options.target;
-  if (chosen.empty()) {
-    return Failed("NOTHING_TO_RECOVER", "no key of " + whose + " is stopped and used by a profile; where a provider refuses a key that is ACTIVE here, name its KEY_REF");
-  }
+  if (chosen.empty()) return std::unexpected(NothingToRecover(session, options));
   if (chosen.size() > 1 && !options.key_file.empty()) return Usage("--key-file is one key, and there are " + std::to_string(chosen.size()) + " to recover: name a KEY_REF");
   TRY_ASSIGN(const std::string reason, AskReason(options.reason));
   std::vector<RecoveryReport> reports;
@@ -86,10 +113,12 @@ Outcome<void> Recover(const Context& context, const RecoverOptions& options) {
     if (report) reports.push_back(std::move(*report));
     else problems.push_back(std::move(report.error()));
   }
-  if (!reports.empty()) TRY(PutOut(context, options, reports));
+  if (!reports.empty()) {
+    if (auto put = PutOut(context, options, reports); !put) problems.push_back(std::move(put.error()));
+  }
   if (problems.empty() && replay_failed) return Failed("REPLAY_FAILED", "the keys are recovered, but not every row that was to be sent again has succeeded: see above");
   if (problems.empty()) return {};
-  if (chosen.size() == 1) return std::unexpected(std::move(problems.front()));
+  if (problems.size() == 1) return std::unexpected(std::move(problems.front()));
   for (const Problem& problem : problems) Warn(problem.text);
   return Failed(kRecoveryWaits, std::to_string(problems.size()) + " of " + std::to_string(chosen.size()) + " keys are not recovered yet; run this again when that can go on");
 }

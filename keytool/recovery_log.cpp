@@ -109,11 +109,11 @@ Result<std::optional<base::Micros>> FirstOf(Result<sql::Statement*> asked) {
   return at;
 }
 
-Result<base::Micros> FirstRefusal(sql::Database& database, const RecoveryRow& row, base::Micros changed_at) {
+Result<base::Micros> FirstRefusal(sql::Database& database, const RecoveryRow& row, base::Micros changed_at, base::Micros created_at) {
   base::Micros first = changed_at;
   for (const std::string& customer : row.customers) {
     TRY_ASSIGN(const auto good, FirstOf(database.QueryOne(kLastGood, {std::string_view(customer), std::string_view(row.key_ref)})));
-    const base::Micros since = good ? std::min(*good, changed_at) - kUnderWay : 0;
+    const base::Micros since = good ? std::min(*good, changed_at) - kUnderWay : created_at;
     TRY(EachRefused(database, row, customer, since, [&first](const Refused& refused) { first = std::min(first, refused.at); }));
   }
   return first;
@@ -121,9 +121,9 @@ Result<base::Micros> FirstRefusal(sql::Database& database, const RecoveryRow& ro
 
 Result<std::optional<BatchFacts>> ReadBatch(sql::Database& database, const std::string& batch_id) {
   TRY_ASSIGN(sql::Statement* const row,
-             database.QueryOne("SELECT STATUS, INPUT_FILE FROM AI_BATCH WHERE BATCH_ID = ?1", {std::string_view(batch_id)}));
+             database.QueryOne("SELECT STATUS, INPUT_FILE, INITIATED_BY FROM AI_BATCH WHERE BATCH_ID = ?1", {std::string_view(batch_id)}));
   if (row == nullptr) return std::nullopt;
-  BatchFacts facts{row->Text(0), row->Text(1)};
+  BatchFacts facts{batch_id, row->Text(0), row->Text(1), row->Text(2)};
   row->Reset();
   return facts;
 }
@@ -192,8 +192,8 @@ Outcome<void> RecoveryLog::Put(const RecoveryRow& row) {
   return {};
 }
 
-Outcome<base::Micros> RecoveryLog::StoppedAt(const RecoveryRow& row, base::Micros changed_at) {
-  return OrSay(FirstRefusal(*database_, row, changed_at));
+Outcome<base::Micros> RecoveryLog::StoppedAt(const RecoveryRow& row, base::Micros changed_at, base::Micros created_at) {
+  return OrSay(FirstRefusal(*database_, row, changed_at, created_at));
 }
 
 Outcome<FailedCalls> RecoveryLog::FailedCallsOf(const RecoveryRow& row) { return OrSay(ReadFailed(*database_, row)); }

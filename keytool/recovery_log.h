@@ -40,7 +40,7 @@ struct FailedCalls {
 };
 
 struct BatchFacts {
-  std::string status, input_file;
+  std::string batch_id, status, input_file, initiated_by;
 };
 
 class RecoveryLog {
@@ -53,8 +53,8 @@ class RecoveryLog {
   // Put writes the whole row, the first time or anew.
   Outcome<void> Put(const RecoveryRow& row);
 
-  // StoppedAt is when calls began to fail, as RecoveryRow has it; `changed_at` is its STATUS's beginning.
-  Outcome<base::Micros> StoppedAt(const RecoveryRow& row, base::Micros changed_at);
+  // StoppedAt is when calls began to fail, as RecoveryRow has it; `changed_at` is its STATUS's beginning, `created_at` the key's.
+  Outcome<base::Micros> StoppedAt(const RecoveryRow& row, base::Micros changed_at, base::Micros created_at);
   // FailedCallsOf is those since then.
   Outcome<FailedCalls> FailedCallsOf(const RecoveryRow& row);
   // FirstCall is when the new key's first call succeeded; nullopt as long as none has.

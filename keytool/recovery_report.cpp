@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "base/printable.h"
 #include "base/table.h"
 #include "keytool/document.h"
 #include "keytool/output.h"
@@ -27,7 +27,7 @@ std::string Length(base::Micros span) {
 std::string OthersText(const std::vector<std::string>& ids) {
   std::string text = "  of these, sent by other programs than batch: " + std::to_string(ids.size()) +
                      "; their messages are not kept, and their ids are spent: send them again under new ones\n";
-  for (std::size_t i = 0; i < ids.size() && i < kMostShown; ++i) text += "    " + ids[i] + "\n";
+  for (std::size_t i = 0; i < ids.size() && i < kMostShown; ++i) text += "    " + base::Printable(ids[i]) + "\n";
   if (ids.size() > kMostShown) text += "    and " + std::to_string(ids.size() - kMostShown) + " more; --json lists all\n";
   return text;
 }
@@ -36,15 +36,6 @@ std::string Joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
-}
-
-std::string JsonList(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const std::string& text : texts) {
-    list += list.empty() ? "" : ",";
-    base::AppendJsonString(list, text);
-  }
-  return "[" + list + "]";
 }
 
 }  // namespace
@@ -61,7 +52,7 @@ std::string RecoveryReport::Text() const {
   facts.emplace_back("  not sent again", std::to_string(not_again));
   if (failed.refused_since > 0) facts.emplace_back("  refused since", std::to_string(failed.refused_since) + ", those sent again included");
   if (!suspended.empty()) facts.emplace_back("  still SUSPENDED", Joined(suspended));
-  std::string text = "recovery of " + row.customer + "'s key " + row.key_ref + "\n" + base::FormatFacts(facts);
+  std::string text = std::string(kReportBegins) + row.customer + "'s key " + row.key_ref + "\n" + base::FormatFacts(facts);
   if (const auto others = failed.left.find(""); others != failed.left.end()) text += OthersText(others->second);
   return text;
 }

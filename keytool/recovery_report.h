@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "keytool/recovery_log.h"
@@ -19,6 +20,9 @@ struct RecoveryReport {
   std::string Text() const;
   std::string Json() const;
 };
+
+// What the first line of each report begins with.
+inline constexpr std::string_view kReportBegins = "recovery of ";
 
 // Step is how far a recovery is: "waits for a new key", "replaced" or "closed".
 std::string StepOf(const RecoveryRow& row);

@@ -1,8 +1,11 @@
 #include "keytool/recovery_steps.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/files.h"
@@ -49,6 +52,13 @@ Problem RecoverySteps::Waits(const std::string& text) const { return {kExitRefus
 void RecoverySteps::Say(const std::string& text) const { Tell(base::Printable(row_.key_ref + ": " + text) + "\n"); }
 std::string RecoverySteps::Again(const std::string& flags) const { return Command(session_.context(), "keytool recover " + row_.key_ref + flags); }
 
+Problem RecoverySteps::Gone() const {
+  return {kExitRefused, "KEY_DESTROYED",
+          row_.key_ref + " is DESTROYED: it has no next version; take a new key for each profile's customer with " +
+              Command(session_.context(), "keytool onboard " + row_.customer),
+          row_.key_ref};
+}
+
 Outcome<RecoveryReport> RecoverySteps::Go(const std::string& key_ref) {
   TRY(Look(key_ref));
   TRY(Begin());
@@ -73,8 +83,13 @@ Outcome<void> RecoverySteps::Look(const std::string& key_ref) {
   TRY_ASSIGN(const std::string document, ShowKeyOf(session_, key_ref));
   TRY_ASSIGN(profiles_, ReadProfiles(session_));
   TRY_ASSIGN(auto found, log_.Find(key_ref));
+  if (ReadMember(document, "intact") == "no") {
+    return Failed("KEY_TAMPERED", key_ref + " was changed outside vaultd, so nobody knows what it is: restore its row, or revoke it and take a new key with " +
+                                      Command(session_.context(), "keytool onboard " + ReadMember(document, "customer")));
+  }
   status_ = ReadMember(document, "status");
   changed_ = ReadTime(document, "state_changed_at");
+  created_ = ReadTime(document, "created_at");
   const bool used = std::ranges::any_of(profiles_, [&key_ref](const UsingProfile& profile) { return profile.key_ref == key_ref; });
   const bool stopped_anew = found && found->closed_at && used && IsStopped(status_);
   if (found && !stopped_anew) row_ = std::move(*found);
@@ -101,13 +116,14 @@ Outcome<void> RecoverySteps::Begin() {
     Say("begun by " + row_.started_by + " at " + ShownTime(base::FormatTime(row_.started_at)));
     return {};
   }
+  if (status_ == "DESTROYED") return std::unexpected(Gone());
   TRY(CheckReplaceable(session_, row_.key_ref));
   if (status_ == "ACTIVE") TRY(CheckDead());
   const base::Micros now = base::WallMicros();
   row_.stopped_as = status_;
   row_.started_by = base::UserName(getuid());
   row_.started_at = now;
-  TRY_ASSIGN(row_.stopped_at, log_.StoppedAt(row_, IsStopped(status_) ? changed_.value_or(now) : now));
+  TRY_ASSIGN(row_.stopped_at, log_.StoppedAt(row_, IsStopped(status_) ? changed_.value_or(now) : now, created_.value_or(0)));
   TRY(CountFailed());
   TRY(log_.Put(row_));
   std::string names;
@@ -149,9 +165,12 @@ Outcome<bool> RecoverySteps::FindReplaced() {
   TRY_ASSIGN(const std::string document, ShowKeyOf(session_, now));
   const std::string status = ReadMember(document, "status");
   if (status != "ACTIVE") return std::unexpected(Waits("was replaced by " + now + ", which is " + status + ": " + Command(session_.context(), "keytool recover " + now)));
-  if (row_.new_key_ref == now && row_.replaced_at) return true;
+  const auto changed = ReadTime(document, "state_changed_at");
+  const bool resumed_anew = now == row_.key_ref && changed && row_.replaced_at && *changed > *row_.replaced_at;
+  if (row_.new_key_ref == now && row_.replaced_at && !resumed_anew) return true;
   row_.new_key_ref = now;
-  row_.replaced_at = ReadTime(document, "state_changed_at").value_or(base::WallMicros());
+  // One that was ACTIVE before calls failed took its place at some time since: now at the latest.
+  row_.replaced_at = changed && *changed >= row_.stopped_at ? *changed : base::WallMicros();
   TRY(log_.Put(row_));
   return true;
 }
@@ -159,6 +178,7 @@ Outcome<bool> RecoverySteps::FindReplaced() {
 Outcome<void> RecoverySteps::Replace() {
   TRY_ASSIGN(const bool replaced, FindReplaced());
   if (!replaced) {
+    if (status_ == "DESTROYED") return std::unexpected(Gone());
     if (options_.key_file.empty()) TRY(WaitForTicket());
     TRY(TakeKey());
     TRY_ASSIGN(const bool taken, FindReplaced());
@@ -166,6 +186,7 @@ Outcome<void> RecoverySteps::Replace() {
   } else if (!options_.key_file.empty()) {
     Say("the key of --key-file was not taken: there is another one already");
   }
+  if (replaced && row_.new_key_ref != row_.key_ref) TRY(CancelTickets());
   Say(row_.new_key_ref == row_.key_ref ? "was resumed: its provider takes it again" : "replaced by " + row_.new_key_ref + "; workers use it from the next call");
   return {};
 }
@@ -183,7 +204,8 @@ Outcome<void> RecoverySteps::WaitForTicket() {
   for (const base::Row& row : tickets) {
     if (row[2] == "OPEN") {
       return std::unexpected(Waits("waits for the customer: ticket " + row[0] + ", until " + row[3] + ". When the sealed key comes: " +
-                                   Command(session_.context(), "keytool accept BLOB") + ", then " + Again("") + "; or take a key in another way with " +
+                                   Command(session_.context(), "keytool accept BLOB") + ", then " + Again("") + "; where they never got it: " +
+                                   Command(session_.context(), "keytool invite resend " + row[0] + " --out FILE") + "; or take a key in another way with " +
                                    Again(" --key-file F")));
     }
     const auto key = row[2] == "USED" ? ShowKeyOf(session_, row[4]) : Outcome<std::string>(std::unexpected(Problem{}));
@@ -271,17 +293,26 @@ Outcome<void> RecoverySteps::ResumeProfiles() {
   return {};
 }
 
+// Whoever may write the work database names the files of a batch: what is not this user's own is not touched in their name.
+std::string RecoverySteps::WhyNotSent(const BatchFacts& batch) const {
+  struct stat input {};
+  if (stat(batch.input_file.c_str(), &input) != 0) return batch.input_file + ": " + std::strerror(errno);
+  if (input.st_uid == geteuid() && batch.initiated_by == base::UserName(geteuid())) return "";
+  return batch.initiated_by + " submitted it, and sends it again with " + Command(session_.context(), "batch resume " + batch.batch_id + " --replay");
+}
+
 Outcome<void> RecoverySteps::Replay() {
   std::vector<std::string> batches;
   std::int64_t calls = 0;
   for (const auto& [batch, ids] : failed_.left) {
     if (batch.empty()) continue;
     TRY_ASSIGN(const auto facts, log_.FindBatch(batch));
-    if (facts && access(facts->input_file.c_str(), R_OK) == 0) {
+    const std::string why = facts ? WhyNotSent(*facts) : "its batch is gone";
+    if (why.empty()) {
       batches.push_back(batch);
       calls += std::ssize(ids);
     } else {
-      Say("the input of " + batch + " is gone, so its " + std::to_string(ids.size()) + " rows cannot be sent again: " + (facts ? facts->input_file : ""));
+      Say("the " + std::to_string(ids.size()) + " rows of " + batch + " cannot be sent again here: " + why);
       replay_failed_ = options_.replay;
     }
   }
@@ -297,7 +328,7 @@ Outcome<void> RecoverySteps::Replay() {
     TRY_ASSIGN(const Finished finished,
                RunProgram(program, {"--home", session_.context().home, "resume", batch, "--replay", "--json"}, kReplayPatience));
     if (finished.exit_code == 0) continue;
-    Say("of " + batch + " not every row has succeeded; see " + Command(session_.context(), "batch status " + batch));
+    Say(batch + " was not sent again, or not every row of it has succeeded; see above, and " + Command(session_.context(), "batch status " + batch));
     replay_failed_ = true;
   }
   return CountFailed();

@@ -48,6 +48,8 @@ class RecoverySteps {
   Outcome<void> CancelTickets();
   Outcome<void> ResumeProfiles();
   Outcome<void> Replay();
+  std::string WhyNotSent(const BatchFacts& batch) const;
+  Problem Gone() const;
   Outcome<void> CountFailed();
   Problem Waits(const std::string& text) const;
   void Say(const std::string& text) const;
@@ -62,7 +64,7 @@ class RecoverySteps {
   RecoveryRow row_;
   std::vector<UsingProfile> profiles_;  // as the vault has them
   std::string status_;             // the key's
-  std::optional<base::Micros> changed_;
+  std::optional<base::Micros> changed_, created_;
   FailedCalls failed_;
   std::vector<std::string> suspended_;
   bool replay_failed_ = false;

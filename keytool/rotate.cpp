@@ -14,7 +14,7 @@ constexpr base::Micros kMostGrace = 366 * base::kMicrosPerDay;
 
 Outcome<base::Micros> ReadGrace(const std::string& text) {
   const auto grace = base::ParseDuration(text);
-  if (!grace || *grace > kMostGrace) return Usage("--grace is how long the old key goes on: 0, 12h, 30d, at most 366d");
+  if (!grace || *grace > kMostGrace || !HasUnit(text)) return Usage("--grace is how long the old key goes on, with its unit: 0, 12h, 30d, at most 366d");
   return *grace;
 }
 

@@ -63,8 +63,8 @@ Problem Session::Propose(vault::Operation operation, ByteView body, const std::s
   Problem problem;
   problem.name = vault::RefusalName(vault::Refusal::kTwoPeople);
   problem.text = ReadMember(*proposed, "act") + " waits for a second person: " + id + ", expires " +
-                 ReadMember(*proposed, "expires_at") + "; another admin runs `keytool approvals approve " + id +
-                 "`, then run this again, with the same reason";
+                 ReadMember(*proposed, "expires_at") + "; another admin runs " + Command({context_.home, context_.home_named, false}, "keytool approvals approve " + id) +
+                 ", then run this again, with the same reason";
   return problem;
 }
 

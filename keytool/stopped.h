@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "keytool/context.h"
 #include "keytool/output.h"
 #include "keytool/problem.h"
 #include "vault/protocol.h"
@@ -16,5 +17,8 @@ Outcome<vault::StoppedAnswer> ReadStopped(ByteView body);
 // kept to that, and warns of those that were outwaited. `line` holds the facts that the JSON begins with; `more` ends the line.
 void ReportMove(bool json, JsonLine line, const std::string& ref, const std::string& status,
                 const vault::StoppedAnswer& stopped, const std::string& more = "");
+
+// WarnOfCopies names the other KEY_REFs under which a key that was compromised goes on, by the key's document.
+void WarnOfCopies(const Context& context, const std::string& document);
 
 }  // namespace strongroom::keytool

@@ -1,6 +1,6 @@
 #include "keytool/uses_file.h"
 
-#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t kBlock = 1 << 20;
 constexpr mode_t kMode = 0600;
 
-// NewFile is a file that nobody sees under its name before it is whole. What an interrupted run leaves is NAME.part, which the next one begins anew.
+// NewFile is a file that nobody sees under its name before it is whole. It is written as NAME.part, under a lock: what an interrupted run leaves of that is
+// begun anew, and what another run writes is left to it.
 class NewFile {
  public:
   explicit NewFile(std::string path) : path_(std::move(path)), part_(path_ + ".part") {}
@@ -33,8 +34,16 @@ class NewFile {
 
   Outcome<void> Open() {
     TRY(CheckNewFile("--out", path_));
-    fd_ = base::UniqueFd(open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kMode));
-    if (!fd_.valid()) return Failed("FILE_FAILED", "--out " + part_ + ": " + std::strerror(errno));
+    auto locked = base::LockFile(part_);
+    if (!locked && locked.error().code() == Code::kAlreadyExists) return Failed("FILE_BUSY", "--out " + path_ + ": another command is writing it");
+    if (!locked) return FailedBy(locked.error(), "--out " + part_);
+    // Somebody else's would keep their mode, and stay theirs; one that was renamed since it was opened is finished.
+    struct stat ours {}, there {};
+    const bool same = fstat(locked->get(), &ours) == 0 && lstat(part_.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+    if (!same) return Failed("FILE_BUSY", "--out " + path_ + ": another command is writing it");
+    if (ours.st_uid != geteuid() || ours.st_nlink != 1) return Failed("FILE_FAILED", "--out " + part_ + " is somebody else's: remove it, or name another file");
+    if (fchmod(locked->get(), kMode) != 0 || ftruncate(locked->get(), 0) != 0) return Failed("FILE_FAILED", "--out " + part_ + ": " + std::strerror(errno));
+    fd_ = std::move(*locked);
     return {};
   }
   Outcome<void> Add(const std::string& line) {
@@ -43,7 +52,8 @@ class NewFile {
   }
   Outcome<void> Finish() {
     TRY(Flush());
-    if (const auto put = base::PutInPlace(part_, path_); !put) return FailedBy(put.error(), "--out " + path_);
+    // What has come there meanwhile is not written over.
+    if (const auto put = base::PutInPlace(part_, path_, base::Replace::kNo); !put) return FailedBy(put.error(), "--out " + path_);
     fd_.Reset();
     return {};
   }

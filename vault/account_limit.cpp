@@ -1,5 +1,6 @@
 #include "vault/account_limit.h"
 
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -34,6 +35,35 @@ Result<void> AddProfiles(const OpenVault& vault, Store& store, const std::string
   return {};
 }
 
+using TakeRow = std::function<Result<void>(const KeyRow&)>;
+
+// EachVersion hands over the rows of an account: those of a key and of its other versions.
+Result<void> EachVersion(Store& store, const KeyRow& key, const TakeRow& take) {
+  for (std::string after;;) {
+    TRY_ASSIGN(const std::vector<KeyRow> rows, store.ListKeys(key.customer, "", after, kPage));
+    for (const KeyRow& row : rows) {
+      if (row.provider == key.provider && row.label == key.label) TRY(take(row));
+    }
+    if (std::ssize(rows) < kPage) return {};
+    after = rows.back().key_ref;
+  }
+}
+
+// While a key is PENDING its ROW_VERSION counts its probes.
+bool InUse(const ProvenKey& key) {
+  return key.state() == KeyState::kActive || key.state() == KeyState::kSuspended || key.state() == KeyState::kRotated;
+}
+
+// SetOfOthers writes the account's limit into its other versions: a profile may be with any of them.
+Result<void> SetOfOthers(const OpenVault& vault, Store& store, const ProvenKey& one, const AccountLimit& limit) {
+  return EachVersion(store, one.row(), [&](const KeyRow& row) -> Result<void> {
+    if (row.key_ref == one.row().key_ref) return {};
+    // One that does not open is used by nobody.
+    auto key = ProvenKey::Prove(vault, row);
+    return key && InUse(*key) ? key->WriteLimit(vault, store, limit) : Result<void>();
+  });
+}
+
 class LimitKey final : public Act {
  public:
   LimitKey(OpenVault& vault, LimitKeyRequest request) : vault_(vault), request_(std::move(request)) {}
@@ -66,10 +96,9 @@ Result<void> LimitKey::Decide(Store& store, base::Micros, audit::Draft& record) 
   AccountLimit limit = key.row().limit;
   if (!Apply(request_.rpm, limit.rpm) || !Apply(request_.tpm, limit.tpm)) return Refuse(Refusal::kFieldInvalid);
   if (!key.context().hosted) return Refuse(Refusal::kKeyNotHosted);
-  // While a key is PENDING its ROW_VERSION counts its probes.
-  const bool in_use = key.state() == KeyState::kActive || key.state() == KeyState::kSuspended || key.state() == KeyState::kRotated;
-  if (!in_use) return Refuse(Refusal::kKeyMoveForbidden);
+  if (!InUse(key)) return Refuse(Refusal::kKeyMoveForbidden);
   TRY(key.WriteLimit(vault_, store, limit));
+  TRY(SetOfOthers(vault_, store, key, limit));
   TRY(CheckShares(vault_, store, request_.key_ref));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = FactsOf(limit);
@@ -80,14 +109,22 @@ Result<void> LimitKey::Decide(Store& store, base::Micros, audit::Draft& record) 
 
 Result<GivenShares> SharesOf(const OpenVault& vault, Store& store, const KeyRow& key) {
   GivenShares shares;
-  for (std::string after;;) {
-    TRY_ASSIGN(const std::vector<KeyRow> rows, store.ListKeys(key.customer, "", after, kPage));
-    for (const KeyRow& row : rows) {
-      if (row.provider == key.provider && row.label == key.label) TRY(AddProfiles(vault, store, row.key_ref, shares));
-    }
-    if (std::ssize(rows) < kPage) return shares;
-    after = rows.back().key_ref;
-  }
+  TRY(EachVersion(store, key, [&](const KeyRow& row) { return AddProfiles(vault, store, row.key_ref, shares); }));
+  return shares;
+}
+
+Result<void> InheritLimit(const OpenVault& vault, Store& store, ProvenKey& key) {
+  if (!key.context().hosted) return {};
+  std::int64_t newest = 0;
+  AccountLimit limit;
+  TRY(EachVersion(store, key.row(), [&](const KeyRow& row) -> Result<void> {
+    const auto other = row.key_ref == key.row().key_ref ? Result<ProvenKey>(Refuse(Refusal::kKeyUnknown)) : ProvenKey::Prove(vault, row);
+    if (!other || !InUse(*other) || row.key_version <= newest) return {};
+    newest = row.key_version;
+    limit = row.limit;
+    return {};
+  }));
+  return limit.any() ? key.WriteLimit(vault, store, limit) : Result<void>();
 }
 
 Result<void> CheckShares(const OpenVault& vault, Store& store, const std::optional<std::string>& key_ref) {

@@ -14,6 +14,7 @@
 namespace strongroom::vault {
 
 struct OpenVault;
+class ProvenKey;
 
 // GivenShares is what the profiles of a key, and of its other versions, have together; those that are TERMINATED have nothing.
 struct GivenShares {
@@ -22,6 +23,9 @@ struct GivenShares {
 };
 // SharesOf is kShareTampered where a profile was changed outside: nobody knows then what was given away.
 Result<GivenShares> SharesOf(const OpenVault& vault, Store& store, const KeyRow& key);
+
+// InheritLimit gives a version that has just become ACTIVE its account's limit, as the newest other one in use has it.
+Result<void> InheritLimit(const OpenVault& vault, Store& store, ProvenKey& key);
 
 // CheckShares refuses what a transaction has made of a house key's shares, with kShareMissing or kSharesOverLimit. Keys of customers, and those
 // without a limit, pass.

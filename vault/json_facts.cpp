@@ -189,6 +189,11 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
   json["destroyable_from"] = Time(DestroyableFrom(*row));
   // Whose it is is nobody's to know.
   TRY_ASSIGN(json["also_held"], store.IsHeldElsewhere(row->fingerprint, row->key_ref));
+  // But of one that leaked: who else has it must be stopped too.
+  json["copies"] = Json::array();
+  if (row->status == StateName(KeyState::kCompromised)) {
+    TRY_ASSIGN(json["copies"], store.CopiesOf(row->fingerprint, row->key_ref, Copies::kInUse));
+  }
   const auto proven = ProvenKey::Prove(vault, *row);
   json["intact"] = KeyIntact(*row, proven);
   json["noticed_at"] = nullptr;  // since when it is SUSPENDED because its provider refused it

@@ -75,6 +75,7 @@ Result<void> ActivateKey::Activate(Store& store, base::Micros now, audit::Draft&
   if (!next) return Refuse(Refusal::kKeyMoveForbidden);
   (*record.before)["status"] = key.row().status;
   TRY(key.Write(vault_, store, *next, std::nullopt, now));
+  TRY(InheritLimit(vault_, store, key));
   (*record.after)["status"] = key.row().status;
   return {};
 }

@@ -18,8 +18,6 @@ namespace {
 constexpr std::int64_t kMostExamined = 1000;
 constexpr std::size_t kPageBytes = 128 << 10;
 
-// The acts by which a key leaves vaultd.
-constexpr std::array<std::string_view, 3> kReleases{"resolve", "probe", "probe_suspect"};
 // What is asked about a key without touching it.
 constexpr std::array<std::string_view, 4> kLooks{"resolve", "report_call", "read_key_trail", "show_key"};
 
@@ -93,11 +91,12 @@ Result<void> ReadKeyTrail::ReadPage(Store& store) {
 
 bool ReadKeyTrail::Concerns(std::string_view key_ref, std::string_view action, std::string_view outcome) const {
   if (key_ref != request_.key_ref) return false;
-  if (uses_) return outcome == audit::OutcomeName(audit::Outcome::kOk) && IsOneOf(action, kReleases);
+  if (uses_) return outcome == audit::OutcomeName(audit::Outcome::kOk) && audit::IsReleaseAction(action);
   return !IsOneOf(action, kLooks);
 }
 
-// Columns and record each say what it is about. Where they differ somebody has edited one of them: that is told, and nothing left out for it.
+// Columns and record each say what it is about. Where they differ somebody has edited one of them, and that is told. A record whose KEY_REF or AT
+// was edited in its column is not found here at all: `auditlog verify` finds it.
 Result<void> ReadKeyTrail::Take(const LogRow& row, audit::NodeSource& tree) {
   const auto entry = audit::Parse(row.record);
   const bool by_record = entry && Concerns(entry->draft.key_ref.value_or(""), entry->draft.action, audit::OutcomeName(entry->draft.outcome));

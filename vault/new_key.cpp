@@ -84,6 +84,8 @@ Result<std::string> HoldPending(const OpenVault& vault, Store& store, const Plac
   TRY_ASSIGN(const auto keys, vault.Keys());
   TRY(CheckWraps(store, *keys));
   TRY_ASSIGN(const KeyRow row, MakeRow(vault, *keys, place, std::move(ref), key, now));
+  TRY_ASSIGN(const auto leaked, store.CopiesOf(row.fingerprint, row.key_ref, Copies::kCompromised));
+  if (!leaked.empty()) return Refuse(Refusal::kKeyLeaked);
   TRY(store.InsertKey(row));
   record.after = audit::Facts{{"status", row.status}, {"origin", row.origin}, {"hosted", row.hosted}, {"fingerprint", row.fingerprint}};
   return key_ref;

@@ -62,14 +62,23 @@ Result<void> RecoverySets::Put(RecoverySetRow row) const {
   return store_.EraseSealedKeks(row.number);
 }
 
+// A set is replaced, never taken away: where the trail saw one and there is none, somebody has deleted it.
+Result<std::optional<RecoverySetRow>> RecoverySets::InForceOrNever() const {
+  TRY_ASSIGN(auto set, InForce());
+  if (set) return set;
+  TRY_ASSIGN(const bool had_one, store_.HadRecoverySet());
+  if (had_one) return Refuse(Refusal::kRecoveryTampered);
+  return std::nullopt;
+}
+
 Result<void> RecoverySets::SealKek(std::int64_t version, const Kek& kek) const {
-  TRY_ASSIGN(const auto set, InForce());
+  TRY_ASSIGN(const auto set, InForceOrNever());
   if (!set) return {};
   return SealTo(*set, version, kek);
 }
 
 Result<void> RecoverySets::CheckSealed(std::int64_t version) const {
-  TRY_ASSIGN(const auto set, InForce());
+  TRY_ASSIGN(const auto set, InForceOrNever());
   if (!set) return {};
   TRY_ASSIGN(const std::vector<SealedKekRow> rows, store_.ListSealedKeks(set->number));
   for (const SealedKekRow& row : rows) {

@@ -40,6 +40,7 @@ class RecoverySets {
   Result<void> CheckSealed(std::int64_t version) const;
 
  private:
+  Result<std::optional<RecoverySetRow>> InForceOrNever() const;
   Result<Bytes> MacOf(const RecoverySetRow& row) const;
   Result<Bytes> MacOf(const SealedKekRow& row) const;
   Result<void> SealTo(const RecoverySetRow& set, std::int64_t version, const Kek& kek) const;

@@ -302,6 +302,8 @@ constexpr auto kTable = std::to_array<Row>({
      "nothing was done: by the vault's clock and the profile's quota, this month's tokens are not spent"},
     {Refusal::kNotServed, "NOT_SERVED", Code::kPermissionDenied,
      "nothing was done: this user was given no key for that customer this month, and has nothing to say about it"},
+    {Refusal::kKeyLeaked, "KEY_LEAKED", Code::kRefused,
+     "nothing was done: this very key is COMPROMISED in this vault, somebody else has it: its owner revokes it at the provider and makes another one"},
 });
 
 constexpr bool InOrder() {

@@ -126,6 +126,7 @@ enum class Refusal : std::uint16_t {
   kProfileOverQuota,
   kQuotaNotSpent,
   kNotServed,
+  kKeyLeaked,
 };
 // AllRefusals is every one there is, in the order of their numbers, which may have gaps.
 std::span<const Refusal> AllRefusals();

@@ -170,6 +170,9 @@ struct LogPage {
 inline constexpr std::string_view kTicketOpen = "OPEN", kTicketUsed = "USED", kTicketCancelled = "CANCELLED", kTicketExpired = "EXPIRED";
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
+// Copies are those of a key that goes on, or those that leaked.
+enum class Copies : std::uint8_t { kInUse, kCompromised };
+
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
 class Store {
  public:
@@ -205,6 +208,8 @@ class Store {
   Result<bool> WasHeld(std::string_view key_ref);
   // IsHeldElsewhere is whether another key has this fingerprint.
   Result<bool> IsHeldElsewhere(std::string_view fingerprint, std::string_view key_ref);
+  // CopiesOf is the other KEY_REFs in one of these states under which a key with this fingerprint is held, the first 20.
+  Result<std::vector<std::string>> CopiesOf(std::string_view fingerprint, std::string_view key_ref, Copies which);
   // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
   Result<void> EachRelease(std::int64_t most, const audit::TakeEntry& take);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
@@ -288,6 +293,8 @@ class Store {
   // Recovery sets by number, and the KEKs sealed to one of them, by version. EraseSealedKeks takes away those of every other
   // set, EraseSealedKek those of one version.
   Result<std::vector<RecoverySetRow>> ListRecoverySets();
+  // HadRecoverySet is whether the trail, of any node, saw a set come into force.
+  Result<bool> HadRecoverySet();
   Result<void> InsertRecoverySet(const RecoverySetRow& row);
   Result<std::vector<SealedKekRow>> ListSealedKeks(std::int64_t set_number);
   Result<void> InsertSealedKek(const SealedKekRow& row);

@@ -213,6 +213,20 @@ Result<bool> Store::IsHeldElsewhere(std::string_view fingerprint, std::string_vi
   return row != nullptr;
 }
 
+Result<std::vector<std::string>> Store::CopiesOf(std::string_view fingerprint, std::string_view key_ref, Copies which) {
+  constexpr sql::Sql kInUse =
+      "SELECT KEY_REF FROM KEY_VAULT WHERE FINGERPRINT = ?1 AND KEY_REF <> ?2 AND STATUS NOT IN ('COMPROMISED', 'REVOKED', 'DESTROYED') ORDER BY KEY_REF LIMIT 20";
+  constexpr sql::Sql kCompromised =
+      "SELECT KEY_REF FROM KEY_VAULT WHERE FINGERPRINT = ?1 AND KEY_REF <> ?2 AND STATUS = 'COMPROMISED' ORDER BY KEY_REF LIMIT 20";
+  TRY_ASSIGN(sql::Statement * rows, database_.Query(which == Copies::kInUse ? kInUse : kCompromised, {fingerprint, key_ref}));
+  std::vector<std::string> copies;
+  for (;;) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return copies;
+    copies.push_back(rows->Text(0));
+  }
+}
+
 Result<void> Store::EachRelease(std::int64_t most, const audit::TakeEntry& take) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ > (SELECT MAX(SEQ) FROM AUDIT_LOG) - ?1 "

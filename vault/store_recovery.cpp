@@ -1,6 +1,9 @@
 // Recovery sets, and the KEKs that are sealed to one.
 #include "vault/store.h"
 
+// By the index of acts.
+#define HAD_SET "WHERE ACTION <> 'resolve' AND ACTION <> 'report_call' AND ACTION = 'put_recovery' AND OUTCOME = 'ok' LIMIT 1"
+
 namespace strongroom::vault {
 
 Result<std::vector<RecoverySetRow>> Store::ListRecoverySets() {
@@ -50,6 +53,13 @@ Result<void> Store::EraseSealedKeks(std::int64_t but_of_set) {
 Result<void> Store::EraseSealedKek(std::int64_t kek_version) {
   TRY(database_.Execute("DELETE FROM KEK_RECOVERY WHERE KEK_VERSION = ?1", {kek_version}));
   return {};
+}
+
+Result<bool> Store::HadRecoverySet() {
+  const bool one_log = database_.engine() == sql::Engine::kSqlite;
+  TRY_ASSIGN(sql::Statement * row, database_.QueryOne(one_log ? sql::Sql("SELECT 1 FROM AUDIT_LOG " HAD_SET) : sql::Sql("SELECT 1 FROM AUDIT_TRAIL " HAD_SET)));
+  if (row != nullptr) row->Reset();
+  return row != nullptr;
 }
 
 }  // namespace strongroom::vault

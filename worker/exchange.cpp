@@ -117,6 +117,11 @@ asio::awaitable<std::optional<Failure>> Exchange::Prepare() {
   Result<std::shared_ptr<const ProfileCache::Rates>> rates = co_await tools_.profiles.FindRates(deadline_);
   if (!rates) co_return OfRefusal(rates.error());
   rates_ = *rates;
+  // The house pays for what it hosts: a call that nobody can put a price to is not made (INTERFACES, RATE_CARD).
+  const bool priced = Cost(*rates_, profile_->provider, model_, 0, 0, base::WallMicros()).has_value();
+  if (profile_->mode == "H" && !priced) {
+    co_return MakeFailure(ErrorCode::kInvalidRequest, "the house's key is used for models that have a rate (`keytool rate set MODEL`), and this one has none");
+  }
   co_return std::nullopt;
 }
 

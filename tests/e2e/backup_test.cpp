@@ -87,6 +87,7 @@ TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, 
   REQUIRE(unsaid.code == 2);
   CheckRefused(house.Act({"restore", "--finish", "--stops", house.Path("trail")}), "not of this vault");
 
+  CheckRefused(house.Act({"restore", "--finish", "--stops", house.home() + "/stops"}), "this home's own file");
   const Ended finished = house.Act({"restore", "--finish", "--stops", house.Path("stops"), "--trail", house.Path("trail"), "--json"});
   Done(finished);
   REQUIRE(Has(Field(finished.out, "stopped"), kBarco));

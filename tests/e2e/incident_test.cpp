@@ -88,9 +88,11 @@ TEST_CASE("incident: what a key reaches, and whose calls are not its") {
   }
   CHECK(resolves == 12);
   CHECK(found["touched"].size() >= 2);
-  CHECK(Incident(house, {"--since", "2999-01-01"})["uses"].empty());
+  CHECK(house.Keytool({"incident", kKey, "--since", "2999-01-01"}).code == 2);
+  CHECK(house.Keytool({"incident", kKey, "--since", "24"}).code == 2);
+  CHECK(house.Keytool({"incident", kKey, "--since", ""}).code == 2);
   // That it was read is on the trail, page by page.
-  CHECK(house.Trail({"--action", "read_key_trail", "--key-ref", kKey}).size() >= 4);
+  CHECK(house.Trail({"--action", "read_key_trail", "--key-ref", kKey}).size() >= 2);
   const Ended screen = house.Keytool({"incident", kKey});
   INFO(screen.out << screen.err);
   CHECK(screen.code == 0);

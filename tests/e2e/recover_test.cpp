@@ -206,8 +206,33 @@ TEST_CASE("recover: rows that cannot be sent again are said to, and are no succe
   std::filesystem::remove(house.Path("rows.jsonl"));
   const Ended gone = house.Act({"recover", "ACME", "--replay"});
   CHECK(gone.code == 1);
-  CHECK_THAT(gone.err, Catch::Contains("rows cannot be sent again: " + house.Path("rows.jsonl")));
+  CHECK_THAT(gone.err, Catch::Contains("cannot be sent again here: " + house.Path("rows.jsonl") + ": No such file"));
   CHECK(In(Listed(house), "step") == "replaced");
+}
+
+// Workers and callers may write the work database too.
+TEST_CASE("recover: a batch of somebody else's is left to them, and no file of an admin's is written over in a batch's name") {
+  Dying house;
+  REQUIRE(house.Act({"recover", kFirst, "--key-file", house.NewKey("next")}).code == 0);
+  house.Finish();
+  const std::string kek = house.home() + "/kek/1.key", output = house.Text(house.work(), "SELECT OUTPUT_FILE FROM AI_BATCH"), before = ReadWhole(kek);
+  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET OUTPUT_FILE = ?1", {std::string_view(kek)}) == 1);
+  const Ended forged = house.Act({"recover", "ACME", "--replay"});
+  INFO(forged.out << forged.err);
+  CHECK(forged.code == 1);
+  CHECK_THAT(forged.err, Catch::Contains("this is no file of replies of "));
+  CHECK(ReadWhole(kek) == before);
+  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET OUTPUT_FILE = ?1, INITIATED_BY = 'nobody'", {std::string_view(output)}) == 1);
+  const Ended others = house.Act({"recover", "ACME", "--replay"});
+  CHECK(others.code == 1);
+  CHECK_THAT(others.err, Catch::Contains("nobody submitted it, and sends it again with `batch resume "));
+  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET INITIATED_BY = 'root'") == 1);
+  // The same command goes on, its report too.
+  const std::string report = house.Path("report");
+  CHECK(house.Act({"recover", "ACME", "--replay", "--report", report}).code == 0);
+  CHECK_THAT(ReadWhole(report), Catch::Contains("sent again"));
+  CHECK(house.Act({"recover", kFirst, "--report", report}).code == 0);
+  CHECK(house.Act({"recover", kFirst, "--report", house.KeyFile("next")}).code != 0);
 }
 
 TEST_CASE("recover: what cannot be done is said, and nothing is begun") {

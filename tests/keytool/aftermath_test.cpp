@@ -54,6 +54,17 @@ TEST_CASE("aftermath: a file that tells nothing of the time since the backup, or
   CHECK(aftermath.moves.empty());
 }
 
+TEST_CASE("aftermath: lines that a file of stops has lost are counted, and that it is cut is told") {
+  Aftermath whole, lacking, cut;
+  REQUIRE(whole.TakeStops(kTitle + "5\n6\n7 2 REVOKED A/openai/default/1\n7 3 REVOKED B/openai/default/1\n8\n", kVault, 6).has_value());
+  CHECK(whole.missing_epochs == 0);
+  CHECK_FALSE(whole.cut);
+  REQUIRE(lacking.TakeStops(kTitle + "5\n6\n9\n11\n", kVault, 6).has_value());
+  CHECK(lacking.missing_epochs == 3);
+  REQUIRE(cut.TakeStops(kTitle + "5\n6\n7\n8 2 REVO", kVault, 6).has_value());
+  CHECK(cut.cut);
+}
+
 TEST_CASE("aftermath: a grace that ended, a rollback and an offboarding stop keys too") {
   Aftermath aftermath;
   const std::string text =

@@ -85,7 +85,8 @@ TEST_CASE("due: what was left behind PENDING, what is SUSPENDED, what may be des
   CHECK(Ask(since("SUSPENDED", 0), {}, "").due == Dues{"suspended: keytool revoke " + kRef + " --reason unused"});
   CHECK(Ask(since("REVOKED", 7 * kDay - 1)).due.empty());
   CHECK(Ask(since("REVOKED", 7 * kDay)).due == Dues{"destruction: keytool destroy " + kRef});
-  CHECK(Ask(since("COMPROMISED", 0)).due == Dues{"destruction: keytool destroy " + kRef});
+  CHECK(Ask(since("COMPROMISED", 0)).due == Dues{"recovery: keytool recover " + kRef});
+  CHECK(Ask(since("COMPROMISED", 0), {}, "").due == Dues{"destruction: keytool destroy " + kRef});
   CHECK(Ask(since("DESTROYED", 400 * kDay)).due.empty());
 }
 

@@ -89,7 +89,7 @@ TEST_CASE("recovery log: calls fail from the first refusal on, also by the vault
   home.Call("other-profile", 9, false, "", "OTHER");
   home.Call("barco", 10, false, "", "ACME_DEFAULT", "BARCO");
   home.Batch("B1");
-  home.row.stopped_at = log.StoppedAt(home.row, kNoon).value();
+  home.row.stopped_at = log.StoppedAt(home.row, kNoon, 0).value();
   CHECK(home.row.stopped_at == kNoon - 90 * kSecond);
   const FailedCalls failed = log.FailedCallsOf(home.row).value();
   CHECK(failed.left.size() == 2);

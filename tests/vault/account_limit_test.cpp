@@ -171,6 +171,33 @@ TEST_CASE("limits: a rotation carries the limit over, a rollback carries it back
   CHECK(house.Show(first)["limit_rpm"] == 70);
 }
 
+TEST_CASE("limits: a limit is the account's, whichever version it is set on, and a version onboarded later has it too", "[limits]") {
+  Hosting house;
+  house.Limit(100, 1000);
+  house.Host("ACME", 60, 600);
+  const std::string first = house.key, second = house.Rotate(first, base::kMicrosPerDay);
+  REQUIRE(house.Ask(Operation::kLimitKey, Hosting::LimitBody(first, 80, 0)).has_value());
+  CHECK(house.Show(second)["limit_rpm"] == 80);
+  CHECK(house.Show(second)["limit_tpm"].is_null());
+  // No way round by the version that is older, for a profile.
+  house.key = first;
+  CHECK(house.HostRefusal("BARCO", 21, 1) == Refusal::kSharesOverLimit);
+  AddKeyRequest add;
+  add.customer = "HOUSE";
+  add.provider = "anthropic";
+  add.hosted = true;
+  add.reason = "another of the house's own";
+  house.key = house.AddKey(add, kBarcoKey).value();
+  CHECK(house.Show(house.key)["limit_rpm"].is_null());
+  ActivateKeyRequest activate;
+  activate.key_ref = house.key;
+  activate.reason = "another";
+  REQUIRE(house.Ask(Operation::kActivateKey, activate.Encode()).has_value());
+  CHECK(house.Show(house.key)["limit_rpm"] == 80);
+  CHECK(house.HostRefusal("BARCO", 21, 1) == Refusal::kSharesOverLimit);
+  CHECK(house.Show(house.key)["intact"] == true);
+}
+
 TEST_CASE("limits: two onboardings at once do not get the same share", "[limits]") {
   Hosting house;
   house.Limit(100, std::nullopt);

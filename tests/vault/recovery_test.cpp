@@ -142,6 +142,21 @@ TEST_CASE("recovery: nothing is sealed to a public key that somebody put there",
   CHECK(status["recovery"]["intact"] == false);
 }
 
+TEST_CASE("recovery: a set that was deleted is missed, and no KEK comes into force without shares", "[recovery][tamper]") {
+  ServiceHouse house;
+  {
+    const Set set;
+    Put(house, set);
+  }
+  REQUIRE(house.Ask(Operation::kPrepareKek, Version(0)).has_value());
+  REQUIRE(house.Edit("DELETE FROM KEK_RECOVERY") > 0);
+  REQUIRE(house.Edit("DELETE FROM RECOVERY_SET") == 1);
+  CHECK(house.RefusalFor(Operation::kActivateKek, Version(2)) == Refusal::kRecoveryTampered);
+  const Set another;
+  Put(house, another);
+  CHECK(house.Ask(Operation::kActivateKek, Version(2)).has_value());
+}
+
 TEST_CASE("recovery: status tells of the set", "[recovery]") {
   ServiceHouse house;
   const auto recovery = [&house] {

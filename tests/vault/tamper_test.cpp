@@ -72,6 +72,27 @@ TEST_CASE("tamper: a deleted row is refused as such, and its name is not given t
   CHECK(house.AddKey(request, kAcmeKey).value() == "ACME/anthropic/default/3");
 }
 
+TEST_CASE("tamper: a key that leaked does not come back as another, and its copies are named", "[tamper]") {
+  TwoCustomers house;
+  AddKeyRequest copy;
+  copy.customer = "COPY";
+  copy.provider = "anthropic";
+  copy.reason = "the same";
+  REQUIRE(house.AddKey(copy, kAcmeKey).value() == "COPY/anthropic/default/1");
+  REQUIRE(house.MoveKey(house.acme, "compromise").has_value());
+  const auto shown = house.Ask(Operation::kShowKey, EncodeText(house.acme));
+  REQUIRE(shown.has_value());
+  CHECK(DecodeText(shown->body).value().find(R"("copies":["COPY/anthropic/default/1"])") != std::string::npos);
+  AddKeyRequest again;
+  again.like = house.acme;
+  again.reason = "recovery";
+  const auto refused = house.AddKey(again, kAcmeKey);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(RefusalOf(refused.error()) == Refusal::kKeyLeaked);
+  CHECK(house.Last().draft.outcome == audit::Outcome::kDenied);
+  CHECK(house.AddKey(again, "sk-ant-another-0123456789abcdef").has_value());
+}
+
 TEST_CASE("tamper: a stopped key flipped back, a running one flipped off", "[tamper]") {
   TwoCustomers house;
   REQUIRE(house.MoveKey(house.acme, "revoke").has_value());

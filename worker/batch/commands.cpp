@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "base/files.h"
@@ -122,6 +123,15 @@ Result<base::UniqueFd> ReserveOutput(const BatchRecord& batch) {
   return base::LockFile(part);
 }
 
+// WroteBefore is whether what stands where the replies go is nothing, or this batch's replies: the name comes from the work database, which others
+// write too, and what is there is replaced in the name of whoever resumes.
+bool WroteBefore(const BatchRecord& batch) {
+  std::ifstream file(batch.output_file);
+  std::string line;
+  if (!file || !std::getline(file, line)) return true;
+  return line.starts_with('{') && line.find("\"request_id\":\"" + batch.batch_id + "-") != std::string::npos;
+}
+
 int RefuseOutput(const BatchRecord& batch, const Error& error) {
   if (error.code() == Code::kRefused) return Refuse(batch.output_file + ": " + std::string(error.text()) + "; name another with --out");
   return Refuse(batch.output_file + ": " +
@@ -182,6 +192,7 @@ int BatchResume(const std::string& home, const std::string& batch_id, bool repla
   }
   const Result<base::UniqueFd> reserved = ReserveOutput(*batch);
   if (!reserved) return RefuseOutput(*batch, reserved.error());
+  if (!WroteBefore(*batch)) return Refuse(batch->output_file + ": this is no file of replies of " + batch_id + ": move it away, and run this again");
   return RunAndReport(*opened, std::move(*batch), *input, json, replay ? Replay::kRefused : Replay::kNo);
 }
 
