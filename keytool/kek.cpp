@@ -147,6 +147,7 @@ class Rotation {
     const bool begun = keks && std::any_of(keks->begin(), keks->end(), [](const KekLine& kek) {
       return kek.status == "RETIRING" || kek.status == "PREPARED";
     });
+    if (!begun && refused.name == "BUSY") refused.text = "nothing was done: another rotation, or another act that takes its time, is being prepared; `keytool kek status` shows what came of it";
     if (begun) refused.text = "nothing was done: another rotation is under way; let it finish, `keytool kek status` shows how far it is";
     return refused;
   }

@@ -220,7 +220,7 @@ Outcome<void> Leak::Finish() {
   FindCopies();
   std::string failed, list;
   for (const Unfinished& one : unfinished_) {
-    failed += "\n  " + one.step + " is missing: " + one.problem.text + "\n    that step alone: " + one.command;
+    failed += "\n  not done: " + one.step + ": " + one.problem.text + "\n    that step alone: " + one.command;
     JsonLine line;
     line.Text("step", one.step).Text("error", one.problem.name).Text("message", one.problem.text).Text("command", std::string_view(one.command).substr(1, one.command.size() - 2));
     list += (list.empty() ? "" : ",") + line.Str();

@@ -73,6 +73,25 @@ TEST_CASE("hosted: an account's limit is shared out, and every refusal says what
   REQUIRE(house.Auditlog({"verify"}).code == 0);
 }
 
+TEST_CASE("hosted: a model without a rate is not called on the house's key, and a customer's own is") {
+  House house;
+  MakeHosted(house);
+  REQUIRE(Host(house, "DELTA", {}).code == 0);
+  const auto ask = [&](const std::string& id, const std::string& who) {
+    return house.Ask(id, "Hello", R"({"customer":")" + who + R"(","profile_ref":")" + who + R"(_DEFAULT","model_override":"unpriced-model"})");
+  };
+  REQUIRE(house.Act({"profile", "set", "DELTA_DEFAULT", "--models-allowed", "unpriced-model"}).code == 0);
+  REQUIRE(house.Act({"profile", "set", "ACME_DEFAULT", "--models-allowed", "unpriced-model"}).code == 0);
+  const std::string refused = ask("r-1", "DELTA");
+  INFO(refused);
+  CHECK(Field(refused, "error_code") == "INVALID_REQUEST");
+  CHECK(Has(Field(refused, "error_message"), "keytool rate set"));
+  CHECK(house.sim().CallsOf("r-1") == 0);
+  CHECK(Field(ask("r-2", "ACME"), "status") == "success");
+  REQUIRE(house.Act({"rate", "set", "unpriced-model", "--provider", "anthropic", "--input", "1", "--output", "2"}).code == 0);
+  CHECK(Eventually([&, id = 3]() mutable { return Field(ask("r-" + std::to_string(id++), "DELTA"), "status") == "success"; }));
+}
+
 TEST_CASE("hosted: a spent month ends requests RATE_LIMITED, of that profile alone, until the quota is raised") {
   House house;
   MakeHosted(house);

@@ -172,7 +172,7 @@ TEST_CASE("incident: what fails behind the stop is told, and done by the next ru
   INFO(first.out << first.err);
   REQUIRE(first.code == 1);
   CHECK(StatusOf(house, kKey) == "COMPROMISED");
-  CHECK(Has(first.err, "the list of its uses is missing"));
+  CHECK(Has(first.err, "not done: the list of its uses: "));
   CHECK(Has(first.err, "keytool incident ACME/anthropic/default/1 --since "));
   CHECK(Has(first.err, "keytool invite resend "));
   // An earlier run that was killed while it wrote.

@@ -11,6 +11,7 @@ struct Guided {
   explicit Guided(const std::string& more = "")
       : terminal("/bin/sh", {"-c", std::string("exec ") + STRONGROOM_KEYTOOL + " --home " + vault.home().path() + " onboard --no-verify " + more}) {}
   void Answer(const std::string& question, const std::string& answer) {
+    INFO(question);
     REQUIRE(terminal.Shows(question));
     terminal.Type(answer + "\n");
   }
@@ -106,6 +107,47 @@ TEST_CASE("onboard: the house's one key is offered to who is hosted") {
   guide.Answer("Go on", "y");
   CHECK(guide.terminal.Ended() == 0);
   CHECK(Has(guide.vault.Must({"profile", "show", "CARGO_DEFAULT"}), "HOUSE/anthropic/default/1"));
+}
+
+TEST_CASE("onboard: the house's own key is hosted, wherever its name was said, and what was taken back is forgotten") {
+  {
+    Guided guide("HOUSE");
+    guide.Answer("Provider:", "anthropic");
+    guide.Answer("Model, where", "claude");
+    guide.Answer("Who has the key:", "t");
+    guide.Answer("URL of the provider", "");
+    guide.Answer("Name of the profile", "");
+    guide.Answer("Requests a minute [none]", "");
+    guide.Answer("Tokens a minute [none]", "");
+    guide.Answer("Tokens a month [none]", "");
+    guide.Answer("Reason, for the trail", "the house's own");
+    REQUIRE(guide.terminal.Shows("hosted: other customers' profiles may use this key"));
+    guide.Answer("Go on (y)", "y");
+    guide.Answer("it does not show", "sk-ant-REDACTED-the-house-one");
+    CHECK(guide.terminal.Ended() == 0);
+    CHECK(Has(guide.vault.Must({"show", "HOUSE/anthropic/default/1", "--json"}), "\"hosted\":\"Y\""));
+  }
+  Guided guide("ACME --provider anthropic --reason new");
+  guide.vault.Must({"onboard", "HOUSE", "--mode", "hosted", "--provider", "anthropic", "--model", "claude", "--no-verify", "--reason", "ours", "--key-file",
+                    guide.vault.home().File("house", "sk-ant-REDACTED-the-house-one\n")});
+  guide.Answer("Model, where", "claude");
+  guide.Answer("Whose key:", "byok");
+  guide.Answer("Who has the key:", "c");
+  guide.Answer("URL of the provider", "<");
+  REQUIRE(guide.terminal.Shows("Who has the key:", 2));
+  guide.terminal.Type("<\n");
+  REQUIRE(guide.terminal.Shows("Whose key:", 2));
+  guide.terminal.Type("hosted\n");
+  guide.Answer("Which key of the house's", "");
+  guide.Answer("Name of the profile", "");
+  guide.Answer("Requests a minute [none]", "");
+  guide.Answer("Tokens a minute [none]", "");
+  guide.Answer("Tokens a month [none]", "");
+  REQUIRE(guide.terminal.Shows("HOUSE/anthropic/default/1, held already"));
+  guide.Answer("Go on (y)", "y");
+  CHECK(guide.terminal.Ended() == 0);
+  CHECK(Has(guide.vault.Must({"profile", "show", "ACME_DEFAULT"}), "HOUSE/anthropic/default/1"));
+  CHECK(guide.vault.Must({"invite", "list", "--json"}) == "[]\n");
 }
 
 TEST_CASE("a key that is held already is pointed out, and not whose it is") {
