@@ -118,8 +118,13 @@ Result<void> PutInPlace(const std::string& temporary, const std::string& path, R
   if (!fd.valid() || fsync(fd.get()) != 0) {
     return Fail(Code::kUnavailable, "cannot make the file durable: errno", errno);
   }
-  const unsigned flags = replace == Replace::kNo ? RENAME_NOREPLACE : 0;
-  if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), flags) != 0) {
+  int moved = renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), replace == Replace::kNo ? RENAME_NOREPLACE : 0);
+  // Not every file system can; a link is not made over a file either.
+  if (moved != 0 && errno == EINVAL && replace == Replace::kNo) {
+    moved = link(temporary.c_str(), path.c_str());
+    if (moved == 0) unlink(temporary.c_str());
+  }
+  if (moved != 0) {
     if (errno == EEXIST) return Fail(Code::kAlreadyExists, "there is a file of that name already");
     return Fail(Code::kUnavailable, "cannot put the file in place: errno", errno);
   }

@@ -41,16 +41,18 @@ Problem Without(const Context& context, Problem problem) {
   return problem;
 }
 
-// CheckReportFile lets the report of an earlier run be written anew, and nothing else: the same command again goes on.
-Outcome<void> CheckReportFile(const std::string& path) {
-  if (const auto text = ReadTextFile("--report", path); text && text->starts_with(kReportBegins)) return {};
+// CheckReportFile lets the report of an earlier run for one of these keys be written anew, and nothing else: the same command again goes on.
+Outcome<void> CheckReportFile(const std::string& path, const std::set<std::string>& chosen) {
+  if (path.empty()) return {};
+  const std::string text = ReadTextFile("--report", path).value_or(""), title = text.substr(0, text.find('\n'));
+  const auto is_of = [&title](const std::string& key_ref) { return title.ends_with(" key " + key_ref); };
+  if (title.starts_with(kReportBegins) && std::ranges::any_of(chosen, is_of)) return {};
   return CheckNewFile("--report", path);
 }
 
 Outcome<void> Check(const RecoverOptions& options) {
   if (options.target.empty() == options.provider.empty()) return Usage("say what to recover: CUSTOMER or KEY_REF, or --provider P for all customers there");
   if (!options.key_file.empty() && !options.tickets.empty()) return Usage("--key-file has the new key, --tickets asks the customer for it: give one of them");
-  if (!options.report.empty()) TRY(CheckReportFile(options.report));
   if (options.target.contains('/')) TRY(ReadKeyRef("KEY_REF", options.target));
   else if (!options.target.empty()) TRY(CheckCustomer(options.target));
   return {};
@@ -101,6 +103,7 @@ Outcome<void> Recover(const Context& context, const RecoverOptions& options) {
   if (!listed) return std::unexpected(Without(context, std::move(listed.error())));
   const std::set<std::string> chosen = std::move(*listed);
   if (chosen.empty()) return std::unexpected(NothingToRecover(session, options));
+  TRY(CheckReportFile(options.report, chosen));
   if (chosen.size() > 1 && !options.key_file.empty()) return Usage("--key-file is one key, and there are " + std::to_string(chosen.size()) + " to recover: name a KEY_REF");
   TRY_ASSIGN(const std::string reason, AskReason(options.reason));
   std::vector<RecoveryReport> reports;

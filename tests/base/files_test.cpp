@@ -63,6 +63,18 @@ TEST_CASE("a finished temporary takes the place of what was there, or stays wher
   CHECK_FALSE(base::PutInPlace(folder / "f.part", folder / "f").has_value());
 }
 
+TEST_CASE("a finished temporary can be told to leave alone what is there") {
+  const Folder folder;
+  REQUIRE(base::WriteFileAtomic(folder / "f", "first", 0600).has_value());
+  REQUIRE(base::WriteFileAtomic(folder / "f.part", "second", 0600).has_value());
+  const auto kept = base::PutInPlace(folder / "f.part", folder / "f", base::Replace::kNo);
+  REQUIRE_FALSE(kept.has_value());
+  CHECK(kept.error().code() == Code::kAlreadyExists);
+  CHECK(base::ReadFile(folder / "f", 100).value() == "first");
+  CHECK(base::PutInPlace(folder / "f.part", folder / "g", base::Replace::kNo).has_value());
+  CHECK(base::ReadFile(folder / "g", 100).value() == "second");
+}
+
 TEST_CASE("a file over its bound is not read") {
   const Folder folder;
   REQUIRE(base::WriteFileAtomic(folder / "f", std::string(101, 'x'), 0600).has_value());

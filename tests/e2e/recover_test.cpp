@@ -233,6 +233,11 @@ TEST_CASE("recover: a batch of somebody else's is left to them, and no file of a
   CHECK_THAT(ReadWhole(report), Catch::Contains("sent again"));
   CHECK(house.Act({"recover", kFirst, "--report", report}).code == 0);
   CHECK(house.Act({"recover", kFirst, "--report", house.KeyFile("next")}).code != 0);
+  // Another key's report is nobody's to write over.
+  const std::string others_report = "recovery of BARCO's key BARCO/anthropic/default/1\n";
+  std::ofstream(house.Path("barco")) << others_report;
+  CHECK(house.Act({"recover", kFirst, "--report", house.Path("barco")}).code == 1);
+  CHECK(ReadWhole(house.Path("barco")) == others_report);
 }
 
 TEST_CASE("recover: what cannot be done is said, and nothing is begun") {
