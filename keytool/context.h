@@ -14,11 +14,10 @@ struct Context {
   bool json = false;
 };
 
+// ForShell is a command line as a shell takes it: names of customers and profiles may hold # and $. Only words in which nothing is quoted yet are.
+std::string ForShell(std::string_view command);
+
 // Command is a command line to show: `keytool list --home H`, in backquotes.
-inline std::string Command(const Context& context, std::string_view program_and_arguments) {
-  std::string out = "`" + std::string(program_and_arguments);
-  if (context.home_named) out += " --home " + context.home;
-  return out + "`";
-}
+std::string Command(const Context& context, std::string_view program_and_arguments);
 
 }  // namespace strongroom::keytool

@@ -193,6 +193,7 @@ Outcome<void> ShowDue(const Context& context, const DueOptions& options) {
   if (context.home_named) {
     for (Due& one : due) one.command += " --home " + context.home;
   }
+  for (Due& one : due) one.command = ForShell(one.command);
   if (context.json) {
     PrintJson(due);
     return {};
