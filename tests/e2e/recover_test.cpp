@@ -267,6 +267,16 @@ TEST_CASE("recover: what cannot be done is said, and nothing is begun") {
   CHECK_THAT(dead.err, Catch::Contains("`keytool recover BARCO/anthropic/default/1"));
   CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("waits for a new key"));
   REQUIRE(house.Act({"recover", "BARCO", "--key-file", house.NewKey("good")}).code == 0);
+  // What leaked is waited for until it is destroyed; then there is nothing to put another version of.
+  const std::string next = "BARCO/anthropic/default/2";
+  REQUIRE(house.Act({"compromise", next}).code == 0);
+  CHECK_THAT(house.Keytool({"due"}).out, Catch::Contains("keytool recover " + next));
+  CHECK_THAT(house.Act({"recover", next, "--key-file", house.KeyFile("good")}).err, Catch::Contains("this very key is COMPROMISED"));
+  REQUIRE(house.Act({"destroy", next}).code == 0);
+  const Ended gone = house.Act({"recover", "BARCO", "--key-file", house.NewKey("late")});
+  CHECK(gone.code == 1);
+  CHECK_THAT(gone.err, Catch::Contains("is DESTROYED") && Catch::Contains("keytool onboard BARCO"));
+  CHECK(house.Keytool({"list", "--status", "PENDING"}).out == "no such keys\n");
 }
 
 }  // namespace strongroom::e2e
