@@ -1,4 +1,5 @@
 // The way back from a key that was stopped: what `keytool recover` does, where it waits, and how it goes on.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -267,8 +268,8 @@ TEST_CASE("recover: what cannot be done is said, and nothing is begun") {
   CHECK_THAT(dead.err, Catch::Contains("`keytool recover BARCO/anthropic/default/1"));
   CHECK_THAT(house.Keytool({"recover", "--list"}).out, Catch::Contains("waits for a new key"));
   REQUIRE(house.Act({"recover", "BARCO", "--key-file", house.NewKey("good")}).code == 0);
-  // What leaked is waited for until it is destroyed; then there is nothing to put another version of.
-  const std::string next = "BARCO/anthropic/default/2";
+  // What leaked is waited for until it is destroyed; then there is nothing to put another version of. The refused key stays PENDING as version 2.
+  const std::string next = "BARCO/anthropic/default/3";
   REQUIRE(house.Act({"compromise", next}).code == 0);
   CHECK_THAT(house.Keytool({"due"}).out, Catch::Contains("keytool recover " + next));
   CHECK_THAT(house.Act({"recover", next, "--key-file", house.KeyFile("good")}).err, Catch::Contains("this very key is COMPROMISED"));
@@ -276,7 +277,9 @@ TEST_CASE("recover: what cannot be done is said, and nothing is begun") {
   const Ended gone = house.Act({"recover", "BARCO", "--key-file", house.NewKey("late")});
   CHECK(gone.code == 1);
   CHECK_THAT(gone.err, Catch::Contains("is DESTROYED") && Catch::Contains("keytool onboard BARCO"));
-  CHECK(house.Keytool({"list", "--status", "PENDING"}).out == "no such keys\n");
+  const std::string pending = house.Keytool({"list", "--status", "PENDING"}).out;
+  CHECK_THAT(pending, Catch::Contains("BARCO/anthropic/default/2 "));
+  CHECK(std::ranges::count(pending, '\n') == 2);
 }
 
 }  // namespace strongroom::e2e
