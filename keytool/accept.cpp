@@ -49,7 +49,7 @@ class Accepting {
   Problem Explained(Problem problem) const;
   Outcome<void> First() const;
   Outcome<void> NewVersion() const;
-  std::string GoOn(const std::string& more) const { return "keytool accept " + options_.blob + " --continue" + more; }
+  ShownCommand GoOn(const ShownCommand& more) const { return ShownCommand{"keytool accept", options_.blob, "--continue"}.Add(more); }
 
   const Session& session_;
   const AcceptOptions& options_;
@@ -109,8 +109,8 @@ Outcome<void> Accepting::First() const {
   }
   Arrival arrival;
   arrival.take = [this](const vault::AddKeyRequest& request) { return Confirmed(request.label, request.hosted); };
-  arrival.again = "keytool invite " + onboard.customer + " --provider " + onboard.provider;
-  if (!invited_->endpoint.empty()) arrival.again += " --endpoint " + invited_->endpoint;
+  arrival.again = {"keytool invite", onboard.customer, "--provider", onboard.provider};
+  if (!invited_->endpoint.empty()) arrival.again.Add({"--endpoint", invited_->endpoint});
   arrival.go_on = GoOn(FlagsOf(onboard));
   return OnboardKey(session_, onboard, reason_, arrival);
 }
@@ -128,8 +128,8 @@ Outcome<void> Accepting::NewVersion() const {
   rotate.no_verify = given.no_verify;
   Arrival arrival;
   arrival.take = [this](const vault::AddKeyRequest&) { return Confirmed("", false); };
-  arrival.again = "keytool invite --rotate " + invited_->rotates;
-  arrival.go_on = GoOn(options_.grace.empty() ? "" : " --grace " + options_.grace);
+  arrival.again = {"keytool invite --rotate", invited_->rotates};
+  arrival.go_on = GoOn(options_.grace.empty() ? ShownCommand() : ShownCommand{"--grace", options_.grace});
   return RotateKey(session_, rotate, reason_, arrival);
 }
 
@@ -141,7 +141,7 @@ Outcome<void> Accepting::Run() {
   if (MayCome()) return invited_->rotates.empty() ? First() : NewVersion();
   TRY_ASSIGN(const std::string key_ref, HandIn("", false));
   return std::unexpected(StaysPending(Failed("CONFLICT", options_.blob + " was taken while its ticket changed").error(), session_.context(),
-                                      key_ref, {nullptr, "", GoOn("")}));
+                                      key_ref, {nullptr, {}, GoOn({})}));
 }
 
 }  // namespace

@@ -29,9 +29,9 @@ std::string Words(const std::string& document) {
 
 // Unshared is the profiles without a share, with the command for the first; empty where there is none.
 std::string Unshared(const Context& context, const std::string& document) {
-  const std::string without = ReadMember(document, "without_share");
+  const std::vector<std::string> without = ReadList(document, "without_share");
   if (without.empty()) return "";
-  return "without a share: " + without + "; " + Command(context, "keytool profile set " + without.substr(0, without.find(',')) + " --rpm N --tpm N");
+  return "without a share: " + ReadMember(document, "without_share") + "; " + Command(context, {"keytool profile set", without.front(), "--rpm N --tpm N"});
 }
 
 void Report(const Context& context, const std::string& key_ref, const std::string& document) {

@@ -189,8 +189,8 @@ Outcome<void> Restore(const Context& context, const RestoreOptions& options) {
       return {};
     }
     Print("made " + context.home + " from the backup (" + Described(report) + "); it is in quarantine and releases no key\n");
-    Print("next: put kek/ back (from its own backup, or with " + Command(context, "keytool kek restore") + "), start " +
-          Command(context, "vaultd") + ", then " + Command(context, "keytool restore --finish --stops FILE") + " with the lost home's file 'stops' (see its --help where that is lost too)" +
+    Print("next: put kek/ back (from its own backup, or with " + Command(context, {"keytool kek restore"}) + "), start " +
+          Command(context, {"vaultd"}) + ", then " + Command(context, {"keytool restore --finish --stops FILE"}) + " with the lost home's file 'stops' (see its --help where that is lost too)" +
           "; start workers after that, for the requests that waited at the time of the backup are on the queue again\n");
     return {};
   }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
+#include <utility>
+
+#include "keytool/shown_command.h"
 
 namespace strongroom::keytool {
 
@@ -14,10 +16,12 @@ struct Context {
   bool json = false;
 };
 
-// ForShell is a command line as a shell takes it: names of customers and profiles may hold # and $. Only words in which nothing is quoted yet are.
-std::string ForShell(std::string_view command);
+// WithHome adds the home to a command, where it has to be named.
+inline ShownCommand WithHome(const Context& context, ShownCommand command) {
+  return context.home_named ? command.Add({"--home", context.home}) : command;
+}
 
 // Command is a command line to show: `keytool list --home H`, in backquotes.
-std::string Command(const Context& context, std::string_view program_and_arguments);
+inline std::string Command(const Context& context, ShownCommand command) { return "`" + WithHome(context, std::move(command)).text() + "`"; }
 
 }  // namespace strongroom::keytool

@@ -19,18 +19,21 @@ struct DueOptions {
   bool probe = false;  // ask the providers whether they still take the keys that are ROTATED
 };
 
-// Due is one key to look after. `due` is "rotation", "grace", "unused", "pending", "suspended", "destruction" or "provider"; of a profile, by its key, it is "quota".
+// Due is one key to look after. `due` is "rotation", "grace", "unused", "pending", "suspended", "recovery" (a profile waits for another key), "destruction" or
+// "provider"; of a profile, by its key, it is "quota".
 struct Due {
-  std::string key_ref, status, due, why, command;
+  std::string key_ref, status, due, why;
+  ShownCommand command;
 };
 
 // FindDue reads ListKeys' document. `profiles_of` is asked which profiles use a key, `instead` which key took a ROTATED one's place (both may be
-// empty), of few keys. The result is in the document's order.
+// empty). The result is in the document's order.
 struct DueQuestion {
   base::Config::Rotation policy;
   DueOptions options;
   base::Micros now = 0;
-  std::function<std::string(const std::string& key_ref)> profiles_of, instead;
+  std::function<std::vector<std::string>(const std::string& key_ref)> profiles_of;
+  std::function<std::string(const std::string& key_ref)> instead;
 };
 Outcome<std::vector<Due>> FindDue(const std::string& keys, const DueQuestion& question);
 

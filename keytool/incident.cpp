@@ -190,7 +190,7 @@ class Showing {
   void PrintScreen() const;
 
  private:
-  std::string All() const { return Command(context_, "keytool incident " + options_.key_ref + " --since " + base::FormatTime(since_) + " --json"); }
+  std::string All() const { return Command(context_, {"keytool incident", options_.key_ref, "--since", base::FormatTime(since_), "--json"}); }
   std::string Profiles() const;
   std::string Names(const std::set<std::string>& names) const;
   std::string Counts(const std::map<std::string, std::int64_t>& counts) const;
@@ -301,9 +301,9 @@ void Showing::PrintNext() const {
   const std::string status = ReadMember(found_.document, "status");
   const bool stopped = status == "COMPROMISED" || status == "DESTROYED";
   Print("\nnext: " + (stopped ? "its uses, each with a proof: " +
-                                    Command(context_, "keytool incident " + options_.key_ref + " --since " + base::FormatTime(since_) + " --out FILE")
-                              : "it leaked: " + Command(context_, "keytool compromise " + options_.key_ref + " --since " + base::FormatTime(since_)) +
-                                    "; it was refused: " + Command(context_, "keytool test " + options_.key_ref)) +
+                                    Command(context_, {"keytool incident", options_.key_ref, "--since", base::FormatTime(since_), "--out FILE"})
+                              : "it leaked: " + Command(context_, {"keytool compromise", options_.key_ref, "--since", base::FormatTime(since_)}) +
+                                    "; it was refused: " + Command(context_, {"keytool test", options_.key_ref})) +
         "\n");
 }
 
@@ -319,7 +319,7 @@ void Showing::PrintScreen() const {
   if (found_.blast) AddWork(facts);
   facts.emplace_back("uses", std::to_string(found_.uses) +
                                  (found_.uses == 0 ? "" : ", from " + ShownTime(found_.first_use) + " to " + ShownTime(found_.last_use)));
-  if (found_.report) facts.emplace_back("proofs", found_.report->file + "; check it with `" + VerifyCommand(found_.report->file) + "`");
+  if (found_.report) facts.emplace_back("proofs", found_.report->file + "; check it with " + VerifyCommand(found_.report->file));
   Print(options_.key_ref + ", since " + ShownTime(base::FormatTime(since_)) + "\n" + base::FormatFacts(facts));
   PrintUses();
   PrintActs();
@@ -330,7 +330,7 @@ void WarnOf(const Found& found, const std::string& key_ref, base::Micros since) 
   if (ReadMember(found.document, "intact") == "no") Warn("the row of " + key_ref + " was changed outside vaultd: what it says may be false, and the key is not used");
   if (found.held_from > since) Warn("records before " + ShownTime(base::FormatTime(found.held_from)) + " were pruned: uses from before that are not here");
   if (!found.other_nodes.empty()) {
-    Warn("these nodes have logs of their own, with the uses that they released: " + found.other_nodes + "; run keytool incident " + key_ref + " there too");
+    Warn("these nodes have logs of their own, with the uses that they released: " + found.other_nodes + "; run `" + ShownCommand{"keytool incident", key_ref}.text() + "` there too");
   }
   if (found.altered > 0) {
     Warn(std::to_string(found.altered) + " records about " + key_ref + " are not what was written: the vault's database was altered; run auditlog verify");

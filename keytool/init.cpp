@@ -37,8 +37,8 @@ Outcome<void> Init(const Context& context, const std::string& vault_database, co
                            {vault_database.empty() ? "  vault.db" : "  (the vault database)",
                             "keys (sealed), profiles, rates and the trail; vaultd's alone"},
                            {"  strongroom.db", "queue, replies and usage"}}));
-  Print("next: " + Command(context, "vaultd") + ", then " +
-        Command(context, "keytool onboard CUSTOMER --provider anthropic --model MODEL") + "\n");
+  Print("next: " + Command(context, {"vaultd"}) + ", then " +
+        Command(context, {"keytool onboard CUSTOMER --provider anthropic --model MODEL"}) + "\n");
   return {};
 }
 

@@ -21,7 +21,7 @@ Outcome<Destination> DestinationOf(const Session& session, const vault::AddKeyRe
 
 std::string DropIt(const Context& context, const std::string& key_ref) {
   return "; the key stays PENDING as " + key_ref + " and is used for nothing; drop it with " +
-         Command(context, "keytool revoke " + key_ref + " --reason \"not taken\"");
+         Command(context, {"keytool revoke", key_ref, "--reason \"not taken\""});
 }
 
 // The same key under two names, or for two customers, is as a rule a mistake; it dies for both when it is revoked at its provider.

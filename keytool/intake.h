@@ -14,7 +14,7 @@ namespace strongroom::keytool {
 // provider does not take it; and the one, if any, that goes on with the key as it is held.
 struct Arrival {
   std::function<Outcome<std::string>(const vault::AddKeyRequest&)> take;
-  std::string again, go_on;
+  ShownCommand again, go_on;
 };
 
 // HoldKey reads the key and hands it to the vault, which holds it as PENDING. The result is its KEY_REF.

@@ -46,13 +46,13 @@ Outcome<Issued> Ask(const Session& session, const InviteOptions& options, const 
 // StepsFor is what is to be done with a ticket, in `file`.
 std::string StepsFor(const Context& context, const Issued& issued, const std::string& file) {
   const vault::Ticket& ticket = issued.ticket;
-  const std::string then = ticket.rotates.empty() ? " --model MODEL" : "";
+  const ShownCommand accept = ticket.rotates.empty() ? ShownCommand{"keytool accept BLOB --model MODEL"} : ShownCommand{"keytool accept BLOB"};
   return "ticket " + ticket.ticket_id + " for " + ticket.customer + " at " + ticket.provider + ", until " + vault::FormatSeconds(ticket.expires_at) + "\n" +
       base::FormatFacts({{"  check phrase", issued.phrase},
                          {"  1.", "mail " + file + " to the customer, and no phrase with it"},
                          {"  2.", "read the check phrase out to them by telephone, on a number you know"},
                          {"  3.", "they run `keytool seal --ticket FILE`, and mail back what it makes"},
-                         {"  4.", Command(context, "keytool accept BLOB" + then)}});
+                         {"  4.", Command(context, accept)}});
 }
 
 // The ticket is the vault's by now: what fails from here on leaves it open, and it can be printed once more.
@@ -60,7 +60,7 @@ Outcome<void> HandOut(const Context& context, const Issued& issued, const std::s
   const vault::Ticket& ticket = issued.ticket;
   if (!out.empty()) {
     if (auto written = WriteNewFile("--out", out, ticket.Print()); !written) {
-      written.error().text += "; the ticket is made: print it with " + Command(context, "keytool invite resend " + ticket.ticket_id);
+      written.error().text += "; the ticket is made: print it with " + Command(context, {"keytool invite resend", ticket.ticket_id});
       return written;
     }
   }

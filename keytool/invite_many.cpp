@@ -114,7 +114,7 @@ void Report(const Context& context, const std::string& directory, const std::vec
   }
   if (context.json) return Print("[" + json + "]\n");
   Print(base::FormatTable({{"CUSTOMER"}, {"PROVIDER"}, {"TICKET"}, {"FILE"}, {"CHECK PHRASE"}}, rows));
-  Print("next: mail each file to its customer, read each phrase out to them by telephone, then " + Command(context, "keytool accept BLOB --model MODEL") +
+  Print("next: mail each file to its customer, read each phrase out to them by telephone, then " + Command(context, {"keytool accept BLOB --model MODEL"}) +
         "\n");
 }
 

@@ -46,7 +46,7 @@ Outcome<bool> TryNoticed(const Session& session, const std::string& key_ref) {
   TRY_ASSIGN(const Probed probed, Probe(context, key_ref, RouteOf(session, key_ref)));
   if (probed.ok) return true;
   Problem problem{kExitRefused, "PROBE_FAILED",
-                  key_ref + " stays SUSPENDED: " + probed.message + "; " + Command(context, "keytool rotate " + key_ref) +
+                  key_ref + " stays SUSPENDED: " + probed.message + "; " + Command(context, {"keytool rotate", key_ref}) +
                       " puts a new key in its place",
                   key_ref};
   return std::unexpected(std::move(problem));
@@ -67,7 +67,7 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
                                                               "last_used_at", "grace_until", "intact"}));
   if (rows.empty()) {
     Print(customer.empty() && status.empty()
-              ? "no keys yet; " + Command(context, "keytool onboard CUSTOMER --provider P --model M") + " adds one\n"
+              ? "no keys yet; " + Command(context, {"keytool onboard CUSTOMER --provider P --model M"}) + " adds one\n"
               : "no such keys\n");
     return {};
   }
@@ -75,7 +75,7 @@ Outcome<void> ListKeys(const Context& context, const std::string& customer, cons
   Print(base::FormatTable(
       {{"KEY_REF"}, {"STATUS"}, {"ORIGIN"}, {"HOSTED"}, {"CREATED"}, {"LAST USED"}, {"GRACE UNTIL"}, {"INTACT"}}, rows));
   if (std::ranges::any_of(rows, [](const base::Row& row) { return row.back() == "no"; })) {
-    Warn("a key that is not INTACT was changed outside vaultd, and is not used: " + Command(context, "keytool show KEY_REF") + " says more");
+    Warn("a key that is not INTACT was changed outside vaultd, and is not used: " + Command(context, {"keytool show KEY_REF"}) + " says more");
   }
   return {};
 }

@@ -29,7 +29,8 @@ namespace {
 constexpr base::Micros kLeasesOver = 5'500 * base::kMicrosPerMilli;
 
 struct Unfinished {
-  std::string step, command;  // in backquotes
+  std::string step;
+  ShownCommand command;
   Problem problem;
 };
 
@@ -56,7 +57,9 @@ class Leak {
   void FindOtherLogs();
   void FindCopies();
   void PrintJson(const std::string& unfinished) const;
-  void Fail(std::string step, std::string command, Problem problem);
+  // Uses is the command that lists its uses alone.
+  ShownCommand Uses() const { return {"keytool incident", options_.key_ref, "--since", base::FormatTime(since_), "--out FILE"}; }
+  void Fail(std::string step, ShownCommand command, Problem problem);
 
   const Session& session_;
   const CompromiseOptions& options_;
@@ -115,25 +118,24 @@ Outcome<void> Leak::WaitForLeases(const std::string& document) const {
   return {};
 }
 
-void Leak::Fail(std::string step, std::string command, Problem problem) {
-  unfinished_.push_back({std::move(step), Command(context(), command), std::move(problem)});
+void Leak::Fail(std::string step, ShownCommand command, Problem problem) {
+  unfinished_.push_back({std::move(step), WithHome(context(), std::move(command)), std::move(problem)});
 }
 
 Outcome<UsesReport> Leak::Report(const std::string& file) const { return WriteUses(session_, options_.key_ref, since_, file); }
 
 void Leak::WriteReport() {
   const std::string file = options_.out.empty() ? UsesFileName(options_.key_ref, base::WallMicros()) : options_.out;
-  const std::string command = "keytool incident " + options_.key_ref + " --since " + base::FormatTime(since_) + " --out FILE";
   auto report = Report(file);
-  if (!report) return Fail("the list of its uses", command, std::move(report.error()));
+  if (!report) return Fail("the list of its uses", Uses(), std::move(report.error()));
   report_ = std::move(*report);
   if (!context().json) TellReport(*report_);
-  if (auto proven = CheckProven(session_, *report_); !proven) Fail("the proof of each use", command, std::move(proven.error()));
+  if (auto proven = CheckProven(session_, *report_); !proven) Fail("the proof of each use", Uses(), std::move(proven.error()));
 }
 
 void Leak::TellReport(const UsesReport& report) const {
   Print(std::to_string(report.uses) + " uses since " + ShownTime(base::FormatTime(since_)) + ", each with its proof: " + report.file + "\n" +
-        "  whoever gets it checks it with `" + VerifyCommand(report.file) + "`, where KEY is what `auditlog vkey` prints\n");
+        "  whoever gets it checks it with " + VerifyCommand(report.file) + ", where KEY is what `auditlog vkey` prints\n");
 }
 
 // OpenTicket is the ticket that an earlier run has made; empty where there is none.
@@ -175,26 +177,25 @@ Outcome<void> Leak::PutTicket(const Issued& issued) {
 
 void Leak::MakeTicket() {
   if (auto made = Ticket(); !made) {
-    const std::string command =
-        issued_ ? "keytool invite resend " + issued_->ticket.ticket_id + " --out FILE" : "keytool invite --rotate " + options_.key_ref + " --out FILE";
-    return Fail("the ticket for a new key", command, std::move(made.error()));
+    ShownCommand command = issued_ ? ShownCommand{"keytool invite resend", issued_->ticket.ticket_id, "--out FILE"}
+                                   : ShownCommand{"keytool invite --rotate", options_.key_ref, "--out FILE"};
+    return Fail("the ticket for a new key", std::move(command), std::move(made.error()));
   }
   if (!no_ticket_.empty() && !context().json) Print("no ticket for a new key was made: " + no_ticket_ + "\n");
 }
 
 // FindOtherLogs says which other nodes have released uses of their own.
 void Leak::FindOtherLogs() {
-  const std::string list = "keytool incident " + options_.key_ref + " --since " + base::FormatTime(since_) + " --out FILE";
   auto others = OtherNodes(session_);
-  if (!others) return Fail("the list of nodes with logs of their own", "keytool node list", std::move(others.error()));
+  if (!others) return Fail("the list of nodes with logs of their own", {"keytool node list"}, std::move(others.error()));
   other_nodes_ = std::move(*others);
-  if (!other_nodes_.empty()) Warn("these nodes have logs of their own, with the uses that they released: " + other_nodes_ + "; there too: " + list);
+  if (!other_nodes_.empty()) Warn("these nodes have logs of their own, with the uses that they released: " + other_nodes_ + "; there too: `" + Uses().text() + "`");
 }
 
 // FindCopies names the other keys that are this one.
 void Leak::FindCopies() {
   auto document = ShowKey();
-  if (!document) return Fail("whether the same key is held under other names", "keytool show " + options_.key_ref, std::move(document.error()));
+  if (!document) return Fail("whether the same key is held under other names", {"keytool show", options_.key_ref}, std::move(document.error()));
   WarnOfCopies(context(), *document);
   copies_ = ReadList(*document, "copies");
 }
@@ -220,15 +221,15 @@ Outcome<void> Leak::Finish() {
   FindCopies();
   std::string failed, list;
   for (const Unfinished& one : unfinished_) {
-    failed += "\n  not done: " + one.step + ": " + one.problem.text + "\n    that step alone: " + one.command;
+    failed += "\n  not done: " + one.step + ": " + one.problem.text + "\n    that step alone: `" + one.command.text() + "`";
     JsonLine line;
-    line.Text("step", one.step).Text("error", one.problem.name).Text("message", one.problem.text).Text("command", std::string_view(one.command).substr(1, one.command.size() - 2));
+    line.Text("step", one.step).Text("error", one.problem.name).Text("message", one.problem.text).Text("command", one.command.text());
     list += (list.empty() ? "" : ",") + line.Str();
   }
   if (context().json) {
     PrintJson(list);
   } else if (no_ticket_.empty()) {
-    Print("next: " + Command(context(), "keytool recover " + options_.key_ref) + " when its customer's new key has come: it goes on with what failed meanwhile\n");
+    Print("next: " + Command(context(), {"keytool recover", options_.key_ref}) + " when its customer's new key has come: it goes on with what failed meanwhile\n");
   }
   if (unfinished_.empty()) return {};
   Tell("keytool: " + options_.key_ref + " is " + status_ + "; what came after that was not all done:" + failed + "\n");

@@ -49,7 +49,7 @@ Outcome<void> JoinNode(const Context& context, const std::string& vault_database
   Print("made " + context.home + ", node " + node + "\ncheck phrase: " + phrase + "\n" +
         base::FormatFacts({{"  1.", "tell it to an admin of a node that serves, and nobody else, by a way that leaves no doubt who speaks"},
                            {"  2.", "there: keytool node confirm " + node},
-                           {"  3.", "here: " + Command(context, "vaultd") + "; the KEKs come by themselves"}}));
+                           {"  3.", "here: " + Command(context, {"vaultd"}) + "; the KEKs come by themselves"}}));
   return {};
 }
 

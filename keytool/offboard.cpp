@@ -135,7 +135,7 @@ std::string Words(const Context& context, const OffboardOptions& options, const 
   }
   if (done.destroyable_from.empty()) return words;
   return words + "next: revoke the keys at their providers; from " + done.destroyable_from + " on they can be destroyed: " +
-         Command(context, "keytool due --customer " + options.customer) + " has the commands\n";
+         Command(context, {"keytool due --customer", options.customer}) + " has the commands\n";
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ Outcome<void> Offboard(const Context& context, const OffboardOptions& options) {
   Done done;
   TRY_ASSIGN(done.before, Hold(session, options.customer));
   if (done.before.is_nothing()) {
-    return Failed("CUSTOMER_UNKNOWN", "no key, profile or ticket is of " + options.customer + "; " + Command(context, "keytool profile list") + " shows whose there are");
+    return Failed("CUSTOMER_UNKNOWN", "no key, profile or ticket is of " + options.customer + "; " + Command(context, {"keytool profile list"}) + " shows whose there are");
   }
   if (!done.before.is_stopped()) {
     TRY(Confirm(options, done.before));

@@ -81,7 +81,7 @@ Outcome<void> CheckProfileFree(const Session& session, const OnboardOptions& opt
   }
   if (owner == options.customer && status == "SUSPENDED") {
     return Failed("PROFILE_NOT_ACTIVE", "profile " + plan.profile + " is SUSPENDED: resume it with " +
-                                            Command(session.context(), "keytool profile resume " + plan.profile) + ", or choose another --profile");
+                                            Command(session.context(), {"keytool profile resume", plan.profile}) + ", or choose another --profile");
   }
   if (owner != options.customer) {
     return Failed("PROFILE_EXISTS", "profile " + plan.profile + " belongs to " + owner + ": choose another --profile");
@@ -92,7 +92,7 @@ Outcome<void> CheckProfileFree(const Session& session, const OnboardOptions& opt
   const auto key = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
   if (!key || ReadMember(*key, "status") != "ACTIVE") return {};
   return Failed("PROFILE_EXISTS", "profile " + plan.profile + " works with " + key_ref + ": take a new version of that key with " +
-                                      Command(session.context(), "keytool rotate " + key_ref) +
+                                      Command(session.context(), {"keytool rotate", key_ref}) +
                                       ", or make another profile with --profile NAME");
 }
 
@@ -151,19 +151,14 @@ void Report(const Context& context, const OnboardOptions& options, const Plan& p
   Print(options.customer + " is onboarded\n" +
         base::FormatFacts({{"  key", key},
                            {"  profile", plan.profile + "  " + options.provider + ", " + options.model}}));
-  Print("next: " + Command(context, "keytool profile show " + plan.profile) + ", or " +
-        Command(context, "batch submit FILE.jsonl --customer " + options.customer + " --profile " + plan.profile) +
+  Print("next: " + Command(context, {"keytool profile show", plan.profile}) + ", or " +
+        Command(context, {"batch submit FILE.jsonl --customer", options.customer, "--profile", plan.profile}) +
         "\n");
 }
 
-// Quoted is one word for a shell.
-std::string Quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
+ShownCommand Again(const OnboardOptions& options) {
+  return ShownCommand{"keytool onboard", options.customer, "--provider", options.provider}.Add(FlagsOf(options));
 }
-
-std::string Again(const OnboardOptions& options) { return "keytool onboard " + options.customer + " --provider " + options.provider + FlagsOf(options); }
 
 // Run does all that comes behind the command line's checks.
 Outcome<void> Run(const Session& session, const OnboardOptions& options, const Plan& plan, const std::string& reason,
@@ -194,7 +189,7 @@ Outcome<void> Run(const Session& session, const OnboardOptions& options, const P
 
 Outcome<void> Typed(const Session& session, const OnboardOptions& options, const Plan& plan, const std::string& reason) {
   const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session, request, options.key_file, options.customer); };
-  return Run(session, options, plan, reason, {read, Again(options), ""});
+  return Run(session, options, plan, reason, {read, Again(options), {}});
 }
 
 // The settings go with the accept, for a ticket holds none.
@@ -206,7 +201,7 @@ Outcome<void> SendTicket(const Context& context, const OnboardOptions& options) 
   invite.out = options.customer + ".ticket";
   invite.reason = options.reason;
   TRY(Invite(context, invite));
-  Tell("when the sealed key comes back: " + Command(context, "keytool accept BLOB" + FlagsOf(options)) + "\n");
+  Tell("when the sealed key comes back: " + Command(context, ShownCommand{"keytool accept BLOB"}.Add(FlagsOf(options))) + "\n");
   return {};
 }
 
@@ -235,12 +230,10 @@ Outcome<void> OnboardGuided(const Context& context, const OnboardOptions& given)
 
 }  // namespace
 
-std::string FlagsOf(const OnboardOptions& options) {
-  std::string flags;
-  const auto text = [&flags](const char* flag, const std::string& value, std::string_view standard) {
-    if (value == standard) return;
-    const bool plain = value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=") == std::string::npos;
-    flags += std::string(" ") + flag + " " + (plain ? value : Quoted(value));
+ShownCommand FlagsOf(const OnboardOptions& options) {
+  ShownCommand flags;
+  const auto text = [&flags](base::Literal flag, const std::string& value, std::string_view standard) {
+    if (value != standard) flags.Add(flag).Add(value);
   };
   text("--model", options.model, "");
   text("--profile", options.profile, "");
@@ -249,8 +242,8 @@ std::string FlagsOf(const OnboardOptions& options) {
   text("--label", options.label, "default");
   text("--api-version", options.api_version, "");
   text("--models-allowed", options.models_allowed, "");
-  const auto number = [&flags](const char* flag, const std::optional<std::int64_t>& value) {
-    if (value) flags += std::string(" ") + flag + " " + std::to_string(*value);
+  const auto number = [&flags](base::Literal flag, const std::optional<std::int64_t>& value) {
+    if (value) flags.Add(flag).Add(std::to_string(*value));
   };
   number("--rpm", options.rpm);
   number("--tpm", options.tpm);

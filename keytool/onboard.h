@@ -26,7 +26,7 @@ Outcome<void> Onboard(const Context& context, const OnboardOptions& options);
 // OnboardKey is Onboard with a new key that arrives in another way. Everything is checked before it is taken.
 Outcome<void> OnboardKey(const Session& session, const OnboardOptions& options, const std::string& reason, const Arrival& arrival);
 
-// FlagsOf is what a command to show repeats of the profile's flags, for a shell: " --model M --rpm 60".
-std::string FlagsOf(const OnboardOptions& options);
+// FlagsOf is what a command to show repeats of the profile's flags: "--model M --rpm 60".
+ShownCommand FlagsOf(const OnboardOptions& options);
 
 }  // namespace strongroom::keytool

@@ -107,7 +107,7 @@ Outcome<void> SetProfile(const Context& context, const ProfileOptions& options) 
     return std::unexpected(WithShares(session, std::move(done.error()), request.fields.key_ref.value_or(shown ? ReadMember(*shown, "key_ref") : "")));
   }
   if (!context.json) {
-    Print(ref + " is set; see " + Command(context, "keytool profile show " + ref) + "\n");
+    Print(ref + " is set; see " + Command(context, {"keytool profile show", ref}) + "\n");
     return {};
   }
   TRY_ASSIGN(const std::string document, ProfileDocument(session, ref));

@@ -37,7 +37,7 @@ Outcome<std::set<std::string>> Choose(const Session& session, RecoveryLog& log, 
 
 // Without a work database nothing can be noted, and none of the rest needs it.
 Problem Without(const Context& context, Problem problem) {
-  problem.text += "; a key can be replaced all the same: " + Command(context, "keytool rotate KEY_REF");
+  problem.text += "; a key can be replaced all the same: " + Command(context, {"keytool rotate KEY_REF"});
   return problem;
 }
 
@@ -86,7 +86,7 @@ Problem NothingToRecover(const Session& session, const RecoverOptions& options) 
   const std::string house = options.target.empty() ? "" : HouseKeyOf(session, options.target);
   if (!house.empty()) {
     return Failed("NOTHING_TO_RECOVER", whose + " has no key of its own that is stopped, but a profile uses the house's " + house + ", which is: " +
-                                            Command(session.context(), "keytool recover " + house)).error();
+                                            Command(session.context(), {"keytool recover", house})).error();
   }
   return Failed("NOTHING_TO_RECOVER", "no key of " + whose + " is stopped and used by a profile; where a provider refuses a key that is ACTIVE here, name its KEY_REF").error();
 }

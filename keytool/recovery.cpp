@@ -67,7 +67,7 @@ void ReportSet(const Context& context, const std::string& answer) {
           "rotate the KEK too\n");
     Print("backups (`keytool backup`) from before need the old set's shares: make a new one now\n");
   }
-  Print("next: " + Command(context, "keytool kek verify") + " proves at any time that the shares open the vault\n");
+  Print("next: " + Command(context, {"keytool kek verify"}) + " proves at any time that the shares open the vault\n");
 }
 
 // The trail is told by whoever can tell it.
@@ -135,7 +135,7 @@ Outcome<void> RestoreKeks(const Context& context, const std::vector<std::string>
   ReportOpened(report);
   const std::string restored = ReadMember(report, "restored");
   Print(restored.empty() ? "every KEK file was in its place already\n" : "KEK files written: " + restored + "\n");
-  Print("next: " + Command(context, "keytool unseal") + ", or " + Command(context, "vaultd") + " where none runs\n");
+  Print("next: " + Command(context, {"keytool unseal"}) + ", or " + Command(context, {"vaultd"}) + " where none runs\n");
   return {};
 }
 

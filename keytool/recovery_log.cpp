@@ -119,7 +119,14 @@ Result<base::Micros> FirstRefusal(sql::Database& database, const RecoveryRow& ro
   return first;
 }
 
+// IsBatchId is false for what no batch is called: the work database is written by many, and a command line is made of the id.
+bool IsBatchId(std::string_view id) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:";
+  return !id.empty() && id.front() != '-' && id.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
 Result<std::optional<BatchFacts>> ReadBatch(sql::Database& database, const std::string& batch_id) {
+  if (!IsBatchId(batch_id)) return std::nullopt;
   TRY_ASSIGN(sql::Statement* const row,
              database.QueryOne("SELECT STATUS, INPUT_FILE, INITIATED_BY FROM AI_BATCH WHERE BATCH_ID = ?1", {std::string_view(batch_id)}));
   if (row == nullptr) return std::nullopt;

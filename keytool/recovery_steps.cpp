@@ -50,13 +50,15 @@ bool IsStopped(std::string_view status) { return status == "SUSPENDED" || status
 
 Problem RecoverySteps::Waits(const std::string& text) const { return {kExitRefused, kRecoveryWaits, row_.key_ref + " " + text, row_.key_ref}; }
 void RecoverySteps::Say(const std::string& text) const { Tell(base::Printable(row_.key_ref + ": " + text) + "\n"); }
-std::string RecoverySteps::Again(const std::string& flags) const { return Command(session_.context(), "keytool recover " + row_.key_ref + flags); }
+std::string RecoverySteps::Again(const ShownCommand& flags) const { return Command(session_.context(), ShownCommand{"keytool recover", row_.key_ref}.Add(flags)); }
 
 Problem RecoverySteps::Gone() const {
-  return {kExitRefused, "KEY_DESTROYED",
-          row_.key_ref + " is DESTROYED: it has no next version; take a new key for each profile's customer with " +
-              Command(session_.context(), "keytool onboard " + row_.customer),
-          row_.key_ref};
+  std::string text = row_.key_ref + " is DESTROYED: it has no next version; take a new key with " + Command(session_.context(), {"keytool onboard", row_.customer});
+  if (row_.customer == "HOUSE") {
+    const std::string first = row_.profiles.empty() ? "PROFILE_REF" : *row_.profiles.begin();
+    text += ", and put each profile with it: " + Command(session_.context(), {"keytool profile set", first, "--key-ref KEY_REF"});
+  }
+  return {kExitRefused, "KEY_DESTROYED", std::move(text), row_.key_ref};
 }
 
 Outcome<RecoveryReport> RecoverySteps::Go(const std::string& key_ref) {
@@ -85,7 +87,7 @@ Outcome<void> RecoverySteps::Look(const std::string& key_ref) {
   TRY_ASSIGN(auto found, log_.Find(key_ref));
   if (ReadMember(document, "intact") == "no") {
     return Failed("KEY_TAMPERED", key_ref + " was changed outside vaultd, so nobody knows what it is: restore its row, or revoke it and take a new key with " +
-                                      Command(session_.context(), "keytool onboard " + ReadMember(document, "customer")));
+                                      Command(session_.context(), {"keytool onboard", ReadMember(document, "customer")}));
   }
   status_ = ReadMember(document, "status");
   changed_ = ReadTime(document, "state_changed_at");
@@ -110,7 +112,7 @@ Outcome<void> RecoverySteps::Look(const std::string& key_ref) {
 Outcome<void> RecoverySteps::Begin() {
   if (row_.profiles.empty()) {
     return Failed("NOTHING_TO_RECOVER", row_.key_ref + " is " + status_ + " and no profile uses it: nothing waits for it; " +
-                                            Command(session_.context(), "keytool profile list") + " shows what each uses");
+                                            Command(session_.context(), {"keytool profile list"}) + " shows what each uses");
   }
   if (row_.started_at != 0) {
     Say("begun by " + row_.started_by + " at " + ShownTime(base::FormatTime(row_.started_at)));
@@ -138,7 +140,7 @@ Outcome<void> RecoverySteps::CheckDead() {
   TRY_ASSIGN(const Probed probed, Probe(session_.context(), row_.key_ref, RouteOf(session_, row_.key_ref)));
   if (probed.ok) {
     return Failed("NOTHING_TO_RECOVER", row_.key_ref + " is ACTIVE, and its provider takes it: nothing is to be recovered; to change it all the same, " +
-                                            Command(session_.context(), "keytool rotate " + row_.key_ref));
+                                            Command(session_.context(), {"keytool rotate", row_.key_ref}));
   }
   if (probed.status == 401 || probed.status == 403) return {};
   return Failed("PROBE_FAILED", row_.key_ref + " is ACTIVE, and its provider did not say whether it takes it: " + probed.message);
@@ -164,7 +166,7 @@ Outcome<bool> RecoverySteps::FindReplaced() {
   if (now.empty()) return false;
   TRY_ASSIGN(const std::string document, ShowKeyOf(session_, now));
   const std::string status = ReadMember(document, "status");
-  if (status != "ACTIVE") return std::unexpected(Waits("was replaced by " + now + ", which is " + status + ": " + Command(session_.context(), "keytool recover " + now)));
+  if (status != "ACTIVE") return std::unexpected(Waits("was replaced by " + now + ", which is " + status + ": " + Command(session_.context(), {"keytool recover", now})));
   const auto changed = ReadTime(document, "state_changed_at");
   const bool resumed_anew = now == row_.key_ref && changed && row_.replaced_at && *changed > *row_.replaced_at;
   if (row_.new_key_ref == now && row_.replaced_at && !resumed_anew) return true;
@@ -182,7 +184,7 @@ Outcome<void> RecoverySteps::Replace() {
     if (options_.key_file.empty()) TRY(WaitForTicket());
     TRY(TakeKey());
     TRY_ASSIGN(const bool taken, FindReplaced());
-    if (!taken) return Failed("CONFLICT", row_.key_ref + " was replaced, and its profiles changed meanwhile; see " + Again(""));
+    if (!taken) return Failed("CONFLICT", row_.key_ref + " was replaced, and its profiles changed meanwhile; see " + Again({}));
   } else if (!options_.key_file.empty()) {
     Say("the key of --key-file was not taken: there is another one already");
   }
@@ -204,14 +206,14 @@ Outcome<void> RecoverySteps::WaitForTicket() {
   for (const base::Row& row : tickets) {
     if (row[2] == "OPEN") {
       return std::unexpected(Waits("waits for the customer: ticket " + row[0] + ", until " + row[3] + ". When the sealed key comes: " +
-                                   Command(session_.context(), "keytool accept BLOB") + ", then " + Again("") + "; where they never got it: " +
-                                   Command(session_.context(), "keytool invite resend " + row[0] + " --out FILE") + "; or take a key in another way with " +
-                                   Again(" --key-file F")));
+                                   Command(session_.context(), {"keytool accept BLOB"}) + ", then " + Again({}) + "; where they never got it: " +
+                                   Command(session_.context(), {"keytool invite resend", row[0], "--out FILE"}) + "; or take a key in another way with " +
+                                   Again({"--key-file F"})));
     }
     const auto key = row[2] == "USED" ? ShowKeyOf(session_, row[4]) : Outcome<std::string>(std::unexpected(Problem{}));
     if (key && ReadMember(*key, "status") == "PENDING") {
       return std::unexpected(Waits("has a key of the customer's that is PENDING as " + row[4] + ": finish with " +
-                                   Command(session_.context(), "keytool accept BLOB --continue") + ", then " + Again("")));
+                                   Command(session_.context(), {"keytool accept BLOB --continue"}) + ", then " + Again({})));
     }
   }
   return {};
@@ -232,7 +234,7 @@ Outcome<void> RecoverySteps::MakeTicket(const std::string& directory) {
   }
   TRY(Invite(session_.context(), invite));
   return std::unexpected(Waits("waits for the customer; their ticket is " + invite.out + ". When the sealed key comes: " +
-                               Command(session_.context(), "keytool accept BLOB") + ", then " + Again("")));
+                               Command(session_.context(), {"keytool accept BLOB"}) + ", then " + Again({})));
 }
 
 // Where the key has come in another way, none comes by a ticket any more.
@@ -250,7 +252,7 @@ Outcome<void> RecoverySteps::TakeKey() {
   if (!options_.tickets.empty()) return MakeTicket(options_.tickets);
   if (!options_.key_file.empty()) return TypeKey();
   if (!OnTerminal()) {
-    return std::unexpected(Waits("waits for a new key: give it with " + Again(" --key-file F") + ", or have the customer seal it: " + Again(" --tickets DIR")));
+    return std::unexpected(Waits("waits for a new key: give it with " + Again({"--key-file F"}) + ", or have the customer seal it: " + Again({"--tickets DIR"})));
   }
   for (int tries = 0; tries < 3; ++tries) {
     const std::string way = AskTyped("Who has the new key of " + row_.key_ref + ": you (y), the customer (c), nobody yet (Enter)? ");
@@ -259,7 +261,7 @@ Outcome<void> RecoverySteps::TakeKey() {
     if (way.empty()) break;
     Say(way.size() > 3 ? "y, c or Enter. What you typed was shown: if it was a key, have it revoked at its provider" : "y, c or Enter");
   }
-  return std::unexpected(Waits("waits for a new key; go on with " + Again("")));
+  return std::unexpected(Waits("waits for a new key; go on with " + Again({})));
 }
 
 Outcome<void> RecoverySteps::TypeKey() {
@@ -268,7 +270,7 @@ Outcome<void> RecoverySteps::TypeKey() {
   rotate.key_ref = row_.key_ref;
   rotate.no_verify = options_.no_verify;
   const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session_, request, options_.key_file, row_.key_ref); };
-  const auto put = PutNewVersion(session_, rotate, reason_, {read, "keytool recover " + row_.key_ref, ""});
+  const auto put = PutNewVersion(session_, rotate, reason_, {read, {"keytool recover", row_.key_ref}, {}});
   if (put) return CancelTickets();
   // Somebody else may have been first.
   const auto replaced = FindReplaced();
@@ -282,7 +284,7 @@ Outcome<void> RecoverySteps::ResumeProfiles() {
   for (const UsingProfile& profile : profiles_) {
     if (profile.status != "SUSPENDED" || profile.key_ref != row_.new_key_ref || !row_.profiles.contains(profile.ref)) continue;
     if (!options_.resume_profiles && !AskYes("Resume profile " + profile.ref + ", which is SUSPENDED?")) {
-      Say("profile " + profile.ref + " stays SUSPENDED; resume it with " + Command(session_.context(), "keytool profile resume " + profile.ref));
+      Say("profile " + profile.ref + " stays SUSPENDED; resume it with " + Command(session_.context(), {"keytool profile resume", profile.ref}));
       suspended_.push_back(profile.ref);
       continue;
     }
@@ -298,7 +300,7 @@ std::string RecoverySteps::WhyNotSent(const BatchFacts& batch) const {
   struct stat input {};
   if (stat(batch.input_file.c_str(), &input) != 0) return batch.input_file + ": " + std::strerror(errno);
   if (input.st_uid == geteuid() && batch.initiated_by == base::UserName(geteuid())) return "";
-  return batch.initiated_by + " submitted it, and sends it again with " + Command(session_.context(), "batch resume " + batch.batch_id + " --replay");
+  return batch.initiated_by + " submitted it, and sends it again with " + Command(session_.context(), {"batch resume", batch.batch_id, "--replay"});
 }
 
 Outcome<void> RecoverySteps::Replay() {
@@ -320,7 +322,7 @@ Outcome<void> RecoverySteps::Replay() {
   const std::string of = batches.size() == 1 ? batches.front() : std::to_string(batches.size()) + " batches";
   const std::string what = std::to_string(calls) + " rows of " + of + " ended in PROVIDER_AUTH";
   if (!options_.replay && !AskYes(what + ". Send them again?")) {
-    Say(what + "; send them again with " + Again(" --replay"));
+    Say(what + "; send them again with " + Again({"--replay"}));
     return {};
   }
   TRY_ASSIGN(const std::string program, FindProgram("batch"));
@@ -328,7 +330,7 @@ Outcome<void> RecoverySteps::Replay() {
     TRY_ASSIGN(const Finished finished,
                RunProgram(program, {"--home", session_.context().home, "resume", batch, "--replay", "--json"}, kReplayPatience));
     if (finished.exit_code == 0) continue;
-    Say(batch + " was not sent again, or not every row of it has succeeded; see above, and " + Command(session_.context(), "batch status " + batch));
+    Say(batch + " was not sent again, or not every row of it has succeeded; see above, and " + Command(session_.context(), {"batch status", batch}));
     replay_failed_ = true;
   }
   return CountFailed();

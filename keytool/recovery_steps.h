@@ -53,7 +53,7 @@ class RecoverySteps {
   Outcome<void> CountFailed();
   Problem Waits(const std::string& text) const;
   void Say(const std::string& text) const;
-  std::string Again(const std::string& flags) const;
+  std::string Again(const ShownCommand& flags) const;
   bool uses_it(const UsingProfile& profile) const { return profile.key_ref == row_.key_ref; }
   bool may_use_it(const UsingProfile& profile) const { return profile.customer == row_.customer || row_.customer == "HOUSE"; }
 

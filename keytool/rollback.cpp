@@ -28,7 +28,7 @@ Outcome<Pair> FindPair(const Session& session, const std::string& key_ref) {
   std::string old_key = ReadMember(document, "replaces");
   if (!old_key.empty()) return Pair{std::move(old_key), key_ref};
   return Failed("KEY_NOT_ROTATED", key_ref + " is " + status + " and stands in no ROTATED key's place: a key is brought back within its grace alone; " +
-                                       Command(session.context(), "keytool rotate " + key_ref) + " takes another key");
+                                       Command(session.context(), {"keytool rotate", key_ref}) + " takes another key");
 }
 
 Outcome<std::optional<Probed>> CheckOld(const Session& session, const Pair& pair, bool verify) {
@@ -68,7 +68,7 @@ Outcome<void> RollBack(const Context& context, const RollBackOptions& options) {
   ReportMove(context.json, std::move(line), pair.old_key, status, stopped, "; " + ProbedWords(probed));
   if (context.json || pair.new_key.empty()) return {};
   Print(pair.new_key + " is " + (new_status.empty() ? "changed" : new_status) + ", its profiles use " + pair.old_key + "\n");
-  if (new_status == "SUSPENDED") Print("next: " + Command(context, "keytool revoke " + pair.new_key + " --reason TEXT") + ", where that key is good for nothing\n");
+  if (new_status == "SUSPENDED") Print("next: " + Command(context, {"keytool revoke", pair.new_key, "--reason TEXT"}) + ", where that key is good for nothing\n");
   return {};
 }
 

@@ -40,8 +40,8 @@ void Report(const Session& session, const vault::RotateKeyRequest& done, const s
                                          {"  old", done.old_key_ref + "  " + status + (goes_on ? ", works until " + until : ", opens no more")}}));
   if (!goes_on) return Print("next: revoke the old key at its provider, where it is not yet\n");
   const Context& context = session.context();
-  Print("next: until then " + Command(context, "keytool rollback " + done.old_key_ref) + " goes back to it; after that vaultd REVOKES it by itself. Revoke it at its "
-        "provider too: " + Command(context, "keytool test " + done.old_key_ref) + " says, while it opens, whether that still takes it\n");
+  Print("next: until then " + Command(context, {"keytool rollback", done.old_key_ref}) + " goes back to it; after that vaultd REVOKES it by itself. Revoke it at its "
+        "provider too: " + Command(context, {"keytool test", done.old_key_ref}) + " says, while it opens, whether that still takes it\n");
 }
 
 // Better said before a new key is typed, or a ticket opened, than by the vault afterwards.
@@ -53,8 +53,8 @@ Outcome<void> CheckWanted(const Session& session, const std::string& key_ref, co
   }
   const std::string customer = key_ref.substr(0, key_ref.find('/'));
   return Failed("KEY_UNUSED", key_ref + " is " + status + " and no profile uses it: a new version of it would be used by nobody; " +
-                                  Command(session.context(), "keytool list --customer " + customer) + " shows what has its place, and " +
-                                  Command(session.context(), "keytool onboard " + customer) + " takes a key for a customer who comes back");
+                                  Command(session.context(), {"keytool list --customer", customer}) + " shows what has its place, and " +
+                                  Command(session.context(), {"keytool onboard", customer}) + " takes a key for a customer who comes back");
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ Outcome<void> CheckReplaceable(const Session& session, const std::string& key_re
   if (status == "REVOKED" || status == "COMPROMISED") return CheckWanted(session, key_ref, status);
   if (status != "PENDING" && status != "ROTATED" && status != "DESTROYED") return {};
   return Failed("KEY_MOVE_FORBIDDEN", key_ref + " is " + status + ": a key is replaced that is ACTIVE, SUSPENDED, REVOKED or COMPROMISED; see " +
-                                          Command(session.context(), "keytool show " + key_ref));
+                                          Command(session.context(), {"keytool show", key_ref}));
 }
 
 Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
@@ -76,7 +76,7 @@ Outcome<void> Rotate(const Context& context, const RotateOptions& options) {
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(const std::string reason, AskReason(options.reason));
   const auto read = [&](const vault::AddKeyRequest& request) { return HoldKey(session, request, options.key_file, options.key_ref); };
-  return RotateKey(session, options, reason, {read, "keytool rotate " + options.key_ref, ""});
+  return RotateKey(session, options, reason, {read, {"keytool rotate", options.key_ref}, {}});
 }
 
 Outcome<void> RotateKey(const Session& session, const RotateOptions& options, const std::string& reason, const Arrival& arrival) {

@@ -33,7 +33,7 @@ Problem Session::Explain(const Error& error, const std::string& about) const {
     problem.name = "VAULTD_AWAY";
     problem.text = "vaultd does not answer at " + socket + ": " + std::strerror(number) + "; ";
     problem.text += number == EACCES ? "only members of its group may connect (group strongroom)"
-                                     : "start it with " + Command({context_.home, true, false}, "vaultd");
+                                     : "start it with " + Command({context_.home, true, false}, {"vaultd"});
   } else {
     problem.text = socket + ": " + error.Message();
   }
@@ -63,7 +63,7 @@ Problem Session::Propose(vault::Operation operation, ByteView body, const std::s
   Problem problem;
   problem.name = vault::RefusalName(vault::Refusal::kTwoPeople);
   problem.text = ReadMember(*proposed, "act") + " waits for a second person: " + id + ", expires " +
-                 ReadMember(*proposed, "expires_at") + "; another admin runs " + Command({context_.home, context_.home_named, false}, "keytool approvals approve " + id) +
+                 ReadMember(*proposed, "expires_at") + "; another admin runs " + Command({context_.home, context_.home_named, false}, {"keytool approvals approve", id}) +
                  ", then run this again, with the same reason";
   return problem;
 }

@@ -28,7 +28,7 @@ void ReportMove(bool json, JsonLine line, const std::string& ref, const std::str
 void WarnOfCopies(const Context& context, const std::string& document) {
   const std::vector<std::string> copies = ReadList(document, "copies");
   if (copies.empty()) return;
-  Warn("the very same key is held as " + ReadMember(document, "copies") + " too, and goes on there: " + Command(context, "keytool compromise " + copies.front()) +
+  Warn("the very same key is held as " + ReadMember(document, "copies") + " too, and goes on there: " + Command(context, {"keytool compromise", copies.front()}) +
        (copies.size() == 1 ? "" : ", and so each of them"));
 }
 

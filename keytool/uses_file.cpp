@@ -107,9 +107,9 @@ Outcome<void> CheckProven(const Session& session, const UsesReport& report) {
   if (report.unproven == 0) return {};
   return Failed("USES_NOT_PROVEN", std::to_string(report.unproven) + " of the uses in " + report.file +
                                        " could not be proven: the vault's database was altered; keep the file and a copy of the database, and see " +
-                                       Command(session.context(), "auditlog verify"));
+                                       Command(session.context(), {"auditlog verify"}));
 }
 
-std::string VerifyCommand(const std::string& file) { return "auditlog verify --uses " + file + " --vkey KEY"; }
+std::string VerifyCommand(const std::string& file) { return "`" + ShownCommand{"auditlog verify --uses", file, "--vkey KEY"}.text() + "`"; }
 
 }  // namespace strongroom::keytool

@@ -1,4 +1,3 @@
-#include "keytool/context.h"
 #include "keytool/document.h"
 #include "keytool/probe.h"
 
@@ -6,13 +5,6 @@
 #include <catch2/catch.hpp>
 
 namespace strongroom::keytool {
-
-TEST_CASE("a command that is shown can be pasted, whatever a customer is called") {
-  CHECK(Command({"/h", false, false}, "keytool recover ACME/anthropic/default/1 --key-file F") == "`keytool recover ACME/anthropic/default/1 --key-file F`");
-  CHECK(Command({"/h", false, false}, "keytool recover #X$/anthropic/default/1 --key-file F") == "`keytool recover '#X$/anthropic/default/1' --key-file F`");
-  CHECK(Command({"/a#b", true, false}, "keytool list") == "`keytool list --home '/a#b'`");
-  CHECK(ForShell("keytool revoke #X/openai/d/1 --reason \"not taken\"") == "keytool revoke '#X/openai/d/1' --reason \"not taken\"");
-}
 
 TEST_CASE("an array of objects becomes rows, whatever is missing or new") {
   const auto rows = ReadRows(R"([{"a":"x","b":null,"new":1},{"b":true,"a":3}])", {"a", "b", "c"});

@@ -24,7 +24,7 @@ struct Asked {
   std::string why;
 };
 
-Asked Ask(const std::string& key, std::map<std::string, std::int64_t> customers = {}, const std::string& profiles = "ACME_DEFAULT", std::int64_t days = 365) {
+Asked Ask(const std::string& key, std::map<std::string, std::int64_t> customers = {}, const std::vector<std::string>& profiles = {"ACME_DEFAULT"}, std::int64_t days = 365) {
   DueQuestion question;
   question.policy.days = days;
   question.policy.customers = std::move(customers);
@@ -35,7 +35,7 @@ Asked Ask(const std::string& key, std::map<std::string, std::int64_t> customers 
   REQUIRE(found.has_value());
   Asked asked;
   for (const Due& one : *found) {
-    asked.due.push_back(one.due + ": " + one.command);
+    asked.due.push_back(one.due + ": " + one.command.text());
     asked.why += one.why + "\n";
   }
   return asked;
@@ -55,7 +55,7 @@ TEST_CASE("due: a key past its customer's rotation age, and not a day before") {
   CHECK(Ask(aged(90), {{"ACME", 90}}).due.size() == 1);
   CHECK(Ask(aged(90), {{"BARCO", 90}}).due.empty());
   CHECK(Ask(aged(4000), {{"ACME", 0}}).due.empty());
-  CHECK(Ask(aged(4000), {}, "", 0).due.empty());
+  CHECK(Ask(aged(4000), {}, {}, 0).due.empty());
 }
 
 TEST_CASE("due: a key that nobody uses is suspended where a profile names it, and revoked where none does") {
@@ -63,7 +63,7 @@ TEST_CASE("due: a key that nobody uses is suspended where a profile names it, an
   CHECK(Ask(Key(kRef, "ACTIVE", created + ",\"last_used_at\":" + At(89 * kDay))).due.empty());
   const std::string idle = Key(kRef, "ACTIVE", created + ",\"last_used_at\":" + At(91 * kDay));
   CHECK(Ask(idle).due == Dues{"unused: keytool suspend " + kRef + " --reason unused"});
-  CHECK(Ask(idle, {}, "").due == Dues{"unused: keytool revoke " + kRef + " --reason unused"});
+  CHECK(Ask(idle, {}, {}).due == Dues{"unused: keytool revoke " + kRef + " --reason unused"});
   CHECK(Ask(Key(kRef, "ACTIVE", created + ",\"last_used_at\":null")).why == "never used, since 200 days, profile ACME_DEFAULT\n");
   CHECK(Ask(Key(kRef, "ACTIVE", "\"created_at\":" + At(kDay) + ",\"last_used_at\":null")).due.empty());
 }
@@ -71,9 +71,9 @@ TEST_CASE("due: a key that nobody uses is suspended where a profile names it, an
 TEST_CASE("due: a grace that ends soon, by who still uses the key") {
   const auto ends = [](base::Micros in) { return Key(kRef, "ROTATED", "\"grace_until\":" + At(-in)); };
   CHECK(Ask(ends(8 * kDay)).due.empty());
-  CHECK(Ask(ends(6 * kDay), {}, "").due == Dues{"grace: keytool test " + kRef});
-  CHECK(Ask(ends(6 * kDay), {}, "").why == "REVOKED by itself at 2026-12-03T12:00:00Z; revoke it at its provider, and see\n");
-  CHECK(Ask(ends(6 * kDay), {}, "ACME_A, ACME_B").due == Dues{"grace: keytool profile set ACME_A --key-ref ACME/openai/default/2"});
+  CHECK(Ask(ends(6 * kDay), {}, {}).due == Dues{"grace: keytool test " + kRef});
+  CHECK(Ask(ends(6 * kDay), {}, {}).why == "REVOKED by itself at 2026-12-03T12:00:00Z; revoke it at its provider, and see\n");
+  CHECK(Ask(ends(6 * kDay), {}, {"Team A, B", "ACME_B"}).due == Dues{"grace: keytool profile set 'Team A, B' --key-ref ACME/openai/default/2"});
   CHECK(Ask(ends(-kDay)).due == Dues{"grace: keytool status"});
 }
 
@@ -82,12 +82,15 @@ TEST_CASE("due: what was left behind PENDING, what is SUSPENDED, what may be des
   CHECK(Ask(since("PENDING", kDay / 2)).due.empty());
   CHECK(Ask(since("PENDING", kDay)).due == Dues{"pending: keytool revoke " + kRef + " --reason \"not taken\""});
   CHECK(Ask(since("SUSPENDED", 0)).due == Dues{"suspended: keytool resume " + kRef});
-  CHECK(Ask(since("SUSPENDED", 0), {}, "").due == Dues{"suspended: keytool revoke " + kRef + " --reason unused"});
-  CHECK(Ask(since("REVOKED", 7 * kDay - 1)).due.empty());
-  CHECK(Ask(since("REVOKED", 7 * kDay)).due == Dues{"destruction: keytool destroy " + kRef});
+  CHECK(Ask(since("SUSPENDED", 0), {}, {}).due == Dues{"suspended: keytool revoke " + kRef + " --reason unused"});
+  CHECK(Ask(since("REVOKED", 7 * kDay - 1), {}, {}).due.empty());
+  CHECK(Ask(since("REVOKED", 7 * kDay), {}, {}).due == Dues{"destruction: keytool destroy " + kRef});
+  CHECK(Ask(since("REVOKED", 7 * kDay)).due == Dues{"recovery: keytool recover " + kRef});
+  CHECK(Ask(since("REVOKED", 0)).why == "REVOKED 0 days ago, profile ACME_DEFAULT waits for another key\n");
   CHECK(Ask(since("COMPROMISED", 0)).due == Dues{"recovery: keytool recover " + kRef});
-  CHECK(Ask(since("COMPROMISED", 0), {}, "").due == Dues{"destruction: keytool destroy " + kRef});
-  CHECK(Ask(since("DESTROYED", 400 * kDay)).due.empty());
+  CHECK(Ask(since("COMPROMISED", 0), {}, {}).due == Dues{"destruction: keytool destroy " + kRef});
+  CHECK(Ask(since("DESTROYED", 400 * kDay), {}, {}).due.empty());
+  CHECK(Ask(since("DESTROYED", 400 * kDay)).due == Dues{"recovery: keytool recover " + kRef});
 }
 
 TEST_CASE("due: an answer that is no list is said to be unreadable, and a row without its times is passed over") {
