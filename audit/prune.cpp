@@ -89,7 +89,8 @@ Result<std::optional<std::vector<std::int64_t>>> ReadTile(sql::Database& databas
 }  // namespace
 
 bool IsLandmark(const Entry& entry) {
-  return entry.place.seq == 0 || std::ranges::find(kLandmarks, entry.draft.action) != kLandmarks.end();
+  const bool recovery_set = entry.draft.action == "put_recovery" && entry.draft.outcome == Outcome::kOk;
+  return entry.place.seq == 0 || recovery_set || std::ranges::find(kLandmarks, entry.draft.action) != kLandmarks.end();
 }
 
 bool Pruned::Keeps(std::int64_t record) const { return std::ranges::binary_search(kept, record); }

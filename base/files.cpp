@@ -99,7 +99,7 @@ Result<void> WriteAt(int fd, ByteView content, off_t offset) {
   });
 }
 
-Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode) {
+Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode, Replace replace) {
   const std::string temporary = path + ".new";
   unlink(temporary.c_str());
   const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -108,7 +108,7 @@ Result<void> WriteFileAtomic(const std::string& path, std::string_view content, 
   if (written && fchmod(fd.get(), mode) != 0) {
     written = Fail(Code::kUnavailable, "cannot set the file's mode: errno", errno);
   }
-  if (written) written = PutInPlace(temporary, path);
+  if (written) written = PutInPlace(temporary, path, replace);
   if (!written) unlink(temporary.c_str());
   return written;
 }

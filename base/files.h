@@ -45,15 +45,16 @@ Result<std::string> ReadPrivate(const std::string& path, std::size_t most);
 Result<void> WriteAll(int fd, ByteView content);
 Result<void> WriteAt(int fd, ByteView content, off_t offset);
 
+// Replace is what becomes of a file that is there already; with kNo that is kAlreadyExists, and it stays as it is.
+enum class Replace : std::uint8_t { kYes, kNo };
 // WriteFileAtomic writes a temporary beside `path`, syncs it, renames it over and syncs the directory: after a
 // crash there is the old file or the new one, whole.
-Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode);
+Result<void> WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode, Replace replace = Replace::kYes);
 
 // CreateDirectory makes one directory with exactly this mode, and syncs its parent. kAlreadyExists if it is there.
 Result<void> CreateDirectory(const std::string& path, mode_t mode);
 // PutInPlace syncs the file `temporary`, renames it to `path` in the same directory and syncs that: after a crash there is
-// what was at `path` before or the file, whole. The temporary stays where it fails. With Replace::kNo it is kAlreadyExists where there is one.
-enum class Replace : std::uint8_t { kYes, kNo };
+// what was at `path` before or the file, whole. The temporary stays where it fails.
 Result<void> PutInPlace(const std::string& temporary, const std::string& path, Replace replace = Replace::kYes);
 // SyncDirectory makes the names in a directory durable.
 Result<void> SyncDirectory(const std::string& path);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -72,14 +73,15 @@ Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault
   if (!text.starts_with(title)) return Failed("STOPS_FILE", "--stops: the file is not of this vault");
   // A last line without its end was not acknowledged, or is cut.
   cut = !text.ends_with('\n');
+  first_epoch_ = epoch + 1;
   TRY(ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
     if (number == 1) return {};
     const auto stop = vault::ParseStopLine(line);
     if (!stop) return Failed("STOPS_FILE", "--stops: line " + std::to_string(number) + " is not what vaultd wrote");
-    const std::int64_t seen = std::max(last_epoch, epoch);
-    if (stop->epoch > seen + 1) missing_epochs += stop->epoch - seen - 1;
     last_epoch = std::max(last_epoch, stop->epoch);
-    if (stop->epoch <= epoch || !stop->stop) return {};
+    if (stop->epoch <= epoch) return {};
+    epochs_.insert(stop->epoch);
+    if (!stop->stop) return {};
     keys.insert(stop->stop->key_ref);
     Stop(stop->stop->key_ref, std::string(vault::StateName(stop->stop->state)));
     return {};
@@ -87,6 +89,11 @@ Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault
   if (last_epoch > epoch) return {};
   return Failed("STOPS_FILE", "--stops: the file ends at epoch " + std::to_string(last_epoch) + ", and the backup is of " + std::to_string(epoch) +
                                   ": it tells nothing of the time since. Name the lost home's own; where nothing was done since, say --none-survived");
+}
+
+std::int64_t Aftermath::missing_acts() const {
+  if (last_epoch < first_epoch_) return 0;
+  return last_epoch - first_epoch_ + 1 - std::distance(epochs_.lower_bound(first_epoch_), epochs_.upper_bound(last_epoch));
 }
 
 Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault_id, std::int64_t record) {
@@ -103,6 +110,7 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     last_record = at;
     last_time = TextIn(json, "time");
     if (TextIn(json, "outcome") != "ok") return {};
+    if (const auto epoch = json.find("epoch"); epoch != json.end() && epoch->is_number_integer()) epochs_.insert(epoch->get<std::int64_t>());
     const std::string action = TextIn(json, "action"), key_ref = TextIn(json, "key_ref");
     if (!key_ref.empty()) keys.insert(key_ref);
     if ((action == "move_key" || action == "end_grace") && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));

@@ -18,17 +18,21 @@ struct Aftermath {
   std::set<std::string> keys;
   std::int64_t last_epoch = 0, last_record = -1;
   std::string last_time;  // of that record, as it says
-  std::int64_t missing_epochs = 0;  // behind the backup's and before the last that was seen: acts whose line the file of stops has lost
-  bool cut = false;                 // the file of stops ends within a line
+  bool cut = false;       // the file of stops ends within a line: an act that was not acknowledged, or a file that was cut
 
   // TakeStops reads a file of stops of this vault, lines behind `epoch`; TakeTrail the records of a newer copy as `auditlog export --format jsonl` or
   // `search --json` prints them, behind `record`. Each is refused where it tells nothing of the time since, or, the trail, leaves a record out or is cut:
   // whoever stopped a key must not have it released because a file was the wrong one. That nothing was done is for a person to say.
   Outcome<void> TakeStops(std::string_view text, std::string_view vault_id, std::int64_t epoch);
   Outcome<void> TakeTrail(std::string_view text, std::string_view vault_id, std::int64_t record);
+  // missing_acts counts the epochs behind the backup's that the file of stops leaves out, and no record of the trail has: acts that nothing tells of. A line that
+  // is lost among several of one act is not seen.
+  std::int64_t missing_acts() const;
 
  private:
   void Stop(const std::string& key_ref, const std::string& state);
+  std::set<std::int64_t> epochs_;  // that something tells of
+  std::int64_t first_epoch_ = 1;       // behind the backup's
 };
 
 }  // namespace strongroom::keytool

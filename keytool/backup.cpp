@@ -49,6 +49,7 @@ class Finish {
   Outcome<void> Run(const RestoreOptions& options) {
     TRY_ASSIGN(const std::string status, session_.AskText(vault::Operation::kStatus, {}, ""));
     TRY(Learn(options, status));
+    TRY(CheckWhole(options.incomplete));
     TRY(StopAgain());
     vault::NoteRecoveryRequest request;
     request.act = "finished";
@@ -64,6 +65,8 @@ class Finish {
  private:
   Outcome<void> Learn(const RestoreOptions& options, const std::string& status);
   Outcome<void> StopAgain();
+  Outcome<void> CheckWhole(bool incomplete) const;
+  std::string Gaps() const;
   std::string Facts() const;
 
   const Session& session_;
@@ -127,8 +130,25 @@ Outcome<void> Finish::StopAgain() {
 }
 
 std::string Finish::Facts() const {
+  const std::string gaps = Gaps();
   return std::to_string(stopped_.size()) + " keys stopped again, " + std::to_string(already_) + " were stopped already, " +
-         std::to_string(lost_.size()) + " are not in the backup";
+         std::to_string(lost_.size()) + " are not in the backup" + (gaps.empty() ? "" : "; " + gaps);
+}
+
+// Gaps is what the file of stops is known to lack; empty where it is whole.
+std::string Finish::Gaps() const {
+  const std::int64_t acts = aftermath_.missing_acts();
+  std::string gaps = acts == 0 ? "" : "the file of stops lacks " + std::to_string(acts) + " acts";
+  if (aftermath_.cut) gaps += gaps.empty() ? "the file of stops ends within a line" : ", and ends within a line";
+  return gaps;
+}
+
+// Better asked for before keys are released than read behind it.
+Outcome<void> Finish::CheckWhole(bool incomplete) const {
+  const std::string gaps = Gaps();
+  if (gaps.empty() || incomplete) return {};
+  return Failed("STOPS_INCOMPLETE", gaps + ": a key that was stopped there may be released, and nothing was done yet. Name --trail FILE too (`auditlog export --format jsonl` "
+                                           "of a newer copy) or a better copy of the file; where there is none, look through your own notes and the providers' lists, and say --incomplete");
 }
 
 void Finish::Report(bool json) const {
@@ -139,7 +159,7 @@ void Finish::Report(bool json) const {
   };
   if (json) {
     JsonLine line;
-    line.Raw("stopped", list(stopped_)).Number("already_stopped", already_).Raw("not_in_backup", list(lost_));
+    line.Raw("stopped", list(stopped_)).Number("already_stopped", already_).Raw("not_in_backup", list(lost_)).Number("missing_acts", aftermath_.missing_acts()).Flag("stops_cut", aftermath_.cut);
     if (!aftermath_.last_time.empty()) line.Number("trail_to", aftermath_.last_record).Text("trail_to_time", aftermath_.last_time);
     return Print(line.Text("backup_made_at", made_at_).Str() + "\n");
   }
@@ -147,10 +167,6 @@ void Finish::Report(bool json) const {
   for (const std::string& ref : stopped_) Print("  stopped again: " + ref + "\n");
   for (const std::string& ref : lost_) Print("  not in the backup, onboard it again: " + ref + "\n");
   if (!aftermath_.last_time.empty()) Print("the trail's copy ends with record " + std::to_string(aftermath_.last_record) + " of " + aftermath_.last_time + "\n");
-  if (aftermath_.missing_epochs > 0) {
-    Warn("the file of stops lacks the lines of " + std::to_string(aftermath_.missing_epochs) + " acts: a key that one of them stopped is released; compare with `auditlog export` of a newer copy");
-  }
-  if (aftermath_.cut) Warn("the file of stops ends within a line: what its last act stopped is not known");
   Print("not known: whatever was done since " + made_at_ + " and stands in no file named here (keys stopped, added or rotated, profiles, "
         "rates). Ask each customer who called since then, and look at the providers' own lists\n");
   Print("requests that waited at the time of the backup are on the queue again: some may have been answered before the loss, and are "
@@ -182,7 +198,7 @@ Outcome<void> Restore(const Context& context, const RestoreOptions& options) {
   const bool names_files = !options.stops.empty() || !options.trail.empty();
   if (options.finish != options.directory.empty()) return Usage("name the backup's directory, or --finish, one of the two");
   if (!options.finish) {
-    if (names_files || options.none_survived) return Usage("--stops, --trail and --none-survived go with --finish");
+    if (names_files || options.none_survived || options.incomplete) return Usage("--stops, --trail, --incomplete and --none-survived go with --finish");
     TRY_ASSIGN(const std::string report, RunVaultd(context, "--restore", options.directory));
     if (context.json) {
       Print(report + "\n");
@@ -198,6 +214,7 @@ Outcome<void> Restore(const Context& context, const RestoreOptions& options) {
     return Usage("name what survived of the time since the backup: --stops FILE (the lost home's file 'stops'), --trail FILE (from "
                  "`auditlog export --format jsonl` of a newer copy), or say --none-survived");
   }
+  if (options.incomplete && options.stops.empty()) return Usage("--incomplete is said of the file that --stops names");
   TRY_ASSIGN(const Session session, Session::Open(context));
   TRY_ASSIGN(std::string why, AskReason(options.reason));
   Finish finish(session, std::move(why));

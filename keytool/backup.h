@@ -12,10 +12,10 @@ namespace strongroom::keytool {
 Outcome<void> BackUp(const Context& context, const std::string& directory, const std::string& reason);
 
 // RestoreOptions: `directory` is a backup to make a home of. With `finish` that home's quarantine ends: what survived of the time since
-// the backup says which keys were stopped; `none_survived` says that nothing did.
+// the backup says which keys were stopped; `none_survived` says that nothing did; `incomplete`, that no better file of stops did than one that has lost lines.
 struct RestoreOptions {
   std::string directory, stops, trail, reason;
-  bool finish = false, none_survived = false;
+  bool finish = false, none_survived = false, incomplete = false;
 };
 Outcome<void> Restore(const Context& context, const RestoreOptions& options);
 

@@ -294,6 +294,7 @@ void AddBackup(CLI::App& app, Choice& choice) {
   restore->add_flag("--finish", options->finish, "stop again what was stopped since the backup, and release keys again");
   restore->add_option("--stops", options->stops, "finish: the file 'stops' of the home that was lost");
   restore->add_option("--trail", options->trail, "finish: `auditlog export --format jsonl` of a newer copy of vault.db");
+  restore->add_flag("--incomplete", options->incomplete, "finish: the file of --stops has lost lines, and nothing better survived");
   restore->add_flag("--none-survived", options->none_survived, "finish: there is neither");
   restore->add_option("--reason", options->reason, "finish: why, for the trail; asked for on a terminal");
   restore->callback([options, &choice] {

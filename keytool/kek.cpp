@@ -84,7 +84,8 @@ class Rotation {
   std::string AfterWords() const {
     const auto status = session_.AskText(vault::Operation::kStatus, {}, "");
     const auto facts = status ? ReadFacts(*status) : std::unexpected(status.error());
-    for (const auto& [name, value] : facts.value_or(Facts{})) {
+    if (!facts) return "whether recovery shares open it is not known, for vaultd does not answer: `keytool status`, and without shares back up the KEK directory now\n";
+    for (const auto& [name, value] : *facts) {
       if (name == "recovery set id") return "the shares of recovery set " + value + " open it; a backup of the KEK directory, if there is one, is to be made anew\n";
     }
     return "there are no recovery shares (`keytool kek backup`): back up the KEK directory now, apart from the databases; without it no key ever opens again\n";

@@ -16,6 +16,7 @@
 #include "keytool/keys.h"
 #include "keytool/output.h"
 #include "keytool/reason.h"
+#include "keytool/recovery_steps.h"
 #include "keytool/session.h"
 #include "keytool/stopped.h"
 #include "keytool/ticket_files.h"
@@ -154,8 +155,8 @@ Outcome<void> Leak::Ticket() {
     no_ticket_ = "it is DESTROYED";
     return {};
   }
-  TRY_ASSIGN(const std::string document, ShowKey());
-  if (ReadMember(document, "profiles").empty()) {
+  TRY_ASSIGN(const std::vector<UsingProfile> profiles, ReadProfiles(session_));
+  if (std::ranges::none_of(profiles, [this](const UsingProfile& profile) { return profile.key_ref == options_.key_ref; })) {
     no_ticket_ = "no profile uses it any more";
     return {};
   }

@@ -62,7 +62,7 @@ Outcome<void> CheckNewFile(const std::string& flag, const std::string& path) {
 
 Outcome<void> WriteNewFile(const std::string& flag, const std::string& path, const std::string& text) {
   TRY(CheckNewFile(flag, path));
-  if (const auto written = base::WriteFileAtomic(path, text, kMode); !written) return FailedBy(written.error(), flag + " " + path);
+  if (const auto written = base::WriteFileAtomic(path, text, kMode, base::Replace::kNo); !written) return FailedBy(written.error(), flag + " " + path);
   return {};
 }
 

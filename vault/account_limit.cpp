@@ -54,14 +54,18 @@ bool InUse(const ProvenKey& key) {
   return key.state() == KeyState::kActive || key.state() == KeyState::kSuspended || key.state() == KeyState::kRotated;
 }
 
-// SetOfOthers writes the account's limit into its other versions: a profile may be with any of them.
-Result<void> SetOfOthers(const OpenVault& vault, Store& store, const ProvenKey& one, const AccountLimit& limit) {
-  return EachVersion(store, one.row(), [&](const KeyRow& row) -> Result<void> {
+// SetOfOthers writes the account's limit into its other versions, and returns their names: a profile may be with any of them.
+Result<std::string> SetOfOthers(const OpenVault& vault, Store& store, const ProvenKey& one, const AccountLimit& limit) {
+  std::string names;
+  TRY(EachVersion(store, one.row(), [&](const KeyRow& row) -> Result<void> {
     if (row.key_ref == one.row().key_ref) return {};
     // One that does not open is used by nobody.
     auto key = ProvenKey::Prove(vault, row);
-    return key && InUse(*key) ? key->WriteLimit(vault, store, limit) : Result<void>();
-  });
+    if (!key || !InUse(*key)) return {};
+    names += (names.empty() ? "" : ", ") + row.key_ref;
+    return key->WriteLimit(vault, store, limit);
+  }));
+  return names;
 }
 
 class LimitKey final : public Act {
@@ -98,10 +102,11 @@ Result<void> LimitKey::Decide(Store& store, base::Micros, audit::Draft& record) 
   if (!key.context().hosted) return Refuse(Refusal::kKeyNotHosted);
   if (!InUse(key)) return Refuse(Refusal::kKeyMoveForbidden);
   TRY(key.WriteLimit(vault_, store, limit));
-  TRY(SetOfOthers(vault_, store, key, limit));
+  TRY_ASSIGN(std::string others, SetOfOthers(vault_, store, key, limit));
   TRY(CheckShares(vault_, store, request_.key_ref));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   record.after = FactsOf(limit);
+  if (!others.empty()) record.after->emplace("others", std::move(others));
   return {};
 }
 
@@ -113,18 +118,23 @@ Result<GivenShares> SharesOf(const OpenVault& vault, Store& store, const KeyRow&
   return shares;
 }
 
-Result<void> InheritLimit(const OpenVault& vault, Store& store, ProvenKey& key) {
+Result<void> InheritLimit(const OpenVault& vault, Store& store, ProvenKey& key, audit::Facts& after) {
   if (!key.context().hosted) return {};
-  std::int64_t newest = 0;
+  std::pair<bool, std::int64_t> best{false, 0};
   AccountLimit limit;
   TRY(EachVersion(store, key.row(), [&](const KeyRow& row) -> Result<void> {
-    const auto other = row.key_ref == key.row().key_ref ? Result<ProvenKey>(Refuse(Refusal::kKeyUnknown)) : ProvenKey::Prove(vault, row);
-    if (!other || !InUse(*other) || row.key_version <= newest) return {};
-    newest = row.key_version;
+    if (row.key_ref == key.row().key_ref) return {};
+    const auto other = ProvenKey::Prove(vault, row);
+    if (!other || other->state() == KeyState::kPending) return {};
+    const std::pair rank{InUse(*other), row.key_version};
+    if (rank <= best) return {};
+    best = rank;
     limit = row.limit;
     return {};
   }));
-  return limit.any() ? key.WriteLimit(vault, store, limit) : Result<void>();
+  if (!limit.any()) return {};
+  after.merge(FactsOf(limit));
+  return key.WriteLimit(vault, store, limit);
 }
 
 Result<void> CheckShares(const OpenVault& vault, Store& store, const std::optional<std::string>& key_ref) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/record.h"
 #include "base/result.h"
 #include "vault/store.h"
 
@@ -24,8 +25,9 @@ struct GivenShares {
 // SharesOf is kShareTampered where a profile was changed outside: nobody knows then what was given away.
 Result<GivenShares> SharesOf(const OpenVault& vault, Store& store, const KeyRow& key);
 
-// InheritLimit gives a version that has just become ACTIVE its account's limit, as the newest other one in use has it.
-Result<void> InheritLimit(const OpenVault& vault, Store& store, ProvenKey& key);
+// InheritLimit gives a version that has just become ACTIVE its account's limit, as the newest other one in use has it or, where none is, the newest that
+// was stopped; the record is told. An account whose versions were all destroyed has none.
+Result<void> InheritLimit(const OpenVault& vault, Store& store, ProvenKey& key, audit::Facts& after);
 
 // CheckShares refuses what a transaction has made of a house key's shares, with kShareMissing or kSharesOverLimit. Keys of customers, and those
 // without a limit, pass.

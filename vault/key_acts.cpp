@@ -5,6 +5,7 @@
 
 #include "vault/account_limit.h"
 #include "vault/field_rules.h"
+#include "vault/new_key.h"
 #include "vault/operations.h"
 #include "vault/proven_key.h"
 #include "vault/replacement.h"
@@ -48,17 +49,19 @@ Result<void> RotateKey::Decide(Store& store, base::Micros now, audit::Draft& rec
   const auto active = NextState(new_key.state(), Move::kActivate);
   if (!active) return Refuse(Refusal::kKeyMoveForbidden);
   if (!SamePlace(old_key, new_key)) return Refuse(Refusal::kFieldInvalid);
+  TRY(CheckNotLeaked(vault_, store, new_key.row()));
   TRY(CheckWanted(store, old_key));
   TRY(PutAside(store, old_key, now));
-  TRY(new_key.WriteLimit(vault_, store, old_key.row().limit));
   TRY(new_key.Write(vault_, store, *active, std::nullopt, now));
+  record.after.emplace();
+  TRY(InheritLimit(vault_, store, new_key, *record.after));
   TRY_ASSIGN(const std::size_t profiles, RepointProfiles(vault_, store, request_.old_key_ref, request_.new_key_ref, now));
   TRY(CheckShares(vault_, store, request_.new_key_ref));
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
-  record.after = audit::Facts{{"status", new_key.row().status},
-                              {"probed", request_.probed ? "yes" : "no"},
-                              {"old_status", old_key.row().status},
-                              {"profiles", std::to_string(profiles)}};
+  record.after->merge(audit::Facts{{"status", new_key.row().status},
+                                   {"probed", request_.probed ? "yes" : "no"},
+                                   {"old_status", old_key.row().status},
+                                   {"profiles", std::to_string(profiles)}});
   if (old_key.state() == KeyState::kRotated) (*record.after)["grace_until"] = base::FormatTime(now + request_.grace);
   return {};
 }

@@ -74,8 +74,9 @@ Result<void> ActivateKey::Activate(Store& store, base::Micros now, audit::Draft&
   const auto next = NextState(key.state(), Move::kActivate);
   if (!next) return Refuse(Refusal::kKeyMoveForbidden);
   (*record.before)["status"] = key.row().status;
+  TRY(CheckNotLeaked(vault_, store, key.row()));
   TRY(key.Write(vault_, store, *next, std::nullopt, now));
-  TRY(InheritLimit(vault_, store, key));
+  TRY(InheritLimit(vault_, store, key, *record.after));
   (*record.after)["status"] = key.row().status;
   return {};
 }

@@ -1,5 +1,6 @@
 #include "vault/new_key.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "vault/kek_acts.h"
 #include "vault/operations.h"
 #include "vault/proven_key.h"
+#include "vault/stops.h"
 
 namespace strongroom::vault {
 namespace {
@@ -74,6 +76,13 @@ Result<Place> PlaceLike(const OpenVault& vault, Store& store, const std::string&
   return Place{row.customer, row.provider, row.label, like.context().origin, like.context().hosted};
 }
 
+Result<void> CheckNotLeaked(const OpenVault& vault, Store& store, const KeyRow& row) {
+  TRY_ASSIGN(const auto leaked, store.CopiesOf(row.fingerprint, row.key_ref, Copies::kCompromised));
+  TRY_ASSIGN(const auto destroyed, store.CopiesOf(row.fingerprint, row.key_ref, Copies::kDestroyed));
+  const bool was = std::ranges::any_of(destroyed, [&vault](const std::string& key_ref) { return vault.stops->WasCompromised(key_ref); });
+  return leaked.empty() && !was ? Result<void>() : Refuse(Refusal::kKeyLeaked);
+}
+
 Result<std::string> HoldPending(const OpenVault& vault, Store& store, const Place& place, SecretView key, base::Micros now,
                                 audit::Draft& record) {
   record.customer = place.customer;
@@ -84,8 +93,7 @@ Result<std::string> HoldPending(const OpenVault& vault, Store& store, const Plac
   TRY_ASSIGN(const auto keys, vault.Keys());
   TRY(CheckWraps(store, *keys));
   TRY_ASSIGN(const KeyRow row, MakeRow(vault, *keys, place, std::move(ref), key, now));
-  TRY_ASSIGN(const auto leaked, store.CopiesOf(row.fingerprint, row.key_ref, Copies::kCompromised));
-  if (!leaked.empty()) return Refuse(Refusal::kKeyLeaked);
+  TRY(CheckNotLeaked(vault, store, row));
   TRY(store.InsertKey(row));
   record.after = audit::Facts{{"status", row.status}, {"origin", row.origin}, {"hosted", row.hosted}, {"fingerprint", row.fingerprint}};
   return key_ref;

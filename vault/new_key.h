@@ -30,6 +30,9 @@ Result<Place> PlaceFor(const NewPlace& asked);
 // PlaceLike is that of a key that is held, once it is proved: an edited ORIGIN would otherwise carry over to the new key.
 Result<Place> PlaceLike(const OpenVault& vault, Store& store, const std::string& key_ref);
 
+// CheckNotLeaked is kKeyLeaked where another row holds the same key, by its FINGERPRINT, and is COMPROMISED, or was before it was destroyed.
+Result<void> CheckNotLeaked(const OpenVault& vault, Store& store, const KeyRow& row);
+
 // HoldPending inserts the key as the next version there, and returns its KEY_REF. The record is told what and where, customer and
 // key_ref included. The caller has checked the key's form.
 Result<std::string> HoldPending(const OpenVault& vault, Store& store, const Place& place, SecretView key, base::Micros now,

@@ -8,6 +8,14 @@ namespace {
 
 constexpr std::string_view kDomain = "strongroom/notice/v1";
 
+// FindOf is the notice of a key at one ROW_VERSION, if there is one that the vault made.
+Result<std::optional<NoticeRow>> FindOf(const OpenVault& vault, const VaultKeys& keys, Store& store, const std::string& key_ref, std::int64_t row_version) {
+  TRY_ASSIGN(std::optional<NoticeRow> notice, store.FindNotice(key_ref));
+  if (!notice || notice->row_version != row_version) return std::nullopt;
+  TRY_ASSIGN(const Bytes mac, NoticeMac(*keys.profile_key, vault.vault_id, *notice));
+  return Cipher::Equal(mac, notice->vault_mac) ? std::move(notice) : std::nullopt;
+}
+
 }  // namespace
 
 Result<Bytes> NoticeMac(const MacKey& key, std::string_view vault_id, const NoticeRow& row) {
@@ -18,12 +26,17 @@ Result<Bytes> NoticeMac(const MacKey& key, std::string_view vault_id, const Noti
 
 Result<std::optional<NoticeRow>> FindNotice(const OpenVault& vault, Store& store, const ProvenKey& key) {
   if (key.state() != KeyState::kSuspended) return std::nullopt;
-  TRY_ASSIGN(std::optional<NoticeRow> row, store.FindNotice(key.row().key_ref));
-  if (!row || row->row_version != vault.stops->VersionOf(row->key_ref)) return std::nullopt;
   TRY_ASSIGN(const auto keys, vault.Keys());
-  TRY_ASSIGN(const Bytes mac, NoticeMac(*keys->profile_key, vault.vault_id, *row));
-  if (!Cipher::Equal(mac, row->vault_mac)) return std::nullopt;
-  return row;
+  return FindOf(vault, *keys, store, key.row().key_ref, key.row().row_version);
+}
+
+Result<void> CarryNotice(const OpenVault& vault, const VaultKeys& keys, Store& store, const KeyRow& row, std::int64_t before) {
+  if (row.status != StateName(KeyState::kSuspended)) return {};
+  TRY_ASSIGN(std::optional<NoticeRow> notice, FindOf(vault, keys, store, row.key_ref, before));
+  if (!notice) return {};
+  notice->row_version = row.row_version;
+  TRY_ASSIGN(notice->vault_mac, NoticeMac(*keys.profile_key, vault.vault_id, *notice));
+  return store.PutNotice(*notice);
 }
 
 }  // namespace strongroom::vault

@@ -15,8 +15,12 @@ struct OpenVault;
 // NoticeMac is HMAC-SHA-256 under the key `profile-mac` (vault/PROTOCOL.md).
 Result<Bytes> NoticeMac(const MacKey& key, std::string_view vault_id, const NoticeRow& row);
 
-// FindNotice is the notice behind a key's suspension, nullopt where there is none that counts: its MAC is the vault's, and the key's
-// last stop (vault/stops.h) is the one that it is of. So neither an edited row nor one of an earlier suspension counts.
+// FindNotice is the notice behind a key's suspension, nullopt where there is none that counts: its MAC is the vault's, and it is of the
+// key's row as it stands, by its ROW_VERSION. So neither an edited row nor one of an earlier suspension counts.
 Result<std::optional<NoticeRow>> FindNotice(const OpenVault& vault, Store& store, const ProvenKey& key);
+
+// CarryNotice has the notice, if any, go with a row that is written without a change of its STATE, in that transaction: `before` is the
+// ROW_VERSION that it had.
+Result<void> CarryNotice(const OpenVault& vault, const VaultKeys& keys, Store& store, const KeyRow& row, std::int64_t before);
 
 }  // namespace strongroom::vault

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "vault/kek_acts.h"
+#include "vault/notice.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
 
@@ -144,6 +145,7 @@ Result<void> ProvenKey::Rewrite(const OpenVault& vault, Store& store, KeyRow row
   if (!wrapped) return Refuse(Refusal::kKeyTampered);
   row.sealed.dek = std::move(*wrapped);
   TRY(store.UpdateKey(row, row_.row_version));
+  if (row.status == row_.status) TRY(CarryNotice(vault, *keys, store, row, row_.row_version));
   row_ = std::move(row);
   context_ = std::move(context);
   kek_ = std::move(*kek);

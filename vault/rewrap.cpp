@@ -5,6 +5,7 @@
 
 #include "vault/field_rules.h"
 #include "vault/kek_acts.h"
+#include "vault/notice.h"
 #include "vault/operations.h"
 #include "vault/proven_key.h"
 #include "vault/proven_ticket.h"
@@ -36,7 +37,7 @@ class RewrapKeys final : public Act {
   Result<void> TakeTurn();
   Result<std::int64_t> Retiring(Store& store) const;
   Result<void> MoveChunk(Store& store, const std::shared_ptr<const VaultKeys>& keys, std::int64_t version);
-  Result<bool> Write(Store& store, const RewrapChunk::Move& move);
+  Result<bool> Write(Store& store, const VaultKeys& keys, const RewrapChunk::Move& move);
   Result<void> MoveTickets(Store& store, const VaultKeys& keys, std::int64_t version, std::string_view after);
   Result<void> MoveAgain(Store& store, const VaultKeys& keys, const RewrapChunk::Move& move);
   // Leave counts a key, or a ticket, that stays where it is.
@@ -86,7 +87,7 @@ Result<void> RewrapKeys::MoveChunk(Store& store, const std::shared_ptr<const Vau
   if (!chunk->next.empty() && !vault_.stopping.load()) vault_.ahead.Start(keys, version, chunk->next, most);
   for (const std::string& key_ref : chunk->unopened) Leave(key_ref);
   for (const RewrapChunk::Move& move : chunk->moves) {
-    TRY_ASSIGN(const bool written, Write(store, move));
+    TRY_ASSIGN(const bool written, Write(store, *keys, move));
     if (!written) TRY(MoveAgain(store, *keys, move));
   }
   chunk_.next = std::move(chunk->next);
@@ -113,10 +114,11 @@ Result<void> RewrapKeys::MoveTickets(Store& store, const VaultKeys& keys, std::i
 }
 
 // Write is false where the row is no longer what was read.
-Result<bool> RewrapKeys::Write(Store& store, const RewrapChunk::Move& move) {
+Result<bool> RewrapKeys::Write(Store& store, const VaultKeys& keys, const RewrapChunk::Move& move) {
   const auto written = store.UpdateWrap(move.row, move.row_version, move.kek_version);
   if (!written && written.error().code() == Code::kConflict) return false;
   if (!written) return std::unexpected(written.error());
+  TRY(CarryNotice(vault_, keys, store, move.row, move.row_version));
   ++chunk_.rewrapped;
   return true;
 }
@@ -132,7 +134,7 @@ Result<void> RewrapKeys::MoveAgain(Store& store, const VaultKeys& keys, const Re
     if (!moved && RefusalOf(moved.error()) != Refusal::kKeyTampered) return std::unexpected(moved.error());
     if (moved) {
       again.row = std::move(*moved);
-      TRY_ASSIGN(written, Write(store, again));
+      TRY_ASSIGN(written, Write(store, keys, again));
     }
   }
   // Nobody else writes in this transaction: a row that is not found again has a KEY_REF that is no text.

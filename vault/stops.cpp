@@ -65,6 +65,7 @@ void Stops::Keep(const Stop& stop) {
   Last& last = last_[stop.key_ref];
   last.row_version = std::max(last.row_version, stop.row_version);
   last.final = last.final || IsFinal(stop.state);
+  last.compromised = last.compromised || stop.state == KeyState::kCompromised;
 }
 
 Result<void> Stops::Note(std::int64_t epoch, std::span<const Stop> stops, std::optional<bool> two_people) {
@@ -119,6 +120,12 @@ std::int64_t Stops::VersionOf(const std::string& key_ref) const {
   const std::lock_guard lock(mutex_);
   const auto found = last_.find(key_ref);
   return found == last_.end() ? 0 : found->second.row_version;
+}
+
+bool Stops::WasCompromised(const std::string& key_ref) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = last_.find(key_ref);
+  return found != last_.end() && found->second.compromised;
 }
 
 std::size_t Stops::keys() const {

@@ -57,6 +57,8 @@ class Stops {
   bool Allows(const KeyRow& row) const;
   // VersionOf is the ROW_VERSION of the key's last stop, 0 where there is none.
   std::int64_t VersionOf(const std::string& key_ref) const;
+  // WasCompromised is whether a stop of the key was that it leaked, whatever became of it since.
+  bool WasCompromised(const std::string& key_ref) const;
   std::size_t keys() const;
 
   // epoch is the newest that was noted.
@@ -77,7 +79,7 @@ class Stops {
  private:
   struct Last {
     std::int64_t row_version = 0;
-    bool final = false;
+    bool final = false, compromised = false;
   };
 
   explicit Stops(base::UniqueFd file) : file_(std::move(file)) {}

@@ -170,8 +170,8 @@ struct LogPage {
 inline constexpr std::string_view kTicketOpen = "OPEN", kTicketUsed = "USED", kTicketCancelled = "CANCELLED", kTicketExpired = "EXPIRED";
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
-// Copies are those of a key that goes on, or those that leaked.
-enum class Copies : std::uint8_t { kInUse, kCompromised };
+// Copies are those of a key that go on, those that leaked, and those that were destroyed.
+enum class Copies : std::uint8_t { kInUse, kCompromised, kDestroyed };
 
 // Store lends a connection for as long as one act or question takes. Errors are sql::Database's own.
 class Store {
@@ -204,7 +204,7 @@ class Store {
   Result<void> RotationsAt(base::Micros at, const audit::TakeEntry& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
   Result<std::optional<base::Micros>> LastUsed(std::string_view key_ref);
-  // WasHeld is whether the trail, of any node, saw a key come in under this name.
+  // WasHeld is whether the trail, of any node and as far back as it goes, has an act on a key of this name that was done.
   Result<bool> WasHeld(std::string_view key_ref);
   // IsHeldElsewhere is whether another key has this fingerprint.
   Result<bool> IsHeldElsewhere(std::string_view fingerprint, std::string_view key_ref);

@@ -1,5 +1,7 @@
 #include "vault/store.h"
 
+#include "vault/key_state.h"
+
 #define KEY_COLUMNS                                                                                           \
   "KEY_REF, CUSTOMER, PROVIDER, KEY_VERSION, ENCRYPTED_DEK, ENCRYPTED_KEY, NONCE_DEK, NONCE_KEY, "            \
   "KEK_VERSION, STATUS, CREATED_AT, LAST_USED_AT, REVOKED_AT, LABEL, ORIGIN, HOSTED, ROW_VERSION, "           \
@@ -7,7 +9,7 @@
 
 #define LAST_USED "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('resolve', 'probe', 'probe_suspect') ORDER BY AT DESC LIMIT 1"
 
-#define WAS_HELD "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' AND ACTION IN ('add_key', 'accept_ticket') LIMIT 1"
+#define WAS_HELD "WHERE KEY_REF = ?1 AND OUTCOME = 'ok' LIMIT 1"
 
 #define ROTATIONS "WHERE ACTION <> 'resolve' AND AT = ?1 AND ACTION = 'rotate_key' AND OUTCOME = 'ok'"
 
@@ -216,9 +218,9 @@ Result<bool> Store::IsHeldElsewhere(std::string_view fingerprint, std::string_vi
 Result<std::vector<std::string>> Store::CopiesOf(std::string_view fingerprint, std::string_view key_ref, Copies which) {
   constexpr sql::Sql kInUse =
       "SELECT KEY_REF FROM KEY_VAULT WHERE FINGERPRINT = ?1 AND KEY_REF <> ?2 AND STATUS NOT IN ('COMPROMISED', 'REVOKED', 'DESTROYED') ORDER BY KEY_REF LIMIT 20";
-  constexpr sql::Sql kCompromised =
-      "SELECT KEY_REF FROM KEY_VAULT WHERE FINGERPRINT = ?1 AND KEY_REF <> ?2 AND STATUS = 'COMPROMISED' ORDER BY KEY_REF LIMIT 20";
-  TRY_ASSIGN(sql::Statement * rows, database_.Query(which == Copies::kInUse ? kInUse : kCompromised, {fingerprint, key_ref}));
+  constexpr sql::Sql kWith = "SELECT KEY_REF FROM KEY_VAULT WHERE FINGERPRINT = ?1 AND KEY_REF <> ?2 AND STATUS = ?3 ORDER BY KEY_REF LIMIT 20";
+  const std::string_view status = StateName(which == Copies::kCompromised ? KeyState::kCompromised : KeyState::kDestroyed);
+  TRY_ASSIGN(sql::Statement * rows, which == Copies::kInUse ? database_.Query(kInUse, {fingerprint, key_ref}) : database_.Query(kWith, {fingerprint, key_ref, status}));
   std::vector<std::string> copies;
   for (;;) {
     TRY_ASSIGN(const bool more, rows->Next());

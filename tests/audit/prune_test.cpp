@@ -151,6 +151,16 @@ TEST_CASE("prune: more landmarks than a record can name end it") {
   CHECK(Auditlog("verify --home " + trail.home()).status == 0);
 }
 
+TEST_CASE("prune: that there were recovery shares is never forgotten, and a try to make some is") {
+  Entry entry;
+  entry.place.seq = 7;
+  entry.draft = SampleDraft();
+  entry.draft.action = "put_recovery";
+  CHECK(IsLandmark(entry));
+  entry.draft.outcome = Outcome::kDenied;
+  CHECK_FALSE(IsLandmark(entry));
+}
+
 TEST_CASE("prune: its record is read strictly") {
   const PrunedTrail trail;
   const auto entry = Parse(trail.Record(kPruneSeq));

@@ -67,6 +67,9 @@ TEST_CASE("a finished temporary can be told to leave alone what is there") {
   const Folder folder;
   REQUIRE(base::WriteFileAtomic(folder / "f", "first", 0600).has_value());
   REQUIRE(base::WriteFileAtomic(folder / "f.part", "second", 0600).has_value());
+  const auto written = base::WriteFileAtomic(folder / "f", "another", 0600, base::Replace::kNo);
+  REQUIRE_FALSE(written.has_value());
+  CHECK(written.error().code() == Code::kAlreadyExists);
   const auto kept = base::PutInPlace(folder / "f.part", folder / "f", base::Replace::kNo);
   REQUIRE_FALSE(kept.has_value());
   CHECK(kept.error().code() == Code::kAlreadyExists);

@@ -88,6 +88,18 @@ TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, 
   CheckRefused(house.Act({"restore", "--finish", "--stops", house.Path("trail")}), "not of this vault");
 
   CheckRefused(house.Act({"restore", "--finish", "--stops", house.home() + "/stops"}), "this home's own file");
+  // A file that has lost the very line in question: nothing is released before somebody says so.
+  std::string lacking;
+  for (const std::string& line : Lines(ReadWhole(house.Path("stops")))) {
+    if (!Has(line, kBarco)) lacking += line + "\n";
+  }
+  WriteWhole(house.Path("lacking"), lacking);
+  const Ended incomplete = house.Act({"restore", "--finish", "--stops", house.Path("lacking"), "--json"});
+  CheckRefused(incomplete, "lacks 1 acts");
+  REQUIRE(Has(incomplete.out, "STOPS_INCOMPLETE"));
+  REQUIRE(house.Act({"restore", "--finish", "--none-survived", "--incomplete"}).code == 2);
+  REQUIRE(Field(AskAs(house, "BARCO", "r-2b"), "status") == "error");
+  REQUIRE(house.sim().CallsOf("r-2b") == 0);
   const Ended finished = house.Act({"restore", "--finish", "--stops", house.Path("stops"), "--trail", house.Path("trail"), "--json"});
   Done(finished);
   REQUIRE(Has(Field(finished.out, "stopped"), kBarco));

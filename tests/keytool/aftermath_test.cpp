@@ -57,10 +57,17 @@ TEST_CASE("aftermath: a file that tells nothing of the time since the backup, or
 TEST_CASE("aftermath: lines that a file of stops has lost are counted, and that it is cut is told") {
   Aftermath whole, lacking, cut;
   REQUIRE(whole.TakeStops(kTitle + "5\n6\n7 2 REVOKED A/openai/default/1\n7 3 REVOKED B/openai/default/1\n8\n", kVault, 6).has_value());
-  CHECK(whole.missing_epochs == 0);
+  CHECK(whole.missing_acts() == 0);
   CHECK_FALSE(whole.cut);
   REQUIRE(lacking.TakeStops(kTitle + "5\n6\n9\n11\n", kVault, 6).has_value());
-  CHECK(lacking.missing_epochs == 3);
+  CHECK(lacking.missing_acts() == 3);
+  // What the trail has is not missing; what it has behind the last line counts for nothing.
+  REQUIRE(lacking.TakeTrail(Record(4, R"("action":"seal","epoch":6)") + Record(5, R"("action":"seal","epoch":7)") + Record(6, R"("action":"seal","epoch":8)") +
+                                Record(7, R"("action":"seal","epoch":15)"), kVault, 3).has_value());
+  CHECK(lacking.missing_acts() == 1);
+  Aftermath trail_alone;
+  REQUIRE(trail_alone.TakeTrail(Record(4, R"("action":"seal","epoch":9)"), kVault, 3).has_value());
+  CHECK(trail_alone.missing_acts() == 0);
   REQUIRE(cut.TakeStops(kTitle + "5\n6\n7\n8 2 REVO", kVault, 6).has_value());
   CHECK(cut.cut);
 }

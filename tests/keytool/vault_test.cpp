@@ -145,7 +145,8 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}).starts_with(kSecond + " is SUSPENDED on every node, after "));
   const Ran other = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "-", "--reason", "due"}, "sk-proj-REDACTED-0123456789-openai's\n");
   CHECK(other.status == 1);
-  CHECK(Has(other.err, "nothing was done"));
+  CHECK(Has(other.err, "this is a key of OpenAI's"));
+  CHECK(vault.Must({"list", "--status", "PENDING"}) == "no such keys\n");
   const Ran directory = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "/", "--reason", "due"});
   CHECK(directory.status == 1);
   CHECK(Has(directory.err, "it is a directory"));

@@ -177,6 +177,7 @@ TEST_CASE("limits: a limit is the account's, whichever version it is set on, and
   house.Host("ACME", 60, 600);
   const std::string first = house.key, second = house.Rotate(first, base::kMicrosPerDay);
   REQUIRE(house.Ask(Operation::kLimitKey, Hosting::LimitBody(first, 80, 0)).has_value());
+  CHECK(house.Last().draft.after->at("others") == second);
   CHECK(house.Show(second)["limit_rpm"] == 80);
   CHECK(house.Show(second)["limit_tpm"].is_null());
   // No way round by the version that is older, for a profile.
@@ -195,6 +196,39 @@ TEST_CASE("limits: a limit is the account's, whichever version it is set on, and
   REQUIRE(house.Ask(Operation::kActivateKey, activate.Encode()).has_value());
   CHECK(house.Show(house.key)["limit_rpm"] == 80);
   CHECK(house.HostRefusal("BARCO", 21, 1) == Refusal::kSharesOverLimit);
+  CHECK(house.Show(house.key)["intact"] == true);
+}
+
+TEST_CASE("limits: an account keeps its limit behind a version that was stopped for good", "[limits]") {
+  Hosting house;
+  house.Limit(100, 1000);
+  house.Host("ACME", 60, 600);
+  const std::string first = house.key;
+  AddKeyRequest add;
+  add.like = first;
+  add.reason = "the next";
+  SECTION("onboarded anew") {
+    REQUIRE(house.MoveKey(first, "compromise").has_value());
+    ActivateKeyRequest activate;
+    activate.key_ref = house.key = house.AddKey(add, kBarcoKey).value();
+    activate.reason = "the next";
+    REQUIRE(house.Ask(Operation::kActivateKey, activate.Encode()).has_value());
+    CHECK(house.Last().draft.after->at("limit_rpm") == "100");
+  }
+  SECTION("recovered, when another version has had another limit since") {
+    const std::string second = house.Rotate(first, base::kMicrosPerDay);
+    SetProfileRequest back;
+    back.fields.profile_ref = "ACME_DEFAULT";
+    back.fields.key_ref = first;
+    back.reason = "back";
+    REQUIRE(house.Ask(Operation::kSetProfile, back.Encode()).has_value());
+    REQUIRE(house.MoveKey(first, "compromise").has_value());
+    REQUIRE(house.Ask(Operation::kLimitKey, Hosting::LimitBody(second, 80, 1000)).has_value());
+    house.key = house.Rotate(first, 0, "sk-ant-third-0123456789abcdef");
+    CHECK(house.Show(house.key)["limit_rpm"] == 80);
+    CHECK(house.Last().draft.after->at("limit_rpm") == "80");
+  }
+  CHECK(house.Show(house.key)["limit_tpm"] == 1000);
   CHECK(house.Show(house.key)["intact"] == true);
 }
 

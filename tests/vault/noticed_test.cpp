@@ -236,6 +236,36 @@ TEST_CASE("noticed: a KEK rotation leaves it noticed", "[noticed]") {
   REQUIRE(house.Ask(Operation::kRewrapKeys, rewrap.Encode()).has_value());
   REQUIRE(Show(house, ref)["kek_version"] == 2);
   CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyNoticed);
+  house.Stop();
+  house.Start();
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyNoticed);
+  Test(house, ref, 2001);
+  CHECK(house.AskAs(2001, Operation::kResumeNoticed, Resume(ref).Encode(), kAdmin).has_value());
+}
+
+TEST_CASE("noticed: a limit leaves it noticed, and an admin's suspension what it is", "[noticed]") {
+  ServiceHouse house;
+  AddKeyRequest add;
+  add.customer = "HOUSE";
+  add.provider = "anthropic";
+  add.hosted = true;
+  add.reason = "the house's own";
+  ActivateKeyRequest activate;
+  activate.key_ref = house.AddKey(add, kAcmeKey).value();
+  activate.reason = "the house's own";
+  REQUIRE(house.Ask(Operation::kActivateKey, activate.Encode()).has_value());
+  const bool by_provider = GENERATE(true, false);
+  if (by_provider) Notice(house, activate.key_ref);
+  else REQUIRE(house.MoveKey(activate.key_ref, "suspend").has_value());
+  LimitKeyRequest limit;
+  limit.key_ref = activate.key_ref;
+  limit.rpm = 100;
+  limit.reason = "a smaller tier";
+  REQUIRE(house.Ask(Operation::kLimitKey, limit.Encode()).has_value());
+  house.Stop();
+  house.Start();
+  Test(house, activate.key_ref, 2001);
+  CHECK(house.AskAs(2001, Operation::kResumeNoticed, Resume(activate.key_ref).Encode(), kAdmin).has_value() == by_provider);
 }
 
 TEST_CASE("noticed: a key that was stopped is replaced, and its profiles follow", "[noticed]") {

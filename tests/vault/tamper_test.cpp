@@ -90,7 +90,32 @@ TEST_CASE("tamper: a key that leaked does not come back as another, and its copi
   REQUIRE_FALSE(refused.has_value());
   CHECK(RefusalOf(refused.error()) == Refusal::kKeyLeaked);
   CHECK(house.Last().draft.outcome == audit::Outcome::kDenied);
+  // The copy was there before, and is not let in behind it.
+  ActivateKeyRequest activate;
+  activate.key_ref = "COPY/anthropic/default/1";
+  activate.reason = "the same";
+  CHECK(house.RefusalFor(Operation::kActivateKey, activate.Encode()) == Refusal::kKeyLeaked);
   CHECK(house.AddKey(again, "sk-ant-another-0123456789abcdef").has_value());
+  // Nor does it come back once what leaked was destroyed, in another vaultd's time.
+  REQUIRE(house.MoveKey("COPY/anthropic/default/1", "revoke").has_value());
+  REQUIRE(house.MoveKey(house.acme, "destroy").has_value());
+  house.Stop();
+  house.Start();
+  const auto later = house.AddKey(copy, kAcmeKey);
+  REQUIRE_FALSE(later.has_value());
+  CHECK(RefusalOf(later.error()) == Refusal::kKeyLeaked);
+}
+
+TEST_CASE("tamper: what was only revoked and destroyed may come back", "[tamper]") {
+  TwoCustomers house;
+  REQUIRE(house.MoveKey(house.acme, "revoke").has_value());
+  house.Edit("UPDATE KEY_VAULT SET STATE_CHANGED_AT = STATE_CHANGED_AT - ?1 WHERE CUSTOMER = 'ACME'", {8 * base::kMicrosPerDay});
+  REQUIRE(house.MoveKey(house.acme, "destroy").has_value());
+  AddKeyRequest again;
+  again.customer = "ACME";
+  again.provider = "anthropic";
+  again.reason = "it was the right one";
+  CHECK(house.AddKey(again, kAcmeKey).value() == "ACME/anthropic/default/2");
 }
 
 TEST_CASE("tamper: a stopped key flipped back, a running one flipped off", "[tamper]") {
