@@ -216,18 +216,20 @@ TEST_CASE("recover: a batch of somebody else's is left to them, and no file of a
   Dying house;
   REQUIRE(house.Act({"recover", kFirst, "--key-file", house.NewKey("next")}).code == 0);
   house.Finish();
-  const std::string kek = house.home() + "/kek/1.key", output = house.Text(house.work(), "SELECT OUTPUT_FILE FROM AI_BATCH"), before = ReadWhole(kek);
+  const std::string kek = house.home() + "/kek/1.key", before = ReadWhole(kek);
+  const std::string output = house.Text(house.work(), "SELECT OUTPUT_FILE FROM AI_BATCH"), initiated_by = house.Text(house.work(), "SELECT INITIATED_BY FROM AI_BATCH");
   REQUIRE(house.work().Execute("UPDATE AI_BATCH SET OUTPUT_FILE = ?1", {std::string_view(kek)}) == 1);
   const Ended forged = house.Act({"recover", "ACME", "--replay"});
   INFO(forged.out << forged.err);
   CHECK(forged.code == 1);
-  CHECK_THAT(forged.err, Catch::Contains("this is no file of replies of "));
+  CHECK_THAT(forged.err, Catch::Contains("this is no file of replies of a batch"));
   CHECK(ReadWhole(kek) == before);
+  CHECK_FALSE(std::filesystem::exists(kek + ".part"));
   REQUIRE(house.work().Execute("UPDATE AI_BATCH SET OUTPUT_FILE = ?1, INITIATED_BY = 'nobody'", {std::string_view(output)}) == 1);
   const Ended others = house.Act({"recover", "ACME", "--replay"});
   CHECK(others.code == 1);
   CHECK_THAT(others.err, Catch::Contains("nobody submitted it, and sends it again with `batch resume "));
-  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET INITIATED_BY = 'root'") == 1);
+  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET INITIATED_BY = ?1", {std::string_view(initiated_by)}) == 1);
   // The same command goes on, its report too.
   const std::string report = house.Path("report");
   CHECK(house.Act({"recover", "ACME", "--replay", "--report", report}).code == 0);
