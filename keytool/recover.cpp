@@ -84,6 +84,16 @@ Problem NothingToRecover(const Session& session, const RecoverOptions& options) 
   return Failed("NOTHING_TO_RECOVER", "no key of " + whose + " is stopped and used by a profile; where a provider refuses a key that is ACTIVE here, name its KEY_REF").error();
 }
 
+// Ended is what all of it came to. A report that was not written is no key's problem: it is said beside those.
+Outcome<void> Ended(std::size_t keys, const std::vector<Problem>& problems, bool replay_failed, const Outcome<void>& put) {
+  if (problems.empty() && !replay_failed) return put;
+  if (!put) Warn(put.error().text);
+  if (problems.empty()) return Failed("REPLAY_FAILED", "the keys are recovered, but not every row that was to be sent again has succeeded: see above");
+  if (keys == 1) return std::unexpected(problems.front());
+  for (const Problem& problem : problems) Warn(problem.text);
+  return Failed(kRecoveryWaits, std::to_string(problems.size()) + " of " + std::to_string(keys) + " keys are not recovered yet; run this again when that can go on");
+}
+
 std::string Shown(const std::optional<base::Micros>& at) { return at ? ShownTime(base::FormatTime(*at)) : ""; }
 
 }  // namespace
@@ -109,14 +119,8 @@ Outcome<void> Recover(const Context& context, const RecoverOptions& options) {
     if (report) reports.push_back(std::move(*report));
     else problems.push_back(std::move(report.error()));
   }
-  if (!reports.empty()) {
-    if (auto put = PutOut(context, options, reports); !put) problems.push_back(std::move(put.error()));
-  }
-  if (problems.empty() && replay_failed) return Failed("REPLAY_FAILED", "the keys are recovered, but not every row that was to be sent again has succeeded: see above");
-  if (problems.empty()) return {};
-  if (problems.size() == 1) return std::unexpected(std::move(problems.front()));
-  for (const Problem& problem : problems) Warn(problem.text);
-  return Failed(kRecoveryWaits, std::to_string(problems.size()) + " of " + std::to_string(chosen.size()) + " keys are not recovered yet; run this again when that can go on");
+  const auto put = reports.empty() ? Outcome<void>() : PutOut(context, options, reports);
+  return Ended(chosen.size(), problems, replay_failed, put);
 }
 
 Outcome<void> ListRecoveries(const Context& context) {
