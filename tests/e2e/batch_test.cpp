@@ -244,7 +244,9 @@ TEST_CASE("batch: the output is in input order, ids of any kind come back, faile
   REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM AI_PROMPTS WHERE CUSTOMER = 'ACME'") >= 1);
   REQUIRE(house.Number(house.work(), "SELECT FAILED_UNITS FROM AI_BATCH") == 1);
   // A resumed batch keeps the replies it has, failures included.
-  REQUIRE(house.Batch({"resume", LastBatch(house)}).code == 1);
+  const Ended again = house.Batch({"resume", LastBatch(house)});
+  REQUIRE(again.code == 1);
+  REQUIRE(Has(again.out, "3 succeeded, 1 failed"));
   REQUIRE(house.sim().CallsInAll() == 4);
 }
 
