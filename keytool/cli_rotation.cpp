@@ -63,7 +63,7 @@ void AddRecover(CLI::App& app, Choice& choice) {
   command->add_flag("--no-verify", options->no_verify, "do not ask the provider whether it takes the new key");
   command->add_flag("--resume-profiles", options->resume_profiles, "resume its profiles that are SUSPENDED; asked for on a terminal");
   command->add_flag("--replay", options->replay, "send the batches' rows again that ended in PROVIDER_AUTH; asked for on a terminal");
-  command->add_option("--report", options->report, "write the report for the customer to this new file");
+  command->add_option("--report", options->report, "write the report for the customer to this file; one of earlier reports is gone on with");
   command->add_option("--reason", options->reason, "why, for the trail; asked for on a terminal");
   CLI::Option* shown = command->add_flag("--list", *list, "show the recoveries that were begun, and how far each is");
   command->add_flag("--all-lost-kek", *lost, "list who must supply a new key, where the KEK is lost for good")->excludes(shown);

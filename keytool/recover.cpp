@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "base/files.h"
+#include "base/printable.h"
 #include "base/table.h"
 #include "keytool/document.h"
 #include "keytool/fields.h"
@@ -14,7 +14,7 @@
 #include "keytool/recovery_log.h"
 #include "keytool/recovery_report.h"
 #include "keytool/recovery_steps.h"
-#include "keytool/ticket_files.h"
+#include "keytool/report_file.h"
 
 namespace strongroom::keytool {
 namespace {
@@ -41,15 +41,6 @@ Problem Without(const Context& context, Problem problem) {
   return problem;
 }
 
-// CheckReportFile lets the report of an earlier run for one of these keys be written anew, and nothing else: the same command again goes on.
-Outcome<void> CheckReportFile(const std::string& path, const std::set<std::string>& chosen) {
-  if (path.empty()) return {};
-  const std::string text = ReadTextFile("--report", path).value_or(""), title = text.substr(0, text.find('\n'));
-  const auto is_of = [&title](const std::string& key_ref) { return title.ends_with(" key " + key_ref); };
-  if (title.starts_with(kReportBegins) && std::ranges::any_of(chosen, is_of)) return {};
-  return CheckNewFile("--report", path);
-}
-
 Outcome<void> Check(const RecoverOptions& options) {
   if (options.target.empty() == options.provider.empty()) return Usage("say what to recover: CUSTOMER or KEY_REF, or --provider P for all customers there");
   if (!options.key_file.empty() && !options.tickets.empty()) return Usage("--key-file has the new key, --tickets asks the customer for it: give one of them");
@@ -59,15 +50,17 @@ Outcome<void> Check(const RecoverOptions& options) {
 }
 
 Outcome<void> PutOut(const Context& context, const RecoverOptions& options, const std::vector<RecoveryReport>& reports) {
-  std::string text, json;
+  Reports texts;
+  std::string json;
   for (const RecoveryReport& report : reports) {
-    text += report.Text();
+    texts[report.row.key_ref] = report.Text();
     json += (json.empty() ? "" : ",") + report.Json();
   }
-  Print(context.json ? "[" + json + "]\n" : text);
+  Print(context.json ? "[" + json + "]\n" : PrintReports(texts));
   if (options.report.empty()) return {};
-  const auto written = base::WriteFileAtomic(options.report, text, 0600);
-  return written ? Outcome<void>() : FailedBy(written.error(), "--report " + options.report);
+  TRY_ASSIGN(const std::size_t kept, WriteReportFile(options.report, texts));
+  if (kept > 0) Tell(base::Printable(options.report) + " has " + std::to_string(kept) + " of other keys too, from before: see whose they are before you send it on\n");
+  return {};
 }
 
 // HouseKeyOf is a stopped key of the house's that a profile of the customer's uses; empty where there is none.
@@ -91,6 +84,16 @@ Problem NothingToRecover(const Session& session, const RecoverOptions& options) 
   return Failed("NOTHING_TO_RECOVER", "no key of " + whose + " is stopped and used by a profile; where a provider refuses a key that is ACTIVE here, name its KEY_REF").error();
 }
 
+// Ended is what all of it came to. A report that was not written is no key's problem: it is said beside those.
+Outcome<void> Ended(std::size_t keys, const std::vector<Problem>& problems, bool replay_failed, const Outcome<void>& put) {
+  if (problems.empty() && !replay_failed) return put;
+  if (!put) Warn(put.error().text);
+  if (problems.empty()) return Failed("REPLAY_FAILED", "the keys are recovered, but not every row that was to be sent again has succeeded: see above");
+  if (keys == 1) return std::unexpected(problems.front());
+  for (const Problem& problem : problems) Warn(problem.text);
+  return Failed(kRecoveryWaits, std::to_string(problems.size()) + " of " + std::to_string(keys) + " keys are not recovered yet; run this again when that can go on");
+}
+
 std::string Shown(const std::optional<base::Micros>& at) { return at ? ShownTime(base::FormatTime(*at)) : ""; }
 
 }  // namespace
@@ -103,7 +106,7 @@ Outcome<void> Recover(const Context& context, const RecoverOptions& options) {
   if (!listed) return std::unexpected(Without(context, std::move(listed.error())));
   const std::set<std::string> chosen = std::move(*listed);
   if (chosen.empty()) return std::unexpected(NothingToRecover(session, options));
-  TRY(CheckReportFile(options.report, chosen));
+  if (!options.report.empty()) TRY(CheckReportFile(options.report));
   if (chosen.size() > 1 && !options.key_file.empty()) return Usage("--key-file is one key, and there are " + std::to_string(chosen.size()) + " to recover: name a KEY_REF");
   TRY_ASSIGN(const std::string reason, AskReason(options.reason));
   std::vector<RecoveryReport> reports;
@@ -116,14 +119,8 @@ Outcome<void> Recover(const Context& context, const RecoverOptions& options) {
     if (report) reports.push_back(std::move(*report));
     else problems.push_back(std::move(report.error()));
   }
-  if (!reports.empty()) {
-    if (auto put = PutOut(context, options, reports); !put) problems.push_back(std::move(put.error()));
-  }
-  if (problems.empty() && replay_failed) return Failed("REPLAY_FAILED", "the keys are recovered, but not every row that was to be sent again has succeeded: see above");
-  if (problems.empty()) return {};
-  if (problems.size() == 1) return std::unexpected(std::move(problems.front()));
-  for (const Problem& problem : problems) Warn(problem.text);
-  return Failed(kRecoveryWaits, std::to_string(problems.size()) + " of " + std::to_string(chosen.size()) + " keys are not recovered yet; run this again when that can go on");
+  const auto put = reports.empty() ? Outcome<void>() : PutOut(context, options, reports);
+  return Ended(chosen.size(), problems, replay_failed, put);
 }
 
 Outcome<void> ListRecoveries(const Context& context) {

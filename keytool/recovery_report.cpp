@@ -40,6 +40,8 @@ std::string Joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::string ReportTitle(const std::string& customer, const std::string& key_ref) { return "recovery of " + customer + "'s key " + key_ref; }
+
 std::string RecoveryReport::Text() const {
   const std::int64_t not_again = failed.CountLeft();
   std::vector<std::pair<std::string, std::string>> facts = {{"  stopped", Shown(row.stopped_at) + ", " + row.stopped_as},
@@ -52,7 +54,7 @@ std::string RecoveryReport::Text() const {
   facts.emplace_back("  not sent again", std::to_string(not_again));
   if (failed.refused_since > 0) facts.emplace_back("  refused since", std::to_string(failed.refused_since) + ", those sent again included");
   if (!suspended.empty()) facts.emplace_back("  still SUSPENDED", Joined(suspended));
-  std::string text = std::string(kReportBegins) + row.customer + "'s key " + row.key_ref + "\n" + base::FormatFacts(facts);
+  std::string text = ReportTitle(row.customer, row.key_ref) + "\n" + base::FormatFacts(facts);
   if (const auto others = failed.left.find(""); others != failed.left.end()) text += OthersText(others->second);
   return text;
 }

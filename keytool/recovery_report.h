@@ -21,8 +21,9 @@ struct RecoveryReport {
   std::string Json() const;
 };
 
-// What the first line of each report begins with.
-inline constexpr std::string_view kReportBegins = "recovery of ";
+// ReportTitle is the first line of a report; what follows it begins with kReportFacts, and each of its lines with two blanks.
+std::string ReportTitle(const std::string& customer, const std::string& key_ref);
+inline constexpr std::string_view kReportFacts = "  stopped ";
 
 // Step is how far a recovery is: "waits for a new key", "replaced" or "closed".
 std::string StepOf(const RecoveryRow& row);

@@ -59,7 +59,11 @@ TEST_CASE("ledger: a batch id is B, the time, and four letters, and never over 2
   for (const std::string& id : ids) {
     CHECK(id.substr(0, 13) == "B261120080910");
     CHECK(id.size() == 17);
+    CHECK(IsBatchId(id));
+    CHECK_FALSE(IsBatchId(id.substr(1)));
+    CHECK_FALSE(IsBatchId(id + "A"));
   }
+  for (const char* text : {"", "B", "A261120080910ABCD", "B26112008091AABCD", "B261120080910ABC0", "B261120080910ABcD", "B261120080910/../"}) CHECK_FALSE(IsBatchId(text));
 }
 
 TEST_CASE("ledger: a batch is written, found, updated and listed newest first") {

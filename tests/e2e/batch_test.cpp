@@ -77,6 +77,59 @@ TEST_CASE("batch: a resume needs the file it began with, and a batch that is kno
   REQUIRE(house.sim().CallsInAll() == 3);
 }
 
+TEST_CASE("batch: submitted twice from one file, either can be resumed, into the same output") {
+  House house;
+  house.Ready();
+  const std::string input = house.Prompts("rows.jsonl", 3), output = house.Path("rows.out.jsonl");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2; ++i) {
+    const Ended ended = house.Batch({"submit", input, "--customer", "ACME", "--profile", "ACME_DEFAULT", "--json"});
+    INFO(ended.out << ended.err);
+    REQUIRE(ended.code == 0);
+    ids.push_back(Json::parse(ended.out)["batch_id"]);
+    REQUIRE(Has(ReadWhole(output), ids.back() + "-3"));
+  }
+  for (const std::string& id : ids) {
+    const Ended resumed = house.Batch({"resume", id});
+    INFO(resumed.out << resumed.err);
+    REQUIRE(resumed.code == 0);
+    const auto lines = Lines(ReadWhole(output));
+    REQUIRE(lines.size() == 3);
+    for (std::size_t i = 0; i < lines.size(); ++i) REQUIRE(Field(lines[i], "request_id") == id + "-" + std::to_string(i + 1));
+  }
+  REQUIRE(house.sim().CallsInAll() == 6);
+}
+
+TEST_CASE("batch: a resume writes over nothing but replies, and leaves nothing beside it") {
+  House house;
+  house.Ready();
+  const std::string output = house.Path("out.jsonl"), replies = house.Path("replies");
+  REQUIRE(house.Batch(Submit(house, house.Prompts("rows.jsonl", 2))).code == 0);
+  const std::string id = LastBatch(house);
+  const auto refused = [&] {
+    const Ended ended = house.Batch({"resume", id});
+    INFO(ended.out << ended.err);
+    CHECK(ended.code == 1);
+    CHECK(Has(ended.err, "this is no file of replies of a batch: move it away"));
+    CHECK_FALSE(fs::exists(output + ".part"));
+  };
+  fs::rename(output, replies);
+  WriteWhole(output, ReadWhole(replies) + "and a line of somebody's\n");
+  refused();
+  CHECK(Has(ReadWhole(output), "somebody's"));
+  fs::remove(output);
+  fs::create_symlink(replies, output);
+  refused();
+  CHECK(fs::is_symlink(output));
+  fs::remove(output);
+  REQUIRE(mkfifo(output.c_str(), 0600) == 0);
+  refused();
+  CHECK(fs::is_fifo(output));
+  fs::remove(output);
+  REQUIRE(house.Batch({"resume", id}).code == 0);
+  CHECK(ReadWhole(output) == ReadWhole(replies));
+}
+
 TEST_CASE("batch: without a worker every row becomes TIMEOUT") {
   House house;
   house.Init();
@@ -191,7 +244,9 @@ TEST_CASE("batch: the output is in input order, ids of any kind come back, faile
   REQUIRE(house.Number(house.work(), "SELECT COUNT(*) FROM AI_PROMPTS WHERE CUSTOMER = 'ACME'") >= 1);
   REQUIRE(house.Number(house.work(), "SELECT FAILED_UNITS FROM AI_BATCH") == 1);
   // A resumed batch keeps the replies it has, failures included.
-  REQUIRE(house.Batch({"resume", LastBatch(house)}).code == 1);
+  const Ended again = house.Batch({"resume", LastBatch(house)});
+  REQUIRE(again.code == 1);
+  REQUIRE(Has(again.out, "3 succeeded, 1 failed"));
   REQUIRE(house.sim().CallsInAll() == 4);
 }
 

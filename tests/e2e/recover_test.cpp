@@ -198,9 +198,11 @@ TEST_CASE("recover: rows that cannot be sent again are said to, and are no succe
   REQUIRE(house.Act({"recover", kFirst, "--key-file", house.NewKey("next")}).code == 0);
   house.Finish();
   std::ofstream(house.Path("rows.jsonl"), std::ios::app) << "{\"id\":1,\"prompt\":\"one more\"}\n";
-  const Ended replayed = house.Act({"recover", "ACME", "--replay"});
+  std::filesystem::create_directory(house.Path("report.part"));
+  const Ended replayed = house.Act({"recover", "ACME", "--replay", "--report", house.Path("report")});
   INFO(replayed.out << replayed.err);
   CHECK(replayed.code == 1);
+  CHECK_THAT(replayed.err, Catch::Contains("warning: --report " + house.Path("report.part")));
   CHECK_THAT(replayed.err, Catch::Contains("is not the file this batch began with"));
   CHECK_THAT(replayed.err, Catch::Contains("not every row that was to be sent again has succeeded"));
   CHECK_THAT(replayed.out, Catch::Contains("not sent again"));
@@ -216,29 +218,68 @@ TEST_CASE("recover: a batch of somebody else's is left to them, and no file of a
   Dying house;
   REQUIRE(house.Act({"recover", kFirst, "--key-file", house.NewKey("next")}).code == 0);
   house.Finish();
-  const std::string kek = house.home() + "/kek/1.key", output = house.Text(house.work(), "SELECT OUTPUT_FILE FROM AI_BATCH"), before = ReadWhole(kek);
+  const std::string kek = house.home() + "/kek/1.key", before = ReadWhole(kek);
+  const std::string output = house.Text(house.work(), "SELECT OUTPUT_FILE FROM AI_BATCH"), initiated_by = house.Text(house.work(), "SELECT INITIATED_BY FROM AI_BATCH");
   REQUIRE(house.work().Execute("UPDATE AI_BATCH SET OUTPUT_FILE = ?1", {std::string_view(kek)}) == 1);
   const Ended forged = house.Act({"recover", "ACME", "--replay"});
   INFO(forged.out << forged.err);
   CHECK(forged.code == 1);
-  CHECK_THAT(forged.err, Catch::Contains("this is no file of replies of "));
+  CHECK_THAT(forged.err, Catch::Contains("this is no file of replies of a batch"));
   CHECK(ReadWhole(kek) == before);
+  CHECK_FALSE(std::filesystem::exists(kek + ".part"));
   REQUIRE(house.work().Execute("UPDATE AI_BATCH SET OUTPUT_FILE = ?1, INITIATED_BY = 'nobody'", {std::string_view(output)}) == 1);
   const Ended others = house.Act({"recover", "ACME", "--replay"});
   CHECK(others.code == 1);
   CHECK_THAT(others.err, Catch::Contains("nobody submitted it, and sends it again with `batch resume "));
-  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET INITIATED_BY = 'root'") == 1);
+  REQUIRE(house.work().Execute("UPDATE AI_BATCH SET INITIATED_BY = ?1", {std::string_view(initiated_by)}) == 1);
   // The same command goes on, its report too.
   const std::string report = house.Path("report");
   CHECK(house.Act({"recover", "ACME", "--replay", "--report", report}).code == 0);
   CHECK_THAT(ReadWhole(report), Catch::Contains("sent again"));
   CHECK(house.Act({"recover", kFirst, "--report", report}).code == 0);
-  CHECK(house.Act({"recover", kFirst, "--report", house.KeyFile("next")}).code != 0);
-  // Another key's report is nobody's to write over.
-  const std::string others_report = "recovery of BARCO's key BARCO/anthropic/default/1\n";
-  std::ofstream(house.Path("barco")) << others_report;
-  CHECK(house.Act({"recover", kFirst, "--report", house.Path("barco")}).code == 1);
-  CHECK(ReadWhole(house.Path("barco")) == others_report);
+  const Ended kept = house.Act({"recover", kFirst, "--report", house.KeyFile("next"), "--json"});
+  CHECK(kept.code == 1);
+  CHECK_THAT(kept.out, Catch::Contains("FILE_EXISTS"));
+  CHECK(ReadWhole(house.KeyFile("next")) == house.KeyText("next"));
+}
+
+TEST_CASE("recover: of two keys one waits, its report comes to the other's, and one that was not written is no key's problem") {
+  Stopped house;
+  house.Onboard("BARCO");
+  const std::string barco = "BARCO/anthropic/default/1", report = house.Path("report"), in_the_way = report + ".part";
+  REQUIRE(house.Act({"revoke", barco}).code == 0);
+  const std::vector<std::string> both = {"recover", "--provider", "anthropic", "--report", report, "--json"};
+  const Ended wait = house.Act(both);
+  CHECK(wait.code == 1);
+  CHECK_THAT(wait.err, Catch::Contains("2 of 2 keys are not recovered yet"));
+  CHECK_FALSE(std::filesystem::exists(report));
+  REQUIRE(house.Act({"rotate", kFirst, "--key-file", house.NewKey("next")}).code == 0);
+  std::filesystem::create_directory(in_the_way);
+  const Ended unwritten = house.Act(both);
+  INFO(unwritten.out << unwritten.err);
+  CHECK(unwritten.code == 1);
+  CHECK_THAT(unwritten.err, Catch::Contains("1 of 2 keys are not recovered yet"));
+  CHECK_THAT(unwritten.err, Catch::Contains("warning: --report " + in_the_way));
+  CHECK_THAT(unwritten.err, Catch::Contains("warning: " + barco + " waits for a new key"));
+  CHECK_THAT(unwritten.out, Catch::Contains("RECOVERY_WAITS"));
+  const Ended alone = house.Act({"recover", kFirst, "--report", report, "--json"});
+  INFO(alone.out << alone.err);
+  CHECK(alone.code == 1);
+  CHECK_THAT(alone.out, Catch::Contains("UNAVAILABLE") && Catch::Contains(R"("step":"closed")"));
+  CHECK_THAT(alone.err, !Catch::Contains("not recovered yet"));
+  std::filesystem::remove(in_the_way);
+  CHECK(house.Act({"recover", kFirst, "--report", report}).code == 0);
+  const std::string first = ReadWhole(report);
+  CHECK_THAT(first, Catch::StartsWith("recovery of ACME's key ") && !Catch::Contains("BARCO"));
+  // ACME's is closed by now: the same command is about BARCO's alone.
+  std::vector<std::string> again = both;
+  again.insert(again.end(), {"--key-file", house.NewKey("barco")});
+  const Ended done = house.Act(again);
+  INFO(done.out << done.err);
+  REQUIRE(done.code == 0);
+  CHECK_THAT(done.err, Catch::Contains(report + " has 1 of other keys too"));
+  CHECK_THAT(done.out, !Catch::Contains("ACME"));
+  CHECK_THAT(ReadWhole(report), Catch::StartsWith(first + "recovery of BARCO's key " + barco + "\n"));
 }
 
 TEST_CASE("recover: what cannot be done is said, and nothing is begun") {

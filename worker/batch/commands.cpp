@@ -5,13 +5,13 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "vault/key_ref.h"
+#include "worker/batch/output.h"
 #include "worker/batch/run.h"
 #include "worker/contract.h"
 
@@ -123,15 +123,6 @@ Result<base::UniqueFd> ReserveOutput(const BatchRecord& batch) {
   return base::LockFile(part);
 }
 
-// WroteBefore is whether what stands where the replies go is nothing, or this batch's replies: the name comes from the work database, which others
-// write too, and what is there is replaced in the name of whoever resumes.
-bool WroteBefore(const BatchRecord& batch) {
-  std::ifstream file(batch.output_file);
-  std::string line;
-  if (!file || !std::getline(file, line)) return true;
-  return line.starts_with('{') && line.find("\"request_id\":\"" + batch.batch_id + "-") != std::string::npos;
-}
-
 int RefuseOutput(const BatchRecord& batch, const Error& error) {
   if (error.code() == Code::kRefused) return Refuse(batch.output_file + ": " + std::string(error.text()) + "; name another with --out");
   return Refuse(batch.output_file + ": " +
@@ -190,9 +181,10 @@ int BatchResume(const std::string& home, const std::string& batch_id, bool repla
   if (input->sha256() != batch->input_sha256) {
     return Refuse(batch->input_file + " is not the file this batch began with; submit it as a new batch");
   }
+  // The name comes from the work database, which others write too, and what is there is replaced in the name of whoever resumes.
+  if (!HoldsRepliesOnly(batch->output_file)) return Refuse(batch->output_file + ": this is no file of replies of a batch: move it away, and run this again");
   const Result<base::UniqueFd> reserved = ReserveOutput(*batch);
   if (!reserved) return RefuseOutput(*batch, reserved.error());
-  if (!WroteBefore(*batch)) return Refuse(batch->output_file + ": this is no file of replies of " + batch_id + ": move it away, and run this again");
   return RunAndReport(*opened, std::move(*batch), *input, json, replay ? Replay::kRefused : Replay::kNo);
 }
 

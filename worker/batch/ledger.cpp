@@ -1,5 +1,6 @@
 #include "worker/batch/ledger.h"
 
+#include <algorithm>
 #include <random>
 
 #define BATCH_COLUMNS                                                                                           \
@@ -8,6 +9,12 @@
 
 namespace strongroom::worker {
 namespace {
+
+// A batch id is "B", yymmddHHMMSS, and letters that are not taken for one another.
+constexpr std::string_view kLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+constexpr std::size_t kIdDigits = 12, kIdLetters = 4;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // In the order of BATCH_COLUMNS.
 BatchRecord ReadBatch(const sql::Statement& row) {
@@ -35,14 +42,19 @@ BatchRecord ReadBatch(const sql::Statement& row) {
 }  // namespace
 
 std::string NewBatchId(base::Micros now) {
-  constexpr std::string_view kLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
   std::string id = "B";
   for (const char c : base::FormatTime(now).substr(2, 17)) {
-    if (c >= '0' && c <= '9') id += c;
+    if (IsDigit(c)) id += c;
   }
   std::random_device random;
-  for (int i = 0; i < 4; ++i) id += kLetters[random() % kLetters.size()];
+  for (std::size_t i = 0; i < kIdLetters; ++i) id += kLetters[random() % kLetters.size()];
   return id;
+}
+
+bool IsBatchId(std::string_view text) {
+  if (text.size() != 1 + kIdDigits + kIdLetters || text.front() != 'B') return false;
+  return std::ranges::all_of(text.substr(1, kIdDigits), IsDigit) &&
+         std::ranges::all_of(text.substr(1 + kIdDigits), [](char c) { return kLetters.find(c) != std::string_view::npos; });
 }
 
 Result<void> InsertBatch(sql::Database& database, const BatchRecord& batch) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,6 +27,8 @@ struct BatchRecord {
 
 // NewBatchId is "B", the UTC time to the second, and four random characters.
 std::string NewBatchId(base::Micros now);
+// IsBatchId is whether NewBatchId could have made it.
+bool IsBatchId(std::string_view text);
 
 Result<void> InsertBatch(sql::Database& database, const BatchRecord& batch);
 // FindBatch is kNotFound where there is none of that id.
