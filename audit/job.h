@@ -26,7 +26,7 @@ struct Decision {
 };
 
 // Job is one act. `decide` runs on the writer's thread inside the transaction, at vault time `now`; it may read, and
-// where `alone` is set also write (it then has a transaction of its own). `done` is called once, after the commit or with the
+// where `alone` is set also write (it then has a transaction of its own, and may be asked again in another where the first found the disk full). `done` is called once, after the commit or with the
 // reason why the record may not be durable: on the writer's thread where the job ran alone or is told of an error, on another of
 // the log's where not, and on that of whoever found out where the disk hangs. It must be quick and must not block.
 // Jobs of different turns (one for each uid) are taken in rotation, so that nobody's flood delays another's act.

@@ -236,14 +236,29 @@ Result<std::vector<Receipt>> LogWriter::Write(std::vector<Job>& group) {
   auto receipts = WriteTransaction(group, tail);
   if (receipts) {
     Succeeded(tail);
+    return receipts;
+  }
+  // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
+  static_cast<void>(database_->Rollback());
+  Failed(receipts.error());
+  if (!options_.on_full || !sql::IsDiskFull(receipts.error())) return receipts;
+  options_.on_full();
+  retry_at_ = 0;  // there is room now
+  return group.front().alone ? WriteAgain(group, receipts.error()) : std::move(receipts);
+}
+
+// WriteAgain is for the act that found the disk full: whoever stops a key must not have to ask twice. Where the trail has grown, the act was done after all.
+Result<std::vector<Receipt>> LogWriter::WriteAgain(std::vector<Job>& group, const Error& cause) {
+  const std::int64_t before = tail_.seq;
+  TRY(Recover());
+  if (tail_.seq != before) return std::unexpected(cause);
+  Tail tail = tail_;
+  auto receipts = WriteTransaction(group, tail);
+  if (receipts) {
+    Succeeded(tail);
   } else {
-    // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
     static_cast<void>(database_->Rollback());
     Failed(receipts.error());
-    if (options_.on_full && sql::IsDiskFull(receipts.error())) {
-      options_.on_full();
-      retry_at_ = 0;  // there is room now
-    }
   }
   return receipts;
 }

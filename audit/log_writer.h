@@ -37,7 +37,7 @@ class LogWriter {
     bool new_log = false;             // an empty table is the beginning of a log, not the loss of one
     base::Micros checkpoint_every = 200 * base::kMicrosPerMilli;  // how often the second thread checkpoints the WAL
     base::Micros most_wait = 10 * base::kMicrosPerSecond;  // for the disk, until acts are refused rather than queued
-    std::function<void()> on_full = {};  // where a group failed because the disk is full, on the writer's thread: makes room for the next
+    std::function<void()> on_full = {};  // where a group failed because the disk is full, on the writer's thread: makes room, and an act that ran alone is tried once more
     Tick tick = {};
     Anchoring::Keep keep_head = {};  // none: heads are not kept
   };
@@ -91,6 +91,7 @@ class LogWriter {
   void TellFailed();
   void RunTick();
   Result<std::vector<Receipt>> Write(std::vector<Job>& group);
+  Result<std::vector<Receipt>> WriteAgain(std::vector<Job>& group, const Error& cause);
   Result<std::vector<Receipt>> WriteTransaction(std::vector<Job>& group, Tail& tail);
   // Insert writes one record; it is fitted already.
   Result<std::size_t> Insert(const Draft& record, base::Micros now, Tail& tail);

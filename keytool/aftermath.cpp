@@ -68,17 +68,24 @@ void Aftermath::Stop(const std::string& key_ref, const std::string& state) {
   if (known.empty() || kMoves[*move] == "compromise" || known == "suspend") known = kMoves[*move];
 }
 
+void Aftermath::MoveProfile(const std::string& profile, const std::string& status) {
+  profile_moves.erase(profile);
+  if (status == "SUSPENDED" || status == "TERMINATED") profile_moves[profile] = status == "SUSPENDED" ? "suspend" : "terminate";
+}
+
 Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault_id, std::int64_t epoch) {
   const std::string title = "strongroom-stops 1 " + std::string(vault_id) + '\n';
   if (!text.starts_with(title)) return Failed("STOPS_FILE", "--stops: the file is not of this vault");
   // A last line without its end was not acknowledged, or is cut.
   cut = !text.ends_with('\n');
   first_epoch_ = epoch + 1;
+  bool demanded = false;
   TRY(ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
     if (number == 1) return {};
     const auto stop = vault::ParseStopLine(line);
     if (!stop) return Failed("STOPS_FILE", "--stops: line " + std::to_string(number) + " is not what vaultd wrote");
     last_epoch = std::max(last_epoch, stop->epoch);
+    if (stop->two_people) demanded = *stop->two_people;
     if (stop->epoch <= epoch) return {};
     epochs_.insert(stop->epoch);
     if (!stop->stop) return {};
@@ -86,6 +93,7 @@ Outcome<void> Aftermath::TakeStops(std::string_view text, std::string_view vault
     Stop(stop->stop->key_ref, std::string(vault::StateName(stop->stop->state)));
     return {};
   }));
+  two_people = two_people || demanded;
   if (last_epoch > epoch) return {};
   return Failed("STOPS_FILE", "--stops: the file ends at epoch " + std::to_string(last_epoch) + ", and the backup is of " + std::to_string(epoch) +
                                   ": it tells nothing of the time since. Name the lost home's own; where nothing was done since, say --none-survived");
@@ -98,6 +106,7 @@ std::int64_t Aftermath::missing_acts() const {
 
 Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault_id, std::int64_t record) {
   const auto wrong = [](const std::string& why) { return Failed("TRAIL_FILE", "--trail: " + why + "; make the file with `auditlog export --format jsonl`"); };
+  bool demanded = false;
   const auto rest = ForEachLine(text, [&](std::int64_t number, std::string_view line) -> Outcome<void> {
     const Json json = Json::parse(line, nullptr, false);
     const auto seq = json.is_object() ? json.find("seq") : json.end();
@@ -116,7 +125,10 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     if ((action == "move_key" || action == "end_grace") && !key_ref.empty()) Stop(key_ref, TextIn(ObjectIn(json, "after"), "status"));
     const std::string old_key = TextIn(ObjectIn(json, "before"), "key_ref");
     if ((action == "rotate_key" || action == "rollback_key") && !old_key.empty()) Stop(old_key, TextIn(ObjectIn(json, "after"), "old_status"));
+    if (action == "move_profile") MoveProfile(TextIn(ObjectIn(json, "after"), "profile_ref"), TextIn(ObjectIn(json, "after"), "status"));
+    if (action == "require_two_people") demanded = TextIn(ObjectIn(json, "after"), "two_people") == "on";
     if (action != "offboard") return {};
+    offboarded.insert(TextIn(json, "customer"));
     for (const std::string& revoked : Offboarded(ObjectIn(json, "before"))) {
       keys.insert(revoked);
       Stop(revoked, "REVOKED");
@@ -124,6 +136,7 @@ Outcome<void> Aftermath::TakeTrail(std::string_view text, std::string_view vault
     return {};
   });
   if (!rest) return std::unexpected(rest.error());
+  two_people = two_people || demanded;
   if (!rest->empty()) return wrong("its last line is cut");
   if (last_record > record) return {};
   return Failed("TRAIL_FILE", "--trail: it has no record behind the backup's last one, " + std::to_string(record) +

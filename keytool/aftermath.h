@@ -12,10 +12,13 @@
 namespace strongroom::keytool {
 
 // Aftermath: `moves` is each key that was stopped and the move that stops it again ("revoke", "compromise", "suspend"); the strongest
-// that was seen. A key that was only rotated is suspended: its successor is not in the backup. `keys` is every key that was spoken of.
+// that was seen. A key that was only rotated is suspended: its successor is not in the backup. `keys` is every key that was spoken of. A file of stops tells nothing of profiles.
 struct Aftermath {
   std::map<std::string, std::string> moves;
   std::set<std::string> keys;
+  std::map<std::string, std::string> profile_moves;  // "suspend" or "terminate" of each profile that the trail left so
+  std::set<std::string> offboarded;                  // customers, all of whose profiles ended
+  bool two_people = false;                           // demanded at the end of either file
   std::int64_t last_epoch = 0, last_record = -1;
   std::string last_time;  // of that record, as it says
   bool cut = false;       // the file of stops ends within a line: an act that was not acknowledged, or a file that was cut
@@ -31,6 +34,7 @@ struct Aftermath {
 
  private:
   void Stop(const std::string& key_ref, const std::string& state);
+  void MoveProfile(const std::string& profile, const std::string& status);
   std::set<std::int64_t> epochs_;  // that something tells of
   std::int64_t first_epoch_ = 1;       // behind the backup's
 };

@@ -6,11 +6,13 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/printable.h"
 #include "keytool/aftermath.h"
 #include "keytool/document.h"
 #include "keytool/output.h"
 #include "keytool/program.h"
 #include "keytool/reason.h"
+#include "keytool/recovery_steps.h"
 #include "keytool/session.h"
 #include "vault/protocol.h"
 
@@ -51,6 +53,8 @@ class Finish {
     TRY(Learn(options, status));
     TRY(CheckWhole(options.incomplete));
     TRY(StopAgain());
+    TRY(StopProfilesAgain());
+    if (aftermath_.two_people) TRY(DemandTwoPeople());
     vault::NoteRecoveryRequest request;
     request.act = "finished";
     request.facts = Facts();
@@ -65,6 +69,8 @@ class Finish {
  private:
   Outcome<void> Learn(const RestoreOptions& options, const std::string& status);
   Outcome<void> StopAgain();
+  Outcome<void> StopProfilesAgain();
+  Outcome<void> DemandTwoPeople();
   Outcome<void> CheckWhole(bool incomplete) const;
   std::string Gaps() const;
   std::string Facts() const;
@@ -73,7 +79,7 @@ class Finish {
   const std::string reason_;
   Aftermath aftermath_;
   std::string made_at_;
-  std::vector<std::string> stopped_, lost_;
+  std::vector<std::string> stopped_, lost_, profiles_;
   std::int64_t already_ = 0;
 };
 
@@ -129,10 +135,35 @@ Outcome<void> Finish::StopAgain() {
   return {};
 }
 
+Outcome<void> Finish::StopProfilesAgain() {
+  TRY_ASSIGN(const std::vector<UsingProfile> profiles, ReadProfiles(session_));
+  for (const UsingProfile& profile : profiles) {
+    const auto found = aftermath_.profile_moves.find(profile.ref);
+    const bool left = aftermath_.offboarded.contains(profile.customer);
+    if (!left && found == aftermath_.profile_moves.end()) continue;
+    const std::string move = left ? "terminate" : found->second;
+    if (move == "suspend" && profile.status == "SUSPENDED") continue;
+    const vault::MoveRequest request{profile.ref, move, reason_};
+    TRY(session_.Ask(vault::Operation::kMoveProfile, request.Encode(), profile.ref));
+    profiles_.push_back(profile.ref);
+  }
+  return {};
+}
+
+// A backup from before the demand must not be the way out of it, which takes two.
+Outcome<void> Finish::DemandTwoPeople() {
+  vault::RequireRequest request;
+  request.on = true;
+  request.reason = reason_;
+  TRY(session_.Ask(vault::Operation::kRequireTwoPeople, request.Encode(), ""));
+  return {};
+}
+
 std::string Finish::Facts() const {
   const std::string gaps = Gaps();
   return std::to_string(stopped_.size()) + " keys stopped again, " + std::to_string(already_) + " were stopped already, " +
-         std::to_string(lost_.size()) + " are not in the backup" + (gaps.empty() ? "" : "; " + gaps);
+         std::to_string(lost_.size()) + " are not in the backup, " + std::to_string(profiles_.size()) + " profiles stopped again" +
+         (aftermath_.two_people ? ", two people demanded" : "") + (gaps.empty() ? "" : "; " + gaps);
 }
 
 // Gaps is what the file of stops is known to lack; empty where it is whole.
@@ -152,19 +183,17 @@ Outcome<void> Finish::CheckWhole(bool incomplete) const {
 }
 
 void Finish::Report(bool json) const {
-  const auto list = [](const std::vector<std::string>& refs) {
-    std::string text;
-    for (const std::string& ref : refs) text += (text.empty() ? "\"" : ",\"") + ref + "\"";
-    return "[" + text + "]";
-  };
   if (json) {
     JsonLine line;
-    line.Raw("stopped", list(stopped_)).Number("already_stopped", already_).Raw("not_in_backup", list(lost_)).Number("missing_acts", aftermath_.missing_acts()).Flag("stops_cut", aftermath_.cut);
+    line.Raw("stopped", JsonList(stopped_)).Number("already_stopped", already_);
+    line.Raw("not_in_backup", JsonList(lost_)).Raw("profiles_stopped", JsonList(profiles_)).Flag("two_people", aftermath_.two_people);
+    line.Number("missing_acts", aftermath_.missing_acts()).Flag("stops_cut", aftermath_.cut);
     if (!aftermath_.last_time.empty()) line.Number("trail_to", aftermath_.last_record).Text("trail_to_time", aftermath_.last_time);
     return Print(line.Text("backup_made_at", made_at_).Str() + "\n");
   }
   Print(Facts() + "; keys are released again\n");
   for (const std::string& ref : stopped_) Print("  stopped again: " + ref + "\n");
+  for (const std::string& ref : profiles_) Print("  profile stopped again: " + base::Printable(ref) + "\n");
   for (const std::string& ref : lost_) Print("  not in the backup, onboard it again: " + ref + "\n");
   if (!aftermath_.last_time.empty()) Print("the trail's copy ends with record " + std::to_string(aftermath_.last_record) + " of " + aftermath_.last_time + "\n");
   Print("not known: whatever was done since " + made_at_ + " and stands in no file named here (keys stopped, added or rotated, profiles, "

@@ -197,7 +197,7 @@ class Rotation {
     if (unopened == 0) return {};
     return Failed("KEY_TAMPERED", std::to_string(unopened) +
                                       " keys or tickets do not open (the first is " + first +
-                                      "), so their rows were changed outside vaultd; they stay under the old KEK, which is "
+                                      "), so their rows were changed outside vaultd, or put back from before an earlier rotation; the old KEK is "
                                       "not retired. Restore each row, or give it up (a key by 'keytool compromise' and 'keytool destroy', a ticket by 'keytool invite cancel'), then run this again");
   }
 

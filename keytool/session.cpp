@@ -36,6 +36,7 @@ Problem Session::Explain(const Error& error, const std::string& about) const {
                                      : "start it with " + Command({context_.home, true, false}, {"vaultd"});
   } else {
     problem.text = socket + ": " + error.Message();
+    if (error.code() == Code::kDeadlineExceeded) problem.text += " What was asked for may still be done: look before you ask again";
   }
   return problem;
 }

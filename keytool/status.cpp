@@ -46,7 +46,7 @@ void WarnOf(const std::string& document, const Facts& facts) {
          "restore`; where there is neither, `keytool new-origin`");
   }
   if (const std::string paths = ReadMember(document, "exposed"); !paths.empty()) {
-    Warn("others than its owner may open " + paths + ": chmod go= it, and if somebody could have copied a KEK, rotate");
+    Warn("others than its owner may open " + paths + ", or change what is there: chmod go= it, and if somebody could have copied a KEK, rotate");
   }
   if (!ReadMember(document, "quarantine").empty()) {
     Warn("this home was put back from a backup and is in quarantine: no key is released until `keytool restore --finish`");

@@ -25,7 +25,10 @@ std::vector<Exposed> FindExposed(const base::Config& config) {
     const std::string file = config.vault.database.substr(kSqlite.size());
     for (const char* suffix : {"", "-wal"}) Look(file + suffix, 0077, 0600, found);
   }
-  if (sql::HoldsPassword(config.vault.database)) Look(config.home + "/strongroom.toml", 0077, 0600, found);
+  // It says who is an admin, and of whom providers are believed.
+  const bool password = sql::HoldsPassword(config.vault.database);
+  Look(config.home + "/strongroom.toml", password ? 0077 : 0022, password ? 0600 : 0644, found);
+  Look(config.home, 0022, 0700, found);
   std::error_code ignored;
   const std::filesystem::path kek = config.vault.kek_path;
   if (std::filesystem::is_directory(kek, ignored)) {

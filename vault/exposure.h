@@ -15,7 +15,7 @@ struct Exposed {
 };
 
 // FindExposed looks at the vault database's files (a configuration with a password in its URL is one) and the KEKs' directory: any right of the group or of
-// others counts. Where the KEK is one file, its directory only must not be theirs to write. (KEK files
+// others counts. The home and its configuration must not be theirs to write. Where the KEK is one file, its directory only must not be theirs to write. (KEK files
 // themselves are refused, not reported.) What is not there is not exposed.
 std::vector<Exposed> FindExposed(const base::Config& config);
 

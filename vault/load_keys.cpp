@@ -27,6 +27,12 @@ struct Unheld {
 std::unexpected<KeysProblem> Problem(std::string text) { return std::unexpected(KeysProblem{std::move(text), false}); }
 std::unexpected<KeysProblem> Missing(std::string text) { return std::unexpected(KeysProblem{std::move(text), true}); }
 
+// WayOut is what to do about an N.key that is there and is not the KEK, where nothing else brings that version.
+std::string WayOut(const std::string& path) {
+  return ": put the right file back from your backup, or move " + path + " away: vaultd then starts sealed, for `keytool kek restore` with your shares or, without any, "
+         "`keytool recover --all-lost-kek`";
+}
+
 std::vector<ProtectorKind> OtherKinds(const base::Config& config, std::int64_t version) {
   auto kinds = KekDirectory(config.vault.kek_path).KindsOf(version);
   std::erase(kinds, ProtectorKind::kFile);
@@ -42,7 +48,8 @@ OrProblem<void> LoadFile(const base::Config& config, const KekRow& row, Keyring&
   if (!read) {
     const KekProblem& problem = read.error();
     std::string text = "the KEK at " + problem.path + " was refused: " + problem.error.Message();
-    if (alone || problem.path == config.vault.kek_path) return Problem(std::move(text));
+    if (problem.path == config.vault.kek_path) return Problem(std::move(text));
+    if (alone) return Problem(text + WayOut(problem.path));
     unheld.damaged.emplace(row.version, std::move(text));
     return {};
   }
@@ -116,8 +123,8 @@ OrProblem<std::int64_t> CheckKeks(const base::Config& config, const std::vector<
     const bool right = value && Cipher::Equal(*value, row.check_value);
     if (!right && prepared) continue;
     if (!right) {
-      return Problem("KEK version " + version + " at " + config.vault.kek_path +
-                     " is not this vault's KEK: put the right file back from your backup");
+      const std::string path = KekDirectory(config.vault.kek_path).PathOf(row.version, ProtectorKind::kFile);
+      return Problem("KEK version " + version + " at " + path + " is not this vault's KEK" + WayOut(path));
     }
     wanted.Add(row.version, *kek);
     if (row.status != kKekActive) continue;

@@ -99,8 +99,8 @@ constexpr auto kTable = std::to_array<Row>({
      "nothing was done: a KEK version in this state cannot make that move; 'keytool kek status' says what state each is "
      "in, 'keytool kek rotate' finishes a rotation that was begun"},
     {Refusal::kKekInUse, "KEK_IN_USE", Code::kRefused,
-     "nothing was done: there are still keys under this or another old KEK version; 'keytool kek rotate' rewraps them, and names "
-     "one whose row was changed outside vaultd"},
+     "nothing was done: there are still keys or tickets under this or another old KEK version; 'keytool kek rotate' rewraps them, and names "
+     "one whose row was changed outside vaultd, or is from before an earlier rotation"},
     {Refusal::kKekTooSoon, "KEK_TOO_SOON", Code::kRefused,
      "nothing was done: a KEK version is destroyed 7 days after it was retired at the earliest, so that a backup from "
      "before can still be opened"},

@@ -152,6 +152,9 @@ Result<void> RewrapKeys::Decide(Store& store, base::Micros, audit::Draft& record
   TRY_ASSIGN(const std::int64_t version, Retiring(store));
   if (version != 0) TRY(MoveChunk(store, keys, version));
   if (chunk_.next.empty()) {
+    // No KEK that is held opens these, whatever version they say they are under: none may be given up before somebody has looked.
+    TRY_ASSIGN(const auto outside, store.NamesOutside(keys->wrap_version, version));
+    for (const std::string& name : outside) Leave(name);
     TRY(RewrapSecrets(vault_, store, *keys));
     vault_.rewrapper = {};
     vault_.ahead.Stop();

@@ -200,6 +200,8 @@ class Store {
   // CountOutside is the census: every wrap, of keys, of tickets and of the vault's own secrets, that is not under the ACTIVE version.
   // It goes by what is there, not by what a row's STATUS says.
   Result<std::int64_t> CountOutside(std::int64_t active);
+  // NamesOutside is the first keys ("KEY_REF") and tickets ("ticket ID") with a wrap that is under neither version.
+  Result<std::vector<std::string>> NamesOutside(std::int64_t active, std::int64_t retiring);
   // RotationsAt hands over the records, of any node's log, of rotations at that time.
   Result<void> RotationsAt(base::Micros at, const audit::TakeEntry& take);
   // LastUsed is when the trail, of any node, last saw the key go out.
@@ -216,6 +218,7 @@ class Store {
   // Notices, one a key at most: PutNotice replaces it. CountNotices is of the keys that are SUSPENDED, proved or not.
   Result<std::optional<NoticeRow>> FindNotice(std::string_view key_ref);
   Result<void> PutNotice(const NoticeRow& row);
+  Result<void> EraseNotice(std::string_view key_ref);
   Result<std::int64_t> CountNotices();
   // CountKeysByKek leaves out what is destroyed: it has no wrap.
   Result<std::map<std::int64_t, std::int64_t>> CountKeysByKek();

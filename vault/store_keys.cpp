@@ -247,6 +247,20 @@ Result<std::map<std::string, std::int64_t>> Store::CountKeysByStatus() {
   }
 }
 
+Result<std::vector<std::string>> Store::NamesOutside(std::int64_t active, std::int64_t retiring) {
+  TRY_ASSIGN(sql::Statement * rows,
+             database_.Query("SELECT KEY_REF FROM KEY_VAULT WHERE (KEK_VERSION < ?1 OR KEK_VERSION > ?1) AND KEK_VERSION <> ?2 AND LENGTH(ENCRYPTED_DEK) > 0 "
+                             "UNION ALL SELECT 'ticket ' || TICKET_ID FROM KEY_TICKET WHERE KEK_VERSION <> ?1 AND KEK_VERSION <> ?2 AND LENGTH(PRIVATE_KEY) > 0 "
+                             "ORDER BY 1 LIMIT 20",
+                             {active, retiring}));
+  std::vector<std::string> names;
+  while (true) {
+    TRY_ASSIGN(const bool more, rows->Next());
+    if (!more) return names;
+    names.push_back(rows->Text(0));
+  }
+}
+
 Result<std::map<std::int64_t, std::int64_t>> Store::CountKeysByKek() {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT KEK_VERSION, COUNT(*) FROM KEY_VAULT WHERE LENGTH(ENCRYPTED_DEK) > 0 "
@@ -269,9 +283,14 @@ Result<std::optional<NoticeRow>> Store::FindNotice(std::string_view key_ref) {
 }
 
 Result<void> Store::PutNotice(const NoticeRow& row) {
-  TRY(database_.Execute("DELETE FROM KEY_NOTICE WHERE KEY_REF = ?1", {View(row.key_ref)}));
+  TRY(EraseNotice(row.key_ref));
   TRY(database_.Execute("INSERT INTO KEY_NOTICE (KEY_REF, ROW_VERSION, HTTP_STATUS, NOTICED_AT, VAULT_MAC) VALUES (?1, ?2, ?3, ?4, ?5)",
                         {View(row.key_ref), row.row_version, row.http_status, row.noticed_at, ByteView(row.vault_mac)}));
+  return {};
+}
+
+Result<void> Store::EraseNotice(std::string_view key_ref) {
+  TRY(database_.Execute("DELETE FROM KEY_NOTICE WHERE KEY_REF = ?1", {key_ref}));
   return {};
 }
 

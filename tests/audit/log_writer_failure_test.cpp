@@ -225,6 +225,52 @@ TEST_CASE("a full disk fails the acts, and room lets them through again") {
   CheckUnbroken(trail, stood);
 }
 
+TEST_CASE("an act that finds the disk full goes into the room that is kept for it, once, and a record of a group is refused") {
+  const Tmpfs disk;
+  if (!disk.mounted) {
+    WARN("not run: mounting a tmpfs needs root");
+    return;
+  }
+  const bool alone = GENERATE(true, false);
+  const Trail trail(disk.path);
+  std::int64_t stood = 0, asked = 0;
+  {
+    LogWriter::Options options;
+    std::atomic<int> given = 0;
+    options.on_full = [&] {
+      if (given++ == 0) std::filesystem::remove(disk.path / "filler");
+    };
+    const auto writer = trail.StartWriter(options, 50);
+    std::ofstream filler(disk.path / "filler", std::ios::binary);
+    const std::string block(4096, 'f');
+    while (filler.write(block.data(), 4096).flush()) {
+    }
+    filler.close();
+    const auto change = [&](sql::Database& database) {
+      ++asked;
+      static_cast<void>(database.Execute("INSERT INTO RATE_CARD VALUES (?1, 'p', 1, 2, 3)", {std::to_string(stood)}));
+    };
+    for (; given == 0 && stood < 5000; ++stood) {
+      const auto receipt = alone ? writer->Append(SampleDraft(), change) : writer->Append(SampleDraft());
+      if (alone) CHECK(receipt);
+      else if (!receipt) break;
+    }
+    CHECK(given == 1);
+    CHECK(writer->healthy() == alone);
+    if (!alone) {
+      REQUIRE(writer->Append(SampleDraft()));
+      ++stood;
+    }
+  }
+  CheckUnbroken(trail, stood);
+  const auto database = trail.Open();
+  const auto row = database->QueryOne("SELECT COUNT(*) FROM RATE_CARD WHERE PROVIDER = 'p'");
+  REQUIRE(row);
+  CHECK((*row)->Int64(0) == (alone ? stood : 0));
+  (*row)->Reset();
+  CHECK(asked == (alone ? stood + 1 : 0));
+}
+
 TEST_CASE("a disk that hangs refuses what comes and what waits, and is healthy again once it answers") {
   const Trail trail;
   std::mutex mutex;

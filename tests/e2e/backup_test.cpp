@@ -46,7 +46,7 @@ void MakeShares(House& house) {
 TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, with what was stopped since stopped again") {
   House house;
   house.Ready();
-  house.Onboard("BARCO");
+  for (const char* customer : {"BARCO", "ECHO", "FOXTROT"}) house.Onboard(customer);
   MakeShares(house);
   REQUIRE(Field(AskAs(house, "BARCO", "r-1"), "status") == "success");
   const Ended backed_up = house.Act({"backup", house.Path("backup"), "--json"});
@@ -59,6 +59,8 @@ TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, 
   REQUIRE(house.Trail({"--action", "note_recovery"}).size() == 1);
   // After the backup one key is stopped, and another comes.
   Done(house.Act({"revoke", kBarco}));
+  Done(house.Act({"profile", "suspend", "ECHO_DEFAULT"}));
+  Done(house.Act({"offboard", "FOXTROT", "--yes"}));
   house.Onboard("DELTA");
   REQUIRE(StatusOf(house, kDelta) == "ACTIVE");
   WriteWhole(house.Path("trail"), house.Auditlog({"search", "--json", "--limit", "100000"}).out);
@@ -105,6 +107,9 @@ TEST_CASE("backup: a host is lost, and comes back from a backup and two shares, 
   REQUIRE(Has(Field(finished.out, "stopped"), kBarco));
   REQUIRE(Has(Field(finished.out, "not_in_backup"), kDelta));
   REQUIRE(StatusOf(house, kBarco) == "REVOKED");
+  REQUIRE(Field(finished.out, "profiles_stopped") == R"(["ECHO_DEFAULT","FOXTROT_DEFAULT"])");
+  REQUIRE(Field(house.Keytool({"profile", "show", "ECHO_DEFAULT", "--json"}).out, "status") == "SUSPENDED");
+  REQUIRE(Field(house.Keytool({"profile", "show", "FOXTROT_DEFAULT", "--json"}).out, "status") == "TERMINATED");
   REQUIRE(Field(AskAs(house, "ACME", "r-4"), "status") == "success");
   REQUIRE(Field(AskAs(house, "BARCO", "r-5"), "error_code") == "PROVIDER_AUTH");
   CheckRefused(house.Act({"restore", "--finish", "--none-survived"}), "not in quarantine");

@@ -72,6 +72,28 @@ TEST_CASE("aftermath: lines that a file of stops has lost are counted, and that 
   CHECK(cut.cut);
 }
 
+TEST_CASE("aftermath: what became of profiles, and of the demand for two people") {
+  Aftermath aftermath;
+  const std::string text = Record(4, R"("action":"move_profile","before":{"profile_ref":"A_DEFAULT"},"after":{"profile_ref":"A_DEFAULT","status":"SUSPENDED"})") +
+                           Record(5, R"("action":"move_profile","after":{"profile_ref":"B, the 2nd","status":"SUSPENDED"})") +
+                           Record(6, R"("action":"move_profile","after":{"profile_ref":"B, the 2nd","status":"ACTIVE"})") +
+                           Record(7, R"("action":"move_profile","after":{"profile_ref":"C_DEFAULT","status":"TERMINATED"})") +
+                           Record(8, R"("action":"require_two_people","after":{"two_people":"on"})") + Record(9, R"("action":"offboard","customer":"D","before":{},"after":{})");
+  REQUIRE(aftermath.TakeTrail(text, kVault, 3).has_value());
+  CHECK(aftermath.profile_moves == std::map<std::string, std::string>{{"A_DEFAULT", "suspend"}, {"C_DEFAULT", "terminate"}});
+  CHECK(aftermath.offboarded == std::set<std::string>{"D"});
+  CHECK(aftermath.two_people);
+  // The last word of each file counts, and that it is demanded weighs more.
+  for (const auto& [stops, demanded] : std::map<std::string, bool>{{"5 TWO_PEOPLE ON\n7\n", true}, {"5 TWO_PEOPLE ON\n7 TWO_PEOPLE OFF\n", false}, {"7\n", false}}) {
+    CAPTURE(stops);
+    Aftermath other;
+    REQUIRE(other.TakeStops(kTitle + stops, kVault, 6).has_value());
+    CHECK(other.two_people == demanded);
+    REQUIRE(other.TakeTrail(Record(4, R"("action":"require_two_people","after":{"two_people":"on"})") + Record(5, R"("action":"require_two_people","after":{"two_people":"off"})"), kVault, 3).has_value());
+    CHECK(other.two_people == demanded);
+  }
+}
+
 TEST_CASE("aftermath: a grace that ended, a rollback and an offboarding stop keys too") {
   Aftermath aftermath;
   const std::string text =

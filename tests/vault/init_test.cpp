@@ -144,6 +144,10 @@ TEST_CASE("what others may open of a vault's files is found", "[init][open]") {
   CHECK(FindExposed(config).empty());
   REQUIRE(chmod((home.path + "/kek").c_str(), 0730) == 0);
   CHECK(FindExposed(config).size() == 1);
+  // What says who is an admin.
+  REQUIRE(chmod((home.path + "/strongroom.toml").c_str(), 0664) == 0);
+  REQUIRE(chmod(home.path.c_str(), 0777) == 0);
+  CHECK(FindExposed(config).size() == 3);
 }
 
 TEST_CASE("an init that fails halfway takes back what it made, and only that", "[init]") {
@@ -174,6 +178,7 @@ TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") 
   SECTION("a KEK of 31 bytes") {
     fs::resize_file(kek, 31);
     CHECK(Says(OpenProblem(home.path), "32"));
+    CHECK(Says(OpenProblem(home.path), "keytool kek restore"));
     CHECK(Says(OpenProblem(home.path), kek));
   }
   SECTION("a KEK that others can read") {
@@ -184,6 +189,7 @@ TEST_CASE("a vault that cannot be opened says why in one line", "[init][open]") 
     fs::remove(kek);
     REQUIRE(KekFile::Create(kek).has_value());
     CHECK(Says(OpenProblem(home.path), "is not this vault's KEK"));
+    CHECK(Says(OpenProblem(home.path), "move " + kek + " away"));
   }
   SECTION("a vault secret that was edited") {
     auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});

@@ -316,7 +316,7 @@ TEST_CASE("kek: the census goes by wraps, not by what a row says of itself", "[k
   SECTION("a row that claims a KEK version nobody has") {
     house.Edit("INSERT INTO KEK SELECT 900, CHECK_VALUE, 'DESTROYED', CREATED_AT, CHANGED_AT FROM KEK WHERE KEK_VERSION = 1");
     house.Edit("UPDATE KEY_VAULT SET KEK_VERSION = 900 WHERE CUSTOMER = 'ACME'");
-    Chunk(house);
+    CHECK(Chunk(house).first_unopened == "ACME/anthropic/default/1");
   }
   CHECK(house.RefusalFor(Operation::kRetireKek, Version(1)) == Refusal::kKekInUse);
 }

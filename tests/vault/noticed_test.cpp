@@ -220,6 +220,21 @@ TEST_CASE("noticed: an edited notice makes no suspension an automatic one", "[no
   CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeySuspended);
 }
 
+TEST_CASE("noticed: an admin may suspend what was suspended by itself, and one other cannot resume that", "[noticed]") {
+  ServiceHouse house;
+  const std::string ref = house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
+  Notice(house, ref);
+  REQUIRE(house.MoveKey(ref, "suspend").has_value());
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeySuspended);
+  Test(house, ref, 2001);
+  CHECK(RefusalIn(house.AskAs(2001, Operation::kResumeNoticed, Resume(ref).Encode(), kAdmin)) == Refusal::kKeyMoveForbidden);
+  CHECK(house.MoveRefusal(ref, "suspend") == Refusal::kKeyMoveForbidden);
+  house.Stop();
+  house.Start();
+  CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeySuspended);
+  CHECK(house.MoveKey(ref, "resume").has_value());
+}
+
 TEST_CASE("noticed: a KEK rotation leaves it noticed", "[noticed]") {
   ServiceHouse house;
   const std::string ref = house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
