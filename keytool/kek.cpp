@@ -143,10 +143,12 @@ class Rotation {
 
   // Another rotation that began in the same moment has moved the versions under this one's hands.
   Problem WhyNotTaken(Problem refused) const {
-    const bool moved = refused.name == "KEK_MOVE_FORBIDDEN" || refused.name == "CONFLICT" || refused.name == "BUSY";
+    // Where another node's has activated its version, this one does not hold it for a moment.
+    const bool missing = refused.name == "KEK_MISSING";
+    const bool moved = missing || refused.name == "KEK_MOVE_FORBIDDEN" || refused.name == "CONFLICT" || refused.name == "BUSY";
     const auto keks = moved ? ReadKeks(session_) : Outcome<std::vector<KekLine>>();
-    const bool begun = keks && std::any_of(keks->begin(), keks->end(), [](const KekLine& kek) {
-      return kek.status == "RETIRING" || kek.status == "PREPARED";
+    const bool begun = keks && std::any_of(keks->begin(), keks->end(), [missing](const KekLine& kek) {
+      return kek.status == "RETIRING" || (kek.status == "PREPARED" && !missing);
     });
     if (!begun && refused.name == "BUSY") refused.text = "nothing was done: another rotation, or another act that takes its time, is being prepared; `keytool kek status` shows what came of it";
     if (begun) refused.text = "nothing was done: another rotation is under way; let it finish, `keytool kek status` shows how far it is";

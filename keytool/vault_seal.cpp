@@ -22,6 +22,15 @@ std::string WhyWithheld(const Session& session) {
   return older ? "no key is released: the vault database is older than what was acknowledged; see `keytool status`" : "";
 }
 
+// WhySealed adds what vaultd itself says is missing.
+Problem WhySealed(const Session& session, Problem problem) {
+  if (problem.name != vault::RefusalName(vault::Refusal::kUnsealFailed)) return problem;
+  const auto status = session.AskText(vault::Operation::kStatus, {}, "");
+  const std::string because = status ? ReadMember(*status, "sealed_because") : "";
+  if (!because.empty()) problem.text += "; it is sealed for this: " + because;
+  return problem;
+}
+
 void Report(const Context& context, bool sealed, const std::string& told) {
   JsonLine line;
   Print(context.json ? line.Flag("sealed", sealed).Str() + "\n" : told + "\n");
@@ -88,7 +97,7 @@ Outcome<void> UnsealVault(const Context& context, const std::string& with, const
     protector = ReadMember(status, "unseal_asks");
   }
   if (protector.empty()) {
-    TRY(session.Ask(vault::Operation::kUnseal, vault::EncodeText(why), ""));
+    if (auto done = session.Ask(vault::Operation::kUnseal, vault::EncodeText(why), ""); !done) return std::unexpected(WhySealed(session, std::move(done.error())));
   } else {
     TRY(UnsealWith(session, protector, files, why));
   }

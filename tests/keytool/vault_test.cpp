@@ -142,6 +142,9 @@ TEST_CASE("rotate, suspend, resume, compromise and revoke") {
   CHECK(rotated.out.starts_with("{\"key_ref\":\"" + kSecond + "\",\"old_key_ref\":\"" + kFirst + "\",\"grace_until\":\"20"));
   CHECK(Has(vault.Must({"show", kFirst}), "ROTATED"));
   CHECK(Has(vault.Must({"profile", "show", "ACME_DEFAULT"}), kSecond));
+  const Ran forbidden = vault.Do({"suspend", kFirst, "--reason", "odd calls"});
+  CHECK(forbidden.status == 1);
+  CHECK(Has(forbidden.err, "it is ROTATED: `keytool revoke " + kFirst));
   CHECK(vault.Must({"suspend", kSecond, "--reason", "odd calls"}).starts_with(kSecond + " is SUSPENDED on every node, after "));
   const Ran other = vault.Do({"rotate", kSecond, "--no-verify", "--key-file", "-", "--reason", "due"}, "sk-proj-REDACTED-0123456789-openai's\n");
   CHECK(other.status == 1);
