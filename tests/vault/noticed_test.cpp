@@ -13,6 +13,7 @@ constexpr auto kWorker = static_cast<std::uint8_t>(Role::kWorker), kAdmin = stat
 bool Report(ServiceHouse& house, const std::string& key_ref, std::int64_t status, uid_t uid = 2003) {
   static std::int64_t calls = 0;
   ResolveRequest call = Ask1("ACME", "ACME_DEFAULT");
+  call.request_id = "reported";
   call.attempt = ++calls;
   REQUIRE(house.AskAs(uid, Operation::kResolve, call.Encode(), kWorker).has_value());
   const ReportCallRequest request{key_ref, call.request_id, status, call.customer, call.attempt};
@@ -82,7 +83,7 @@ TEST_CASE("noticed: a probe that is refused suspends the key, on record", "[noti
   const audit::Entry reported = house.Last();
   CHECK(reported.draft.action == "report_call");
   CHECK(reported.draft.key_ref == ref);
-  CHECK(reported.draft.request_id == "request-1");
+  CHECK(reported.draft.request_id == "reported");
   CHECK(reported.draft.customer == "ACME");
   CHECK(reported.draft.purpose->ends_with(" was answered by HTTP 401"));
   CHECK_FALSE(Report(house, ref, 401));
