@@ -32,7 +32,7 @@ struct Config {
     std::int64_t pkcs11_timeout_ms = 20'000;  // how long a call of the token may take; keytool waits 30 s
     std::string user;  // the uid or name vaultd must run as
     bool single_user = false;
-    std::int64_t keys_per_minute = 1000;   // different keys a minute that one uid is given
+    std::int64_t keys_per_minute = 1000;   // different keys a minute that one uid is given, worker or admin
     std::int64_t releases_per_minute = 0;  // of a key that has a profile without RPM; 0: no ceiling
     std::int64_t suspect_after = 3;            // so many 401s and 403s in a row for a key
     std::int64_t suspect_within_seconds = 60;  // within so long, and it is probed

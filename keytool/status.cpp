@@ -63,6 +63,10 @@ void WarnOf(const std::string& document, const Facts& facts) {
     Warn("a worker asked twice for one release, or for more keys than keys_per_minute: `auditlog search --action resolve "
          "--outcome denied` says which; if it is not yours, stop it and rotate what it was given");
   }
+  if (!is("ceilings denied reports", "0")) {
+    Warn("a worker reported providers' answers to calls that it was given no key for: `auditlog search --action report_call --outcome "
+         "denied` says which; if it is not yours, stop it and rotate what it was given");
+  }
   if (const std::string over = ReadMember(document, "over_quota"); !over.empty() && over != "0") {
     Warn(over + (over == "1" ? " profile has" : " profiles have") + " spent the month's tokens: `keytool profile list --status OVER_QUOTA` says until when, "
          "`keytool profile set PROFILE_REF --quota N` lets one go on at once");

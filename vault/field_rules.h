@@ -11,8 +11,8 @@
 
 namespace strongroom::vault {
 
-// The contract counts a request_id's characters, 36 at most; IsText bytes of UTF-8: up to four a character.
-inline constexpr std::size_t kMostRequestId = 36 * 4;
+// The contract counts characters, 36 of a request_id and 10 of a customer at most; IsText bytes of UTF-8: up to four a character.
+inline constexpr std::size_t kMostRequestId = 36 * 4, kMostCustomer = 10 * 4;
 
 enum class Lines : std::uint8_t { kOne, kMany };  // kMany: newline and tab are allowed
 

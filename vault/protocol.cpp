@@ -105,7 +105,7 @@ void Walk(auto& walk, Is<RotateKeyRequest> auto& m) {
   walk(m.old_key_ref, m.new_key_ref, m.reason, m.grace, m.probed);
 }
 void Walk(auto& walk, Is<MoveRequest> auto& m) { walk(m.ref, m.move, m.reason); }
-void Walk(auto& walk, Is<ReportCallRequest> auto& m) { walk(m.key_ref, m.request_id, m.status); }
+void Walk(auto& walk, Is<ReportCallRequest> auto& m) { walk(m.key_ref, m.request_id, m.status, m.customer, m.attempt); }
 void Walk(auto& walk, Is<ReportCallAnswer> auto& m) { walk(m.probe, m.wait_ms); }
 void Walk(auto& walk, Is<ReportProbeRequest> auto& m) { walk(m.key_ref, m.status); }
 void Walk(auto& walk, Is<LimitKeyRequest> auto& m) { walk(m.key_ref, m.rpm, m.tpm, m.reason); }

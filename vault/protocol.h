@@ -293,11 +293,13 @@ struct RequireRequest {
   static Result<RequireRequest> Decode(ByteView body);
 };
 
-// ReportCallRequest is the HTTP status of a provider's answer to a call with that key. ReportCallAnswer: whether this worker is to
-// probe it, and how long it waits before it does.
+// ReportCallRequest is the HTTP status of a provider's answer to a call with that key, and the customer and attempt that it was
+// resolved for. ReportCallAnswer: whether this worker is to probe it, and how long it waits before it does.
 struct ReportCallRequest {
   std::string key_ref, request_id;
   std::int64_t status = 0;
+  std::string customer;
+  std::int64_t attempt = 1;
   Bytes Encode() const;
   static Result<ReportCallRequest> Decode(ByteView body);
 };

@@ -245,6 +245,10 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kKeyNotProbed, "KEY_NOT_PROBED", Code::kRefused,
      "nothing was done: a key that was SUSPENDED because its provider refused it goes on once the provider takes it; 'keytool resume' asks "
      "it first"},
+    {Refusal::kCallUnknown, "CALL_UNKNOWN", Code::kPermissionDenied,
+     "nothing was done: vaultd does not know that it gave this user that key for such a call lately, or the call was reported before"},
+    {Refusal::kProbeEarly, "PROBE_EARLY", Code::kRefused,
+     "key withheld: the probe that this worker was told to make is not due yet; wait as long as it was told"},
     {Refusal::kKeyNotRotated, "KEY_NOT_ROTATED", Code::kRefused,
      "nothing was done: only a key that a rotation put aside (ROTATED) is brought back; 'keytool show' says what state this one is in, "
      "'keytool rotate' takes another key"},

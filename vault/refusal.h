@@ -103,6 +103,8 @@ enum class Refusal : std::uint16_t {
   kKeyNoticed = 100,
   kNoProbeOrdered,
   kKeyNotProbed,
+  kCallUnknown,
+  kProbeEarly,
   kKeyNotRotated = 110,
   kRollbackLate,
   kRollbackUnclear,

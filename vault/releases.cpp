@@ -13,7 +13,7 @@ namespace {
 
 constexpr base::Micros kLogEvery = base::kMicrosPerSecond;
 
-// AttemptOf reads the number that a resolve's record names: "attempt N profile P".
+// AttemptOf reads the number that a resolve's record names, "attempt N profile P", or a report's, "attempt N was answered …".
 std::optional<std::int64_t> AttemptOf(std::string_view purpose) {
   constexpr std::string_view kBegin = "attempt ";
   if (!purpose.starts_with(kBegin)) return std::nullopt;
@@ -44,28 +44,59 @@ void MinuteCount::Add(base::Micros now) {
 }
 
 Result<void> Releases::Take(Store& store, std::int64_t epoch, const ReleaseAsk& ask, base::Micros now) {
-  if (spent_.Has(spent_.Number(ask.customer, ask.request_id, ask.attempt))) {
-    return std::unexpected(Deny(Refusal::kAttemptSpent, denials_.attempts, ask, now));
-  }
-  if (now - swept_at_ >= kMinute) Sweep(now);
-  if (!HasRoom(users_[ask.uid], ask.key_ref, now)) {
-    return std::unexpected(Deny(Refusal::kUserCeiling, denials_.users, ask, now));
-  }
-  Key& key = keys_[ask.key_ref];
-  if (key.epoch != epoch) {
-    TRY_ASSIGN(key.ceiling, Ceiling(store, ask.key_ref));
-    key.epoch = epoch;
-  }
-  if (key.ceiling && key.count.At(now) >= *key.ceiling) {
-    return std::unexpected(Deny(Refusal::kKeyCeiling, denials_.keys, ask, now));
-  }
+  if (spent_.Has(SpentNumber(ask))) return std::unexpected(Deny(Refusal::kAttemptSpent, denials_.attempts, ask, now));
+  TRY(CheckUser(ask, now));
+  TRY(CheckKey(store, epoch, ask, now));
+  Spend(ask);
   Count(ask, now);
   return {};
 }
 
 void Releases::GiveBack(const ReleaseAsk& ask) {
-  spent_.Remove(spent_.Number(ask.customer, ask.request_id, ask.attempt));
+  spent_.Remove(SpentNumber(ask));
+  calls_.Remove(CallNumber(ask));
+  GiveBackProbe(ask);
+}
+
+Result<void> Releases::TakeProbe(Store& store, std::int64_t epoch, const ReleaseAsk& ask, base::Micros now) {
+  TRY(CheckUser(ask, now));
+  TRY(CheckKey(store, epoch, ask, now));
+  Count(ask, now);
+  return {};
+}
+
+void Releases::GiveBackProbe(const ReleaseAsk& ask) {
   if (const auto key = keys_.find(ask.key_ref); key != keys_.end()) key->second.count.Remove();
+}
+
+Result<void> Releases::TakeTest(const ReleaseAsk& ask, base::Micros now) {
+  TRY(CheckUser(ask, now));
+  CountUser(ask, now);
+  return {};
+}
+
+Result<void> Releases::TakeReport(const ReleaseAsk& ask, base::Micros now) {
+  ForgetCalls(now);
+  const std::uint64_t call = CallNumber(ask);
+  if (!calls_.Has(call)) return std::unexpected(Deny(Refusal::kCallUnknown, denials_.reports, ask, now));
+  calls_.Remove(call);
+  return {};
+}
+
+Result<void> Releases::CheckUser(const ReleaseAsk& ask, base::Micros now) {
+  if (now - swept_at_ >= kMinute) Sweep(now);
+  if (HasRoom(users_[ask.uid], ask.key_ref, now)) return {};
+  return std::unexpected(Deny(Refusal::kUserCeiling, denials_.users, ask, now));
+}
+
+Result<void> Releases::CheckKey(Store& store, std::int64_t epoch, const ReleaseAsk& ask, base::Micros now) {
+  Key& key = keys_[ask.key_ref];
+  if (key.epoch != epoch) {
+    TRY_ASSIGN(key.ceiling, Ceiling(store, ask.key_ref));
+    key.epoch = epoch;
+  }
+  if (!key.ceiling || key.count.At(now) < *key.ceiling) return {};
+  return std::unexpected(Deny(Refusal::kKeyCeiling, denials_.keys, ask, now));
 }
 
 Result<std::optional<std::int64_t>> Releases::Ceiling(Store& store, const std::string& key_ref) const {
@@ -87,15 +118,35 @@ bool Releases::HasRoom(User& user, const std::string& key_ref, base::Micros now)
   return !full();
 }
 
+// CallNumber stands for the release of this key to this uid for this request and attempt.
+std::uint64_t Releases::CallNumber(const ReleaseAsk& ask) const {
+  const std::uint64_t spent = SpentNumber(ask);
+  return calls_.Number(ask.key_ref, {reinterpret_cast<const char*>(&spent), sizeof spent}, ask.uid);
+}
+
+void Releases::Spend(const ReleaseAsk& ask) {
+  spent_.Add(SpentNumber(ask));
+  calls_.Add(CallNumber(ask));
+}
+
 void Releases::Count(const ReleaseAsk& ask, base::Micros now) {
-  spent_.Add(spent_.Number(ask.customer, ask.request_id, ask.attempt));
   keys_[ask.key_ref].count.Add(now);
-  users_[ask.uid].given.insert_or_assign(ask.key_ref, now);
+  CountUser(ask, now);
+}
+
+// A call is remembered for kLongestCall, and at most for twice as long.
+void Releases::ForgetCalls(base::Micros now) {
+  if (now - turned_at_ < kLongestCall) return;
+  const bool all = now - turned_at_ >= 2 * kLongestCall;
+  if (all) calls_.Turn();
+  calls_.Turn();
+  turned_at_ = all ? now : turned_at_ + kLongestCall;
 }
 
 // A minute in which nobody asked for a key leaves nothing of it behind.
 void Releases::Sweep(base::Micros now) {
   swept_at_ = now;
+  ForgetCalls(now);
   std::erase_if(keys_, [now](const auto& key) { return key.second.count.IsOver(now); });
   for (auto& [uid, user] : users_) {
     std::erase_if(user.given, [now](const auto& given) { return now - given.second >= kMinute; });
@@ -121,15 +172,28 @@ Error Releases::Deny(Refusal refusal, std::atomic<std::int64_t>& count, const Re
 
 Result<void> Releases::ReadBack(Store& store) {
   const base::Micros wall = base::WallMicros(), mono = base::MonoMicros();
+  turned_at_ = mono;
   return store.EachRelease(kReadBack, [&](const audit::Entry& entry) {
-    const audit::Draft& draft = entry.draft;
-    const auto attempt = AttemptOf(draft.purpose.value_or(""));
-    if (!attempt || !draft.customer || !draft.request_id || !draft.key_ref) return;
-    const ReleaseAsk ask{draft.actor.uid, *draft.customer, *draft.request_id, *attempt, *draft.key_ref};
-    const base::Micros age = std::max<base::Micros>(wall - entry.place.time, 0);
-    if (age < kMinute) return Count(ask, mono - age);
-    spent_.Add(spent_.Number(ask.customer, ask.request_id, ask.attempt));
+    Remember(entry, std::max<base::Micros>(wall - entry.place.time, 0), mono);
   });
+}
+
+// A record of a probe names no request, and that of a report the one it is about.
+void Releases::Remember(const audit::Entry& entry, base::Micros age, base::Micros now) {
+  const audit::Draft& draft = entry.draft;
+  if (!draft.key_ref) return;
+  const bool in_minute = age < kMinute;
+  const ReleaseAsk probe{draft.actor.uid, {}, {}, 0, *draft.key_ref};
+  if (draft.action == "probe" && in_minute) return CountUser(probe, now - age);
+  if (draft.action == "probe_suspect" && in_minute) return Count(probe, now - age);
+  const auto attempt = AttemptOf(draft.purpose.value_or(""));
+  if (!attempt || !draft.customer || !draft.request_id) return;
+  const ReleaseAsk ask{draft.actor.uid, *draft.customer, *draft.request_id, *attempt, *draft.key_ref};
+  if (draft.action == "report_call") return calls_.Remove(CallNumber(ask));
+  if (draft.action != "resolve") return;
+  spent_.Add(SpentNumber(ask));
+  if (age < kLongestCall) calls_.Add(CallNumber(ask));
+  if (in_minute) Count(ask, now - age);
 }
 
 }  // namespace strongroom::vault

@@ -37,15 +37,20 @@ class ReportCall final : public Act {
 
 Result<void> ReportCall::Decide(Store& store, base::Micros, audit::Draft& record) {
   record.key_ref = request_.key_ref;
+  record.customer = request_.customer;
   record.request_id = request_.request_id;
-  record.purpose = "the provider's answer: " + Words(request_.status);
-  const bool formed = IsText(request_.request_id, kMostRequestId) && (RefusesKey(request_.status) || TakesKey(request_.status));
+  // After a restart the attempt is read from here (vault/releases.cpp).
+  record.purpose = "attempt " + std::to_string(request_.attempt) + " was answered by " + Words(request_.status);
+  const bool formed = IsText(request_.request_id, kMostRequestId) && IsText(request_.customer, kMostCustomer) &&
+                      (RefusesKey(request_.status) || TakesKey(request_.status));
   if (!formed) return Refuse(Refusal::kFieldInvalid);
-  // Only keys there are take room in memory.
   TRY_ASSIGN(const std::optional<KeyRow> row, store.FindKey(request_.key_ref));
   if (!row) return Refuse(Refusal::kKeyUnknown);
-  record.customer = row->customer;
   record.key_version = row->key_version;
+  // Reports lead to a probe, which opens the key: whoever was not given it says nothing of it. Once taken a call stays taken, also
+  // where this record does not become durable.
+  TRY(vault_.releases.TakeReport({record.actor.uid, request_.customer, request_.request_id, request_.attempt, request_.key_ref},
+                                 base::MonoMicros()));
   if (RefusesKey(request_.status)) {
     probe_ = vault_.suspects.Refused(row->key_ref, record.actor.uid, base::MonoMicros());
   } else {

@@ -11,7 +11,7 @@ namespace strongroom::vault {
 namespace {
 
 // The contract counts characters, IsText bytes of UTF-8: up to four a character.
-constexpr std::size_t kMostCustomer = 10 * 4, kMostProfileRef = 40 * 4;
+constexpr std::size_t kMostProfileRef = 40 * 4;
 // Far above what a worker counts (PROTOCOL.md): this only keeps rubbish out of the trail.
 constexpr std::int64_t kMostAttempts = 1'000'000;
 
@@ -208,31 +208,46 @@ class Probe final : public Act {
   Probe(OpenVault& vault, std::string key_ref, Prober prober) : vault_(vault), key_ref_(std::move(key_ref)), prober_(prober) {}
   Result<void> Decide(Store& store, base::Micros now, audit::Draft& record) override;
   Reply Answer(audit::Receipt& receipt) override;
+  void Undo() override;
 
  private:
-  Result<void> Allow(Store& store, ProvenKey& key, std::int64_t uid, base::Micros now);
+  Result<void> AllowWorker(Store& store, const ProvenKey& key, const ReleaseAsk& ask, base::Micros now);
+  Result<void> AllowAdmin(Store& store, ProvenKey& key, const ReleaseAsk& ask, base::Micros now);
 
   OpenVault& vault_;
   const std::string key_ref_;
   const Prober prober_;
   Decided decided_;
+  bool counted_ = false;  // for the key
 };
 
-// A worker may probe what it was told to, once.
-Result<void> Probe::Allow(Store& store, ProvenKey& key, std::int64_t uid, base::Micros now) {
-  if (prober_ == Prober::kWorker) {
-    TRY(key.CheckState(now));
-    if (!vault_.suspects.BeginProbe(key_ref_, uid, base::MonoMicros())) return Refuse(Refusal::kNoProbeOrdered);
-    return {};
-  }
-  if (key.state() == KeyState::kPending) {
-    // ROW_VERSION is bound into the wrap, and only a probe moves it while PENDING.
-    if (key.row().row_version > kMostProbes) return Refuse(Refusal::kKeyProbeSpent);
-    return key.Touch(vault_, store, now);
-  }
-  if (key.state() != KeyState::kSuspended) return key.CheckState(now);
-  vault_.suspects.NoteTest(key_ref_, uid, base::MonoMicros());
+// A worker may probe what it was told to, once, when it is due, and within the ceilings of every release: behind them it stays ordered.
+Result<void> Probe::AllowWorker(Store& store, const ProvenKey& key, const ReleaseAsk& ask, base::Micros now) {
+  TRY(key.CheckState(now));
+  const base::Micros mono = base::MonoMicros();
+  const Suspects::Wait due = vault_.suspects.Due(key_ref_, ask.uid, mono);
+  if (!due) return Refuse(Refusal::kNoProbeOrdered);
+  if (*due > 0) return Refuse(Refusal::kProbeEarly);
+  TRY(vault_.releases.TakeProbe(store, vault_.epoch.value(), ask, mono));
+  counted_ = true;
+  vault_.suspects.BeginProbe(key_ref_, ask.uid, mono);
   return {};
+}
+
+Result<void> Probe::AllowAdmin(Store& store, ProvenKey& key, const ReleaseAsk& ask, base::Micros now) {
+  const bool pending = key.state() == KeyState::kPending, suspended = key.state() == KeyState::kSuspended;
+  // ROW_VERSION is bound into the wrap, and only a probe moves it while PENDING.
+  if (pending && key.row().row_version > kMostProbes) return Refuse(Refusal::kKeyProbeSpent);
+  if (!pending && !suspended) TRY(key.CheckState(now));
+  TRY(vault_.releases.TakeTest(ask, base::MonoMicros()));
+  if (pending) return key.Touch(vault_, store, now);
+  if (suspended) vault_.suspects.NoteTest(key_ref_, ask.uid, base::MonoMicros());
+  return {};
+}
+
+void Probe::Undo() {
+  if (counted_) vault_.releases.GiveBackProbe({-1, {}, {}, 0, key_ref_});
+  counted_ = false;
 }
 
 Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record) {
@@ -245,7 +260,8 @@ Result<void> Probe::Decide(Store& store, base::Micros now, audit::Draft& record)
   record.purpose = "probe of a key that is " + key.row().status;
   TRY(CheckRoom(vault_));
   if (vault_.quarantine->in_force()) return Refuse(Refusal::kQuarantined);
-  TRY(Allow(store, key, record.actor.uid, now));
+  const ReleaseAsk ask{record.actor.uid, key.row().customer, {}, 0, key_ref_};
+  TRY(prober_ == Prober::kWorker ? AllowWorker(store, key, ask, now) : AllowAdmin(store, key, ask, now));
   decided_ = Keep(vault_, std::make_shared<const ProvenKey>(std::move(key)), began);
   return {};
 }

@@ -26,11 +26,13 @@ std::uint64_t SpentNumbers::Number(std::string_view customer, std::string_view r
 }
 
 void SpentNumbers::Add(std::uint64_t number) {
-  if (young_.full()) {
-    std::swap(young_, old_);
-    young_.Clear();
-  }
+  if (young_.full()) Turn();
   young_.Add(number);
+}
+
+void SpentNumbers::Turn() {
+  std::swap(young_, old_);
+  young_.Clear();
 }
 
 void SpentNumbers::Remove(std::uint64_t number) {

@@ -26,6 +26,8 @@ class SpentNumbers {
   void Add(std::uint64_t number);
   // Remove takes a number back that was not spent after all.
   void Remove(std::uint64_t number);
+  // Turn begins a younger generation: what was remembered at the last but one is forgotten.
+  void Turn();
 
  private:
   // Table is open addressing with linear probing, never more than half full; 0 marks an empty slot.

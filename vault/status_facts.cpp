@@ -123,7 +123,8 @@ Json KnownStatus(OpenVault& vault) {
                       {"releases_per_minute", releases > 0 ? Json(releases) : Json(nullptr)},
                       {"denied_attempts", denials.attempts.load()},
                       {"denied_keys", denials.keys.load()},
-                      {"denied_users", denials.users.load()}};
+                      {"denied_users", denials.users.load()},
+                      {"denied_reports", denials.reports.load()}};
   json["two_people"] = {{"demanded", nullptr}};
   json["exposed"] = Json::array();  // paths that others than their owner may open
   for (const Exposed& exposed : FindExposed(vault.config)) json["exposed"].push_back(exposed.path);

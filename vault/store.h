@@ -212,7 +212,7 @@ class Store {
   Result<bool> IsHeldElsewhere(std::string_view fingerprint, std::string_view key_ref);
   // CopiesOf is the other KEY_REFs in one of these states under which a key with this fingerprint is held, the first 20.
   Result<std::vector<std::string>> CopiesOf(std::string_view fingerprint, std::string_view key_ref, Copies which);
-  // EachRelease hands over the records of the releases among the trail's newest `most` records, in order.
+  // EachRelease hands over the records of the releases, and of what was reported of them, among the trail's newest `most`, in order.
   Result<void> EachRelease(std::int64_t most, const audit::TakeEntry& take);
   Result<std::map<std::string, std::int64_t>> CountKeysByStatus();
   // Notices, one a key at most: PutNotice replaces it. CountNotices is of the keys that are SUSPENDED, proved or not.

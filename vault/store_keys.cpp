@@ -232,7 +232,7 @@ Result<std::vector<std::string>> Store::CopiesOf(std::string_view fingerprint, s
 Result<void> Store::EachRelease(std::int64_t most, const audit::TakeEntry& take) {
   TRY_ASSIGN(sql::Statement * rows,
              database_.Query("SELECT RECORD FROM AUDIT_LOG WHERE SEQ > (SELECT MAX(SEQ) FROM AUDIT_LOG) - ?1 "
-                             "AND ACTION = 'resolve' AND OUTCOME = 'ok' ORDER BY SEQ",
+                             "AND ACTION IN ('resolve', 'probe', 'probe_suspect', 'report_call') AND OUTCOME = 'ok' ORDER BY SEQ",
                              {most}));
   return audit::EachEntry(*rows, take);
 }

@@ -66,12 +66,17 @@ bool Suspects::IsWatched(const std::string& key_ref) const {
   return !found->second.refused.empty() || found->second.probe || found->second.vain > 0;
 }
 
-bool Suspects::BeginProbe(const std::string& key_ref, std::int64_t uid, base::Micros now) {
+Suspects::Wait Suspects::Due(const std::string& key_ref, std::int64_t uid, base::Micros now) const {
   const auto found = suspects_.find(key_ref);
-  if (found == suspects_.end() || !IsUnderWay(found->second, now)) return false;
-  Probe& probe = *found->second.probe;
-  if (probe.uid != uid || probe.begun_at) return false;
-  probe.begun_at = now;
+  if (found == suspects_.end() || !IsUnderWay(found->second, now)) return std::nullopt;
+  const Probe& probe = *found->second.probe;
+  if (probe.uid != uid || probe.begun_at) return std::nullopt;
+  return std::max<base::Micros>(0, probe.due_at - now);
+}
+
+bool Suspects::BeginProbe(const std::string& key_ref, std::int64_t uid, base::Micros now) {
+  if (Due(key_ref, uid, now) != 0) return false;
+  suspects_.find(key_ref)->second.probe->begun_at = now;
   return true;
 }
 

@@ -40,7 +40,9 @@ class Suspects {
   bool IsWatched(const std::string& key_ref) const;
   std::size_t count() const { return suspects_.size(); }
 
-  // BeginProbe lets the worker that was told to probe open the key, once; false for any other.
+  // Due is how long the worker that was told to probe has to wait yet; none for any other, or once it has begun.
+  Wait Due(const std::string& key_ref, std::int64_t uid, base::Micros now) const;
+  // BeginProbe lets that worker open the key, once, and not before it is due.
   bool BeginProbe(const std::string& key_ref, std::int64_t uid, base::Micros now);
   // IsProbing: that worker was given the key for its probe, and has not reported yet.
   bool IsProbing(const std::string& key_ref, std::int64_t uid) const;

@@ -230,12 +230,14 @@ asio::awaitable<void> Exchange::LeaveToFirst(Admission admission) {
   }
 }
 
+std::int64_t Exchange::AskNumber() const { return (claimed_.claims - 1) * kAsksPerClaim + asks_; }
+
 // What became of an ask without an answer nobody knows: its key may have been released. So none is made twice.
 std::optional<Bytes> Exchange::NextAsk() {
   if (++asks_ >= kAsksPerClaim) return std::nullopt;
   vault::ResolveRequest ask;
   ask.request_id = request_.request_id;
-  ask.attempt = (claimed_.claims - 1) * kAsksPerClaim + asks_;
+  ask.attempt = AskNumber();
   ask.customer = request_.customer;
   ask.profile_ref = request_.profile_ref;
   return ask.Encode();
@@ -338,7 +340,8 @@ void Exchange::TellOfKey(const HttpAnswer& answer) const {
   const bool refused = answer.status == 401 || answer.status == 403;
   const bool took = answer.status >= 200 && answer.status < 300;
   if (!refused && !(took && key_watched_)) return;
-  KeyWatch::Call call{*key_ref_, request_.request_id, profile_->endpoint, profile_->api_version.value_or(""), answer.status};
+  KeyWatch::Call call{*key_ref_, request_.customer, request_.request_id, AskNumber(),
+                      profile_->endpoint, profile_->api_version.value_or(""), answer.status};
   tools_.watch.Tell(std::move(call));
 }
 

@@ -69,6 +69,8 @@ class Exchange {
   Failure OverQuota(base::Micros until) const;
   asio::awaitable<std::expected<KeyToSend, Failure>> ResolveKey();
   std::optional<Bytes> NextAsk();
+  // AskNumber is that of the last ask for a key (vault/PROTOCOL.md, ResolveRequest.attempt).
+  std::int64_t AskNumber() const;
   // CallOnce makes one attempt; nullopt means "again", after whatever pause it has taken.
   asio::awaitable<std::optional<Verdict>> CallOnce();
   asio::awaitable<std::optional<Verdict>> Judge(std::expected<HttpAnswer, TransportFailure> answer);

@@ -27,7 +27,9 @@ void KeyWatch::Tell(Call call) { asio::co_spawn(executor_, Report(std::move(call
 asio::awaitable<void> KeyWatch::Report(Call call) {
   vault::ReportCallRequest request;
   request.key_ref = call.key_ref;
+  request.customer = call.customer;
   request.request_id = call.request_id;
+  request.attempt = call.attempt;
   request.status = call.status;
   Bytes body = request.Encode();
   const Result<vault::Answer> answer =

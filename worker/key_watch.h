@@ -14,9 +14,12 @@ namespace strongroom::worker {
 
 class KeyWatch {
  public:
-  // Call is one that the provider has answered. `endpoint` and `api_version` are the profile's: what a probe is sent by.
+  // Call is one that the provider has answered: customer, request_id and attempt are what its key was resolved for. `endpoint` and
+  // `api_version` are the profile's: what a probe is sent by.
   struct Call {
-    std::string key_ref, request_id, endpoint, api_version;
+    std::string key_ref, customer, request_id;
+    std::int64_t attempt = 0;
+    std::string endpoint, api_version;
     std::int64_t status = 0;  // HTTP
   };
 

@@ -28,12 +28,21 @@ class TakenOver {
     request.attempt = attempt;
     request.customer = customer;
     request.profile_ref = customer + "_DEFAULT";
-    auto answer = vault::AskOnce(options_, vault::Operation::kResolve, request.Encode(), 10 * base::kMicrosPerSecond);
-    if (answer && answer->secret) return "";
-    return std::string(vault::RefusalName(vault::RefusalOf(answer.error())));
+    return Send(vault::Operation::kResolve, request.Encode());
   }
+  // Report says that the provider refused the customer's key; Probe asks for it. "" or the refusal's name.
+  std::string Report(const std::string& customer, const std::string& request_id, std::int64_t attempt) {
+    return Send(vault::Operation::kReportCall, vault::ReportCallRequest{KeyOf(customer), request_id, 401, customer, attempt}.Encode());
+  }
+  std::string Probe(const std::string& customer) { return Send(vault::Operation::kProbeSuspect, vault::EncodeText(KeyOf(customer))); }
 
  private:
+  static std::string KeyOf(const std::string& customer) { return customer + "/anthropic/default/1"; }
+  std::string Send(vault::Operation operation, Bytes body) {
+    const auto answer = vault::AskOnce(options_, operation, std::move(body), 10 * base::kMicrosPerSecond);
+    return answer ? "" : std::string(vault::RefusalName(vault::RefusalOf(answer.error())));
+  }
+
   vault::ClientOptions options_;
 };
 
@@ -100,6 +109,25 @@ TEST_CASE("taken over: draining the vault ends at keys_per_minute") {
   REQUIRE(worker.Ask("C2", "drain", 2).empty());
   REQUIRE(Field(house.Trail({"--customer", "C5", "--outcome", "denied"}).at(0), "reason") == "USER_CEILING");
   REQUIRE(Has(house.Keytool({"status"}).err, "keys_per_minute"));
+}
+
+TEST_CASE("taken over: calls that never were have no key probed") {
+  House house;
+  house.Ready();
+  TakenOver worker(house);
+  for (int i = 0; i < 3; ++i) REQUIRE(worker.Report("ACME", "never-asked", 1) == "CALL_UNKNOWN");
+  REQUIRE(worker.Probe("ACME") == "NO_PROBE_ORDERED");
+  REQUIRE(house.Trail({"--action", "report_call", "--outcome", "denied"}).size() == 3);
+  REQUIRE(Has(house.Keytool({"status"}).err, "calls that it was given no key for"));
+  // One that was made is reported once, also across a crash of vaultd.
+  REQUIRE(worker.Ask("ACME", "r-1", 1).empty());
+  REQUIRE(worker.Ask("ACME", "r-1", 2).empty());
+  REQUIRE(worker.Report("ACME", "r-1", 1).empty());
+  house.vaultd().Crash();
+  house.StartVaultd();
+  REQUIRE(worker.Report("ACME", "r-1", 1) == "CALL_UNKNOWN");
+  REQUIRE(worker.Report("ACME", "r-1", 2).empty());
+  REQUIRE(worker.Probe("ACME") == "NO_PROBE_ORDERED");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Keys that their providers refuse: reports, the probe that decides, and the way back.
 #include <nlohmann/json.hpp>
 
+#include "tests/vault/eventually.h"
 #include "tests/vault/service_house.h"
 
 namespace strongroom::vault {
@@ -8,12 +9,14 @@ namespace {
 
 constexpr auto kWorker = static_cast<std::uint8_t>(Role::kWorker), kAdmin = static_cast<std::uint8_t>(Role::kAdmin);
 
-// Report is a worker's report of one call; true where vaultd wants a probe.
+// Report is a worker's report of a call that ACME's key was released for; true where vaultd wants a probe.
 bool Report(ServiceHouse& house, const std::string& key_ref, std::int64_t status, uid_t uid = 2003) {
-  ReportCallRequest request;
-  request.key_ref = key_ref;
-  request.request_id = "request-1";
-  request.status = status;
+  static std::int64_t calls = 0;
+  ResolveRequest call = Ask1("ACME", "ACME_DEFAULT");
+  call.request_id = "reported";
+  call.attempt = ++calls;
+  REQUIRE(house.AskAs(uid, Operation::kResolve, call.Encode(), kWorker).has_value());
+  const ReportCallRequest request{key_ref, call.request_id, status, call.customer, call.attempt};
   auto reply = house.AskAs(uid, Operation::kReportCall, request.Encode(), kWorker);
   REQUIRE(reply.has_value());
   return ReportCallAnswer::Decode(reply->body).value().probe;
@@ -80,8 +83,9 @@ TEST_CASE("noticed: a probe that is refused suspends the key, on record", "[noti
   const audit::Entry reported = house.Last();
   CHECK(reported.draft.action == "report_call");
   CHECK(reported.draft.key_ref == ref);
-  CHECK(reported.draft.request_id == "request-1");
-  CHECK(reported.draft.purpose == "the provider's answer: HTTP 401");
+  CHECK(reported.draft.request_id == "reported");
+  CHECK(reported.draft.customer == "ACME");
+  CHECK(reported.draft.purpose->ends_with(" was answered by HTTP 401"));
   CHECK_FALSE(Report(house, ref, 401));
   CHECK(Report(house, ref, 403));
   auto opened = ProbeSuspect(house, ref);
@@ -140,7 +144,7 @@ TEST_CASE("noticed: a key that dies right behind a probe that passed is probed a
   REQUIRE(reply.has_value());
   CHECK(ReportCallAnswer::Decode(reply->body).value().probe);
   CHECK(ReportCallAnswer::Decode(reply->body).value().wait_ms == 200);
-  REQUIRE(ProbeSuspect(house, ref).has_value());
+  REQUIRE(Eventually([&] { return ProbeSuspect(house, ref).has_value(); }));
   REQUIRE(ReportProbe(house, ref, 401).has_value());
   CHECK(Show(house, ref)["status"] == "SUSPENDED");
 }
@@ -167,9 +171,9 @@ TEST_CASE("noticed: reports of what is no refusal, of no key, and of a success",
   ServiceHouse house;
   const std::string ref = house.Onboard("ACME", "anthropic", "ACME_DEFAULT", kAcmeKey);
   for (const std::int64_t status : {0, 400, 404, 500, 529}) {
-    CHECK(house.RefusalFor(Operation::kReportCall, ReportCallRequest{ref, "r", status}.Encode(), kWorker) == Refusal::kFieldInvalid);
+    CHECK(house.RefusalFor(Operation::kReportCall, ReportCallRequest{ref, "r", status, "ACME", 1}.Encode(), kWorker) == Refusal::kFieldInvalid);
   }
-  CHECK(house.RefusalFor(Operation::kReportCall, ReportCallRequest{"ACME/anthropic/default/9", "r", 401}.Encode(), kWorker) ==
+  CHECK(house.RefusalFor(Operation::kReportCall, ReportCallRequest{"ACME/anthropic/default/9", "r", 401, "ACME", 1}.Encode(), kWorker) ==
         Refusal::kKeyUnknown);
   const auto watched = [&] {
     auto reply = house.Resolve("ACME", "ACME_DEFAULT");
@@ -268,6 +272,14 @@ TEST_CASE("noticed: a limit leaves it noticed, and an admin's suspension what it
   ActivateKeyRequest activate;
   activate.key_ref = house.AddKey(add, kAcmeKey).value();
   activate.reason = "the house's own";
+  ProfileFields& profile = activate.profile.emplace();
+  profile.profile_ref = "ACME_DEFAULT";
+  profile.customer = "ACME";
+  profile.mode = "H";
+  profile.provider = "anthropic";
+  profile.model = "some-model";
+  profile.key_ref = activate.key_ref;
+  profile.rpm = 10;
   REQUIRE(house.Ask(Operation::kActivateKey, activate.Encode()).has_value());
   const bool by_provider = GENERATE(true, false);
   if (by_provider) Notice(house, activate.key_ref);

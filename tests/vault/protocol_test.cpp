@@ -66,7 +66,7 @@ TEST_CASE("every message decodes to what was encoded and to nothing else") {
   Sound(activate);
   Sound(RotateKeyRequest{"old", "new", "why", 42, true});
   Sound(MoveRequest{"k", "revoke", "why"});
-  Sound(ReportCallRequest{"k", "r", 401});
+  Sound(ReportCallRequest{"k", "r", 401, "ACME", 2});
   Sound(ReportCallAnswer{true, 200});
   Sound(ReportProbeRequest{"k", 0});
   Sound(LimitKeyRequest{"k", 1000, {}, "why"});

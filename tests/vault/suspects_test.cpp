@@ -63,8 +63,14 @@ TEST_CASE("suspects: one worker probes at a time, and only the one that was told
   SECTION("behind a probe that decided nothing comes another by the same worker, not at once") {
     CHECK(suspects.EndProbe(kRef, false, kStart + 2 * kSecond) == kPause);
     CHECK_FALSE(suspects.IsProbing(kRef, 7));
+    CHECK_FALSE(suspects.Due(kRef, 8, kStart + 2 * kSecond));
+    CHECK(suspects.Due(kRef, 7, kStart + 2 * kSecond) == kPause);
+    CHECK_FALSE(suspects.BeginProbe(kRef, 7, kStart + 2 * kSecond + kPause - 1));
+    CHECK_FALSE(suspects.IsProbing(kRef, 7));
     CHECK_FALSE(suspects.BeginProbe(kRef, 8, kStart + 2 * kSecond + kPause));
+    CHECK(suspects.Due(kRef, 7, kStart + 2 * kSecond + kPause) == 0);
     CHECK(suspects.BeginProbe(kRef, 7, kStart + 2 * kSecond + kPause));
+    CHECK_FALSE(suspects.Due(kRef, 7, kStart + 2 * kSecond + kPause));
   }
   SECTION("and none once what was refused is long ago") { CHECK_FALSE(suspects.EndProbe(kRef, false, kStart + 62 * kSecond)); }
 }
