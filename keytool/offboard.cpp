@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct Holding {
   }
 };
 
+// Of a key whose row somebody has deleted.
+constexpr std::string_view kGone = "GONE";
+
 // What was done, for both ways to say it.
 struct Done {
   Holding before;
@@ -54,9 +58,22 @@ Outcome<std::vector<Thing>> List(const Session& session, vault::Operation operat
   return things;
 }
 
+// AddGone: keys of the customer's that a profile names and that have no row. vaultd stops them all the same, so that a row which is put back does not
+// open; whether it has done so before it alone knows.
+Outcome<void> AddGone(const Session& session, const std::string& customer, std::vector<Thing>& keys) {
+  TRY_ASSIGN(const std::string document, session.AskList(vault::Operation::kListProfiles, customer, ""));
+  TRY_ASSIGN(const auto rows, ReadRows(document, {"key_ref"}));
+  for (const base::Row& row : rows) {
+    const bool theirs = row[0].starts_with(customer + "/");
+    if (theirs && std::ranges::find(keys, row[0], &Thing::ref) == keys.end()) keys.push_back({row[0], std::string(kGone), false});
+  }
+  return {};
+}
+
 Outcome<Holding> Hold(const Session& session, const std::string& customer) {
   Holding holding;
   TRY_ASSIGN(holding.keys, List(session, vault::Operation::kListKeys, customer, "key_ref", {"REVOKED", "COMPROMISED", "DESTROYED"}));
+  TRY(AddGone(session, customer, holding.keys));
   TRY_ASSIGN(holding.profiles, List(session, vault::Operation::kListProfiles, customer, "profile_ref", {"TERMINATED"}));
   TRY_ASSIGN(holding.tickets, List(session, vault::Operation::kListTickets, customer, "ticket", {"USED", "CANCELLED", "EXPIRED"}));
   return holding;
@@ -129,6 +146,9 @@ std::string Words(const Context& context, const OffboardOptions& options, const 
             " keys REVOKED on every node" + (done.stopped->unheard.empty() ? "" : " that answered") +
             (tickets == "0" ? "" : ", " + tickets + " tickets cancelled") + ", after " +
             std::to_string(done.stopped->took / base::kMicrosPerMilli) + " ms\n";
+    if (const auto gone = std::ranges::count(done.before.keys, kGone, &Thing::status); gone > 0) {
+      Warn(std::to_string(gone) + " of these keys have no row in the vault database any more: somebody has deleted it; they do not open where it is put back");
+    }
     for (const std::string& node : done.stopped->unheard) {
       Warn("node " + node + " did not answer; its lease has run out, and it releases nothing until it has heard of this");
     }

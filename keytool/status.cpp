@@ -38,7 +38,7 @@ void WarnOf(const std::string& document, const Facts& facts) {
   if (is("trail disk has room", "no")) Warn("the vault database's disk is full: no key is released until there is room; stopping keys still works for a while");
   if (is("trail signing key rotating", "yes")) Warn("the trail's signing key is being changed: both keys sign until a checkpoint of both is published; the old one is erased then");
   if (is("trail publishing healthy", "no")) Warn("checkpoints of the trail cannot be published ([audit] checkpoints); see vaultd's log");
-  if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written; see vaultd's log");
+  if (is("stops healthy", "no")) Warn("the file 'stops' in the home cannot be written, or was replaced: the next act that stops a key puts it back; see vaultd's log");
   if (const bool sound = is("trail anchor", "sound"); is("stops database older", "yes")) {
     Warn(std::string(sound ? "the vault database is older than the last act that vaultd acknowledged"
                            : "the trail in the vault database is not what the home's anchor says, or the anchor is gone") +

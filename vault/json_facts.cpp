@@ -11,6 +11,7 @@
 #include "vault/proven_key.h"
 #include "vault/proven_ticket.h"
 #include "vault/replacement.h"
+#include "vault/stop_unproven.h"
 
 namespace strongroom::vault {
 namespace {
@@ -184,7 +185,10 @@ Result<Bytes> ShowKey(OpenVault& vault, Store& store, ByteView body) {
   const auto ref = DecodeText(body);
   if (!ref) return Refuse(Refusal::kMalformed);
   TRY_ASSIGN(const std::optional<KeyRow> row, store.FindKey(*ref));
-  if (!row) return Refuse(Refusal::kKeyUnknown);
+  if (!row) {
+    TRY_ASSIGN(const Refusal gone, RowGone(vault, store, *ref));
+    return Refuse(gone);
+  }
   TRY_ASSIGN(Json json, KeyJson(store, *row));
   json["destroyable_from"] = Time(DestroyableFrom(*row));
   // Whose it is is nobody's to know.

@@ -154,11 +154,16 @@ Result<void> MoveKey::Decide(Store& store, base::Micros now, audit::Draft& recor
   const KeyMove* move = FindMove(request_.move);
   if (move == nullptr) return Refuse(Refusal::kFieldInvalid);
   TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(request_.ref));
-  if (!row) return Refuse(Refusal::kKeyUnknown);
+  record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
+  if (!row) {
+    TRY_ASSIGN(const Stop stop, StopGone(vault_, store, request_.ref, move->to, record));
+    stops.push_back(stop);
+    TRY_ASSIGN(new_epoch, store.MoveEpoch());
+    return {};
+  }
   record.customer = row->customer;
   record.key_version = row->key_version;
   record.before = audit::Facts{{"status", row->status}};
-  record.after = audit::Facts{{"move", request_.move}, {"status", std::string(StateName(move->to))}};
   auto moved = Move(store, *row, *move, now);
   if (!moved) {
     if (!IsUnproven(moved.error()) || !move->stops) return std::unexpected(moved.error());

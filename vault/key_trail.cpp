@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "vault/field_rules.h"
 #include "vault/operations.h"
+#include "vault/stop_unproven.h"
 
 namespace strongroom::vault {
 namespace {
@@ -53,9 +54,14 @@ Result<void> ReadKeyTrail::Decide(Store& store, base::Micros, audit::Draft& reco
   record.purpose = request_.what + " since " + base::FormatTime(request_.since);
   if (request_.after_seq >= 0) *record.purpose += ", behind record " + std::to_string(request_.after_seq);
   TRY_ASSIGN(const std::optional<KeyRow> key, store.FindKey(request_.key_ref));
-  if (!key) return Refuse(Refusal::kKeyUnknown);
-  record.customer = key->customer;
-  record.key_version = key->key_version;
+  if (!key) {
+    // What is on record of a key is so whatever became of its row.
+    TRY_ASSIGN(const Refusal gone, RowGone(vault_, store, request_.key_ref));
+    if (gone == Refusal::kKeyUnknown) return Refuse(gone);
+  } else {
+    record.customer = key->customer;
+    record.key_version = key->key_version;
+  }
   if (!request_.checkpoint.empty()) TRY(TakeCheckpoint());
   TRY_ASSIGN(answer_.held_from, store.HeldFrom());
   return ReadPage(store);

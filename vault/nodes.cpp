@@ -93,7 +93,10 @@ Result<void> Nodes::FollowEpoch(Store& store, std::int64_t epoch) {
   const base::Micros now = base::WallMicros();
   const bool doubted = vault_.epoch.TakeDoubt();
   if (epoch == vault_.epoch.value() && !doubted) {
-    if (followed_at_) followed_at_ = now;
+    if (followed_at_) {
+      followed_at_ = now;
+      vault_.trail_stops.NothingNew(now);
+    }
     return {};
   }
   // A doubt may be an unseal's: what was stopped while this node was sealed could not be proved then.

@@ -1,4 +1,5 @@
 // A customer leaves: nothing is called for them any more, and no key of theirs opens.
+#include <algorithm>
 #include <utility>
 
 #include "vault/field_rules.h"
@@ -47,6 +48,8 @@ class Offboard final : public Act {
 
  private:
   Result<void> StopKeys(Store& store, base::Micros now);
+  Result<void> StopGoneKeys(Store& store);
+  Result<void> StopGoneKey(Store& store, const std::string& key_ref);
   Result<void> StopKey(Store& store, KeyRow row, base::Micros now);
   Result<void> Revoked(Store& store, const KeyRow& before, std::int64_t row_version);
   Result<void> EndProfiles(Store& store, base::Micros now);
@@ -55,6 +58,7 @@ class Offboard final : public Act {
   OpenVault& vault_;
   const MoveRequest request_;
   Listing keys_{"keys", kMostKeys, kKeysAFact}, profiles_{"profiles", kMostProfiles, kProfilesAFact}, tickets_{"tickets", kMostTickets, kTicketsAFact};
+  std::size_t gone_ = 0;  // of the keys, those without a row
   bool known_ = false, more_ = false;
 };
 
@@ -62,11 +66,13 @@ Result<void> Offboard::Decide(Store& store, base::Micros now, audit::Draft& reco
   keys_ = Listing("keys", kMostKeys, kKeysAFact);
   profiles_ = Listing("profiles", kMostProfiles, kProfilesAFact);
   tickets_ = Listing("tickets", kMostTickets, kTicketsAFact);
+  gone_ = 0;
   more_ = false;
   record.customer = request_.ref;
   TRY(TakeReason(request_.reason, record));
   if (request_.move != "offboard" || !CheckCustomer(request_.ref)) return Refuse(Refusal::kFieldInvalid);
   TRY(StopKeys(store, now));
+  TRY(StopGoneKeys(store));
   TRY(EndProfiles(store, now));
   TRY(EndTickets(store, now));
   if (!known_) return Refuse(Refusal::kCustomerUnknown);
@@ -78,6 +84,7 @@ Result<void> Offboard::Decide(Store& store, base::Micros now, audit::Draft& reco
                               {"profiles_terminated", std::to_string(profiles_.count())},
                               {"tickets_cancelled", std::to_string(tickets_.count())},
                               {"goes_on", more_ ? "yes" : "no"}};
+  if (gone_ > 0) (*record.after)["rows_gone"] = std::to_string(gone_);
   if (keys_.count() + profiles_.count() + tickets_.count() == 0) return {};
   TRY_ASSIGN(new_epoch, store.MoveEpoch());
   return {};
@@ -115,6 +122,43 @@ Result<void> Offboard::StopKey(Store& store, KeyRow row, base::Micros now) {
   const auto version = StopUnproven(vault_, store, row, KeyState::kRevoked, now);
   if (version) return Revoked(store, row, *version);
   return RefusalOf(version.error()) == Refusal::kKeyMoveForbidden ? Result<void>() : std::unexpected(version.error());
+}
+
+// A row that somebody has deleted can be put back, and would be believed. So what a profile of the customer's or the trail names is stopped without one.
+Result<void> Offboard::StopGoneKeys(Store& store) {
+  for (std::string after;;) {
+    TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ListProfiles(request_.ref, "", after, kPage));
+    if (profiles.empty()) break;
+    after = profiles.back().profile_ref;
+    for (const ProfileRow& profile : profiles) {
+      if (profile.key_ref) TRY(StopGoneKey(store, *profile.key_ref));
+    }
+  }
+  TRY_ASSIGN(const std::vector<std::string> on_trail, store.KeysOnTrail(request_.ref));
+  for (const std::string& key_ref : on_trail) TRY(StopGoneKey(store, key_ref));
+  return {};
+}
+
+// A name that is another customer's, by a hosted profile or an edited one, is not this one's to stop.
+Result<void> Offboard::StopGoneKey(Store& store, const std::string& key_ref) {
+  const auto ref = KeyRef::Parse(key_ref);
+  const bool counted = std::ranges::any_of(stops, [&](const Stop& stop) { return stop.key_ref == key_ref; });
+  if (!ref || ref->customer() != request_.ref || counted) return {};
+  TRY_ASSIGN(const std::optional<KeyRow> row, store.FindKey(key_ref));
+  if (row) return {};
+  TRY_ASSIGN(const Refusal gone, RowGone(vault_, store, key_ref));
+  if (gone == Refusal::kKeyUnknown) return {};
+  known_ = true;
+  if (vault_.stops->IsFinalFor(key_ref)) return {};
+  if (keys_.full()) {
+    more_ = true;
+    return {};
+  }
+  KeyRow before;
+  before.key_ref = key_ref;
+  before.status = "GONE";
+  ++gone_;
+  return Revoked(store, before, std::max<std::int64_t>(vault_.stops->VersionOf(key_ref), 1));
 }
 
 // A key of the house's that others are called with is not taken from under them.

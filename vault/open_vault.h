@@ -31,6 +31,7 @@
 #include "vault/suspects.h"
 #include "vault/ticket_keeper.h"
 #include "vault/trail.h"
+#include "vault/trail_stops.h"
 #include "vault/vault_keys.h"
 
 namespace strongroom::vault {
@@ -90,6 +91,7 @@ struct OpenVault {
   const base::Micros opened_at = base::MonoMicros();
   KeptEpoch epoch;
   std::unique_ptr<Stops> stops;            // there from LoadVault on
+  TrailStops trail_stops;                  // the writer's thread alone, or before that one runs
   std::unique_ptr<Quarantine> quarantine;  // as well
   std::unique_ptr<Trail> trail;            // as well
   std::unique_ptr<Reserve> reserve;        // as well

@@ -7,6 +7,7 @@
 #include "vault/notice.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
+#include "vault/stop_unproven.h"
 
 namespace strongroom::vault {
 namespace {
@@ -56,7 +57,10 @@ Result<ProvenKey> ProvenKey::Prove(const OpenVault& vault, KeyRow row) {
 
 Result<ProvenKey> ProvenKey::Find(const OpenVault& vault, Store& store, std::string_view key_ref) {
   TRY_ASSIGN(std::optional<KeyRow> row, store.FindKey(key_ref));
-  if (!row) return Refuse(Refusal::kKeyUnknown);
+  if (!row) {
+    TRY_ASSIGN(const Refusal gone, RowGone(vault, store, std::string(key_ref)));
+    return Refuse(gone);
+  }
   return Prove(vault, std::move(*row));
 }
 

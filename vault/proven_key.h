@@ -31,7 +31,7 @@ class ProvenKey {
   // older than its key's last stop (vault/stops.h) or its wrap does not open, and with kKekMissing, or kKekRetired, where its KEK is not
   // held. The vault must outlive the key.
   static Result<ProvenKey> Prove(const OpenVault& vault, KeyRow row);
-  // Find is Prove of the stored row; kKeyUnknown where there is none.
+  // Find is Prove of the stored row; where there is none, what RowGone says (vault/stop_unproven.h).
   static Result<ProvenKey> Find(const OpenVault& vault, Store& store, std::string_view key_ref);
 
   // Rewrapped is `row` with its DEK wrapped under the ACTIVE KEK and the next ROW_VERSION (the same while PENDING),

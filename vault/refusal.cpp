@@ -50,7 +50,7 @@ constexpr auto kTable = std::to_array<Row>({
     {Refusal::kKeyUnknown, "KEY_UNKNOWN", Code::kNotFound, "no such key; 'keytool list' shows what there is"},
     {Refusal::kKeyTampered, "KEY_TAMPERED", Code::kDecryptFailed,
      "key withheld: its row is gone or does not open, so it was changed outside vaultd or its KEK is not the one it was sealed "
-     "under; restore the row, or onboard a new version, and revoke this one where its row is still there"},
+     "under; restore the row, or revoke or compromise the key (both work without its row) and onboard a new version"},
     {Refusal::kKeyNotYours, "KEY_NOT_YOURS", Code::kPermissionDenied,
      "key withheld: it belongs to another customer and is not a hosted key; point the profile at a key of its own "
      "customer"},

@@ -86,8 +86,7 @@ struct Hearing : std::enable_shared_from_this<Hearing> {
 Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& draft) {
   ForgetOutcome();
   Stops& stops = *vault.stops;
-  const bool may_be_older = operation.while_older;
-  if (alone && stops.older() && !may_be_older) return Refuse(Refusal::kDatabaseOlder);
+  if (alone && stops.older() && !operation.while_older) return Refuse(Refusal::kDatabaseOlder);
   if (alone) TRY(store.LockVault());
   // Once an act, in the transaction that it is done in: a node that was removed a moment ago does none.
   if (alone && vault.nodes != nullptr && !std::exchange(member_checked_, true)) TRY(vault.nodes->CheckMember(store));
@@ -97,7 +96,7 @@ Result<void> Hearing::DecideAct(Store& store, base::Micros now, audit::Draft& dr
   if (alone) vault.proofs.Written();
   // The database was put back under our hands.
   if (act->new_epoch && *act->new_epoch <= stops.epoch()) stops.MarkOlder();
-  if (stops.older() && !may_be_older) return Refuse(Refusal::kDatabaseOlder);
+  if (stops.older() && !operation.while_older) return Refuse(Refusal::kDatabaseOlder);
   return decided;
 }
 
@@ -133,6 +132,7 @@ audit::Decision Hearing::Decide(sql::Database& database, base::Micros now) {
   decision.record = alone ? record : std::move(record);
   const auto decided = DecideAct(store, now, decision.record);
   decision.record.epoch = act->new_epoch.value_or(vault.epoch.value());
+  if (decided) TellStop(act->stops, decision.record);
   if (decided) return decision;
   refusal = AsRefusal(decided.error());
   ForgetOutcome();

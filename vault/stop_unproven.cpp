@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "vault/key_ref.h"
 #include "vault/open_vault.h"
 #include "vault/operations.h"
 
@@ -39,6 +40,29 @@ Result<std::int64_t> WriteUnwrapped(const OpenVault& vault, Store& store, KeyRow
   row.state_changed_at = now;
   TRY(store.UpdateKey(row, expected));
   return row.row_version;
+}
+
+Result<Refusal> RowGone(const OpenVault& vault, Store& store, const std::string& key_ref) {
+  if (!KeyRef::Parse(key_ref)) return Refusal::kKeyUnknown;
+  if (vault.stops->VersionOf(key_ref) > 0) return Refusal::kKeyTampered;
+  TRY_ASSIGN(const bool was_held, store.WasHeld(key_ref));
+  if (was_held) return Refusal::kKeyTampered;
+  // Records may have been pruned.
+  TRY_ASSIGN(const std::vector<ProfileRow> profiles, store.ProfilesOfKey(key_ref));
+  return profiles.empty() ? Refusal::kKeyUnknown : Refusal::kKeyTampered;
+}
+
+Result<Stop> StopGone(const OpenVault& vault, Store& store, const std::string& key_ref, KeyState to, audit::Draft& record) {
+  TRY_ASSIGN(const Refusal gone, RowGone(vault, store, key_ref));
+  if (gone == Refusal::kKeyUnknown) return Refuse(gone);
+  TRY_ASSIGN(const KeyRef ref, KeyRef::Parse(key_ref));
+  record.customer = ref.customer();
+  record.key_version = ref.version();
+  record.before = audit::Facts{{"row", "gone"}};
+  if (to != KeyState::kRevoked && to != KeyState::kCompromised) return Refuse(gone);
+  if (vault.stops->WasCompromised(key_ref)) return Refuse(Refusal::kKeyMoveForbidden);
+  if (record.after) (*record.after)["unproven"] = RefusalName(gone);
+  return Stop{key_ref, std::max<std::int64_t>(vault.stops->VersionOf(key_ref), 1), to};
 }
 
 }  // namespace strongroom::vault

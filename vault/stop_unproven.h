@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "audit/record.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "vault/key_state.h"
+#include "vault/refusal.h"
+#include "vault/stop_line.h"
 #include "vault/store.h"
 
 namespace strongroom::vault {
@@ -22,5 +26,13 @@ Result<std::int64_t> StopUnproven(const OpenVault& vault, Store& store, KeyRow r
 // WriteUnwrapped writes a row that cannot be wrapped for its new state, and returns its ROW_VERSION: beyond that of any
 // stop before, so that no row that vaultd wrapped since then is as new.
 Result<std::int64_t> WriteUnwrapped(const OpenVault& vault, Store& store, KeyRow row, KeyState to, base::Micros now);
+
+// RowGone is the refusal of a KEY_REF that has no row: kKeyTampered where the trail, a profile or the file of stops knows such a key, since no act deletes
+// a row; otherwise kKeyUnknown.
+Result<Refusal> RowGone(const OpenVault& vault, Store& store, const std::string& key_ref);
+
+// StopGone is the final stop of such a key, for the file of stops alone: its row is not believed when it is put back. It tells the record. kKeyUnknown
+// and kKeyTampered (for another state than REVOKED and COMPROMISED) as said.
+Result<Stop> StopGone(const OpenVault& vault, Store& store, const std::string& key_ref, KeyState to, audit::Draft& record);
 
 }  // namespace strongroom::vault

@@ -13,8 +13,10 @@
 //   (DATABASE_OLDER), lest its epoch grow past the file's. The epoch itself is a plain number in the database: who sets it
 //   by hand passes this test, and not the two above.
 // - Once two people were demanded, they are until a line says that two people ended it, whatever the database says.
-// What the file cannot tell: that it was itself put back or taken away. It is vaultd's own (0600), as the KEK is; a missing
-// one is made anew from what the database says is stopped.
+// What the file cannot tell: that it was itself put back or taken away while vaultd was down. It is vaultd's own (0600), as the
+// KEK is; a missing one is made anew from what the database says is stopped, its rows and its trail. One that is replaced
+// while vaultd runs (an editor, a copy, a restore of the file make another one of that name) is put back, whole, before an act
+// is acknowledged: what is written into a file that has no name any more is lost at the next start.
 //
 // The format is in vault/PROTOCOL.md.
 #pragma once
@@ -49,7 +51,7 @@ class Stops {
   Stops(const Stops&) = delete;
   Stops& operator=(const Stops&) = delete;
 
-  // Note adds what an act did; it is durable on return. Where it fails (kUnavailable) it counts in this process all the
+  // Note adds what an act did; it is durable, and in the file of that name, on return. Where it fails (kUnavailable) it counts in this process all the
   // same, and is written with the next. The writer's thread alone, or before that one runs.
   Result<void> Note(std::int64_t epoch, std::span<const Stop> stops, std::optional<bool> two_people = std::nullopt);
 
@@ -57,6 +59,10 @@ class Stops {
   bool Allows(const KeyRow& row) const;
   // VersionOf is the ROW_VERSION of the key's last stop, 0 where there is none.
   std::int64_t VersionOf(const std::string& key_ref) const;
+  // Knows is whether a stop says nothing that was not noted before.
+  bool Knows(const Stop& stop) const;
+  // IsFinalFor is whether a stop of the key was final.
+  bool IsFinalFor(const std::string& key_ref) const;
   // WasCompromised is whether a stop of the key was that it leaked, whatever became of it since.
   bool WasCompromised(const std::string& key_ref) const;
   std::size_t keys() const;
@@ -73,22 +79,32 @@ class Stops {
     const int said = two_people_.load();
     return said < 0 ? std::nullopt : std::optional(said == 1);
   }
-  // healthy is false from the first failed write until the next good one.
-  bool healthy() const { return healthy_.load(); }
+  // healthy is false from the first failed write until the next good one, and while another file, or none, is in the place of
+  // the one that is written. Any thread.
+  bool healthy() const { return healthy_.load() && InPlace(); }
 
  private:
   struct Last {
-    std::int64_t row_version = 0;
+    std::int64_t row_version = 0, epoch = 0;
     bool final = false, compromised = false;
   };
 
-  explicit Stops(base::UniqueFd file) : file_(std::move(file)) {}
+  Stops(std::string path, std::string title) : path_(std::move(path)), title_(std::move(title)) {}
+  // OpenFile opens what is at the path for writing, and is false, with errno, where that fails.
+  bool OpenFile();
   bool Take(std::string_view text);
-  void Keep(const Stop& stop);
+  void Keep(std::int64_t epoch, const Stop& stop);
   Result<void> Write();
+  Result<void> Append();
+  bool InPlace() const;
+  Result<void> PutBack();
+  std::optional<std::string> ReadDurable() const;
+  std::string FromMemory() const;
 
-  const base::UniqueFd file_;
-  std::int64_t size_ = 0;  // of the file as far as it is durable
+  const std::string path_, title_;
+  base::UniqueFd file_;
+  std::atomic<std::uint64_t> device_{0}, inode_{0};  // of file_
+  std::atomic<std::int64_t> size_{0};  // of the file as far as it is durable
   std::string waiting_;    // lines behind that
   std::atomic<std::int64_t> epoch_{0};
   std::atomic<bool> older_{false};
@@ -99,7 +115,8 @@ class Stops {
 };
 
 // CatchUp compares the database with the file: one that is older is marked as such; what it has stopped and the file lacks
-// is noted, where its row proves or is destroyed. `since` leaves out what changed before that (vault time).
+// is noted, where its row proves or is destroyed, or where the trail's record says so (vault/trail_stops.h), whatever became of the
+// row. `since` leaves out rows that changed before that (vault time).
 Result<void> CatchUp(OpenVault& vault, Store& store, std::int64_t epoch,
                      base::Micros since = std::numeric_limits<base::Micros>::min());
 

@@ -167,6 +167,13 @@ struct LogPage {
   base::Micros since = 0, after_at = 0;
   std::int64_t after_seq = -1, most = 0;
 };
+// StopRecord is a record as StopRecords finds it, and the log it is in.
+struct StopRecord {
+  std::string record;
+  base::Micros at = 0;
+  std::string node;
+  std::int64_t seq = 0;
+};
 inline constexpr std::string_view kTicketOpen = "OPEN", kTicketUsed = "USED", kTicketCancelled = "CANCELLED", kTicketExpired = "EXPIRED";
 inline constexpr std::string_view kNodeJoining = "JOINING", kNodeMember = "MEMBER", kNodeRemoved = "REMOVED";
 
@@ -260,6 +267,13 @@ class Store {
   // ListAbout is a page of this node's log by AT and SEQ, from `page.since` on and behind (after_at, after_seq): the records whose column names the key,
   // or with an empty `key_ref` all that are not the record of a resolve or a report.
   Result<std::vector<LogRow>> ListAbout(std::string_view key_ref, const LogPage& page);
+  // StopRecords is a page of the records, of any node's log, of acts that may stop a key and were done: from the newest, or behind the one that a
+  // page before ended with, back to `since`; at most `most`.
+  Result<std::vector<StopRecord>> StopRecords(base::Micros since, const StopRecord* after, std::int64_t most);
+  // NewestTime is what this node's newest record says of its time; nullopt where there is none that can be read.
+  Result<std::optional<base::Micros>> NewestTime();
+  // KeysOnTrail is the KEY_REFs of a customer's that the trail, of any node and as far back as it goes, names; among them may be some that never were.
+  Result<std::vector<std::string>> KeysOnTrail(std::string_view customer);
   // ProofTree is the log's tree at `size`; HeldFrom when its oldest record is of that was not pruned, 0 where none was.
   audit::EdgedTree ProofTree(audit::TreeEdge& edge, std::int64_t size) { return {database_, edge, size}; }
   Result<base::Micros> HeldFrom();

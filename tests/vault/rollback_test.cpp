@@ -55,7 +55,7 @@ TEST_CASE("rollback: the old key is ACTIVE and used again, the new one SUSPENDED
   CHECK(record.key_ref == house.first);
   CHECK(record.purpose == "the new key is wrong");
   CHECK(*record.before == audit::Facts{{"key_ref", house.second}, {"status", "ACTIVE"}});
-  CHECK(*record.after == audit::Facts{{"status", "ACTIVE"}, {"old_status", "SUSPENDED"}, {"profiles", "1"}});
+  CHECK(*record.after == audit::Facts{{"status", "ACTIVE"}, {"old_status", "SUSPENDED"}, {"profiles", "1"}, {"stop", "3 SUSPENDED " + house.second}});
 }
 
 TEST_CASE("rollback: the key that turned out wrong opens no more, nor does its row from before", "[service]") {

@@ -80,20 +80,23 @@ TEST_CASE("seal: a vault whose KEK is not there opens sealed, and unseal takes i
   CHECK(house.Opened("ACME", "ACME_DEFAULT").value() == kAcmeKey);
 }
 
-TEST_CASE("seal: what the file of stops lacks is added after the unseal", "[seal]") {
+TEST_CASE("seal: what the file of stops lacks is added after the unseal, or before it", "[seal]") {
   Sealable house;
   REQUIRE(house.MoveKey("ACME/anthropic/default/1", "revoke").has_value());
   house.Stop();
   const std::string stops = house.home() + "/stops";
   fs::remove(stops);
   fs::rename(house.File(), house.home() + "/away.key");
+  SECTION("by the row, which proves only then") { house.Edit("UPDATE AUDIT_LOG SET ACTION = 'get_rates' WHERE ACTION = 'move_key'"); }
+  SECTION("by the trail, whose record needs no key") {}
+  const bool by_trail = house.Value("SELECT CAST(COUNT(*) AS VARCHAR(20)) FROM AUDIT_LOG WHERE ACTION = 'move_key'") == "1";
   house.Start();
   const auto noted = [&stops] {
     std::ifstream file(stops);
     const std::string text((std::istreambuf_iterator<char>(file)), {});
     return text.find("REVOKED ACME/anthropic/default/1\n") != std::string::npos;
   };
-  CHECK_FALSE(noted());  // without keys no row proves
+  CHECK(noted() == by_trail);  // without keys no row proves
   fs::rename(house.home() + "/away.key", house.File());
   REQUIRE(house.Unseal().has_value());
   CHECK(house.ResolveRefusal("ACME", "ACME_DEFAULT") == Refusal::kKeyRevoked);
