@@ -165,7 +165,9 @@ Outcome<void> MoveKey(const Context& context, const std::string& move, const std
   }
   TRY_ASSIGN(const vault::StoppedAnswer stopped, ReadStopped(*moved));
   const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
-  const std::string status = shown ? ReadMember(*shown, "status") : "";
+  // A key without a row cannot be shown, and has no other moves.
+  const bool gone = !shown && shown.error().name == vault::RefusalName(vault::Refusal::kKeyTampered);
+  const std::string status = shown ? ReadMember(*shown, "status") : !gone ? "" : move == "revoke" ? "REVOKED" : "COMPROMISED";
   const bool destroyed = move == "destroy";
   ReportMove(context.json, JsonLine().Text("key_ref", key_ref).Text("move", move), key_ref, status, stopped,
              destroyed ? "; copies of vault.db in backups still hold it: destroy those too, and the key at its provider" : "");
