@@ -88,7 +88,8 @@ class Rotation {
     for (const auto& [name, value] : *facts) {
       if (name == "recovery set id") return "the shares of recovery set " + value + " open it; a backup of the KEK directory, if there is one, is to be made anew\n";
     }
-    return "there are no recovery shares (`keytool kek backup`): back up the KEK directory now, apart from the databases; without it no key ever opens again\n";
+    return "there are no recovery shares (`keytool kek backup`): back up the KEK directory now, apart from the databases, and with it whatever opens it (a passphrase, a token, a credential); "
+           "without these no key ever opens again\n";
   }
 
   void Report(bool json) const {

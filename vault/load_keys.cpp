@@ -98,6 +98,11 @@ std::string MissingText(const base::Config& config, std::int64_t version, const 
   if (const auto why = unheld.refused.find(version); why != unheld.refused.end()) {
     return name + " does not open (it is under: " + kinds + "): " + std::string(why->second.text());
   }
+  const auto others = OtherKinds(config, version);
+  if (std::ranges::find(others, ProtectorKind::kCredential) != others.end() && std::ranges::none_of(others, TakesSecret)) {
+    return name + " does not open (it is under: " + kinds + "): no credential was handed over ([vault] credential): start vaultd by its systemd unit, or put " +
+           std::to_string(version) + ".key back";
+  }
   if (!kinds.empty()) {
     return name + " does not open by itself (it is under: " + kinds + "): run `keytool unseal`";
   }

@@ -157,7 +157,7 @@ constexpr auto kTable = std::to_array<Row>({
      "the act is on the trail, but a protector's file could not be put in its place or removed; vaultd's log names it, "
      "'keytool kek status' shows what is there; then run the command again"},
     {Refusal::kCredentialMissing, "CREDENTIAL_MISSING", Code::kUnavailable,
-     "nothing was done: systemd has not handed the credential over, or it is not 32 bytes; vaultd's unit needs "
+     "nothing was done: systemd has not handed the credential over, or it is not 32 bytes that its user alone may read; vaultd's unit needs "
      "LoadCredential= or LoadCredentialEncrypted= with the name in [vault] credential"},
     {Refusal::kKekOneFile, "KEK_ONE_FILE", Code::kRefused,
      "nothing was done: the KEK path names one file (K3SAI_KEK_PATH), and no other protector can stand beside it; start "
