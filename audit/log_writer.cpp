@@ -232,31 +232,24 @@ void LogWriter::RunTick() {
 Result<std::vector<Receipt>> LogWriter::Write(std::vector<Job>& group) {
   if (broken_) TRY(Recover());
   const auto hold = wal_.HoldForWriting();
-  Tail tail = tail_;
-  auto receipts = WriteTransaction(group, tail);
-  if (receipts) {
-    Succeeded(tail);
-    return receipts;
-  }
-  // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
-  static_cast<void>(database_->Rollback());
-  Failed(receipts.error());
-  if (!options_.on_full || !sql::IsDiskFull(receipts.error())) return receipts;
+  auto receipts = WriteOnce(group);
+  if (receipts || !options_.on_full || !sql::IsDiskFull(receipts.error())) return receipts;
   options_.on_full();
   retry_at_ = 0;  // there is room now
-  return group.front().alone ? WriteAgain(group, receipts.error()) : std::move(receipts);
-}
-
-// WriteAgain is for the act that found the disk full: whoever stops a key must not have to ask twice. Where the trail has grown, the act was done after all.
-Result<std::vector<Receipt>> LogWriter::WriteAgain(std::vector<Job>& group, const Error& cause) {
+  if (!group.front().alone) return receipts;
+  // Whoever stops a key must not have to ask twice. Where the trail has grown, the act was done after all.
   const std::int64_t before = tail_.seq;
   TRY(Recover());
-  if (tail_.seq != before) return std::unexpected(cause);
+  return tail_.seq == before ? WriteOnce(group) : std::move(receipts);
+}
+
+Result<std::vector<Receipt>> LogWriter::WriteOnce(std::vector<Job>& group) {
   Tail tail = tail_;
   auto receipts = WriteTransaction(group, tail);
   if (receipts) {
     Succeeded(tail);
   } else {
+    // Whether a failed COMMIT took effect is not known: the tail is read anew before the next group.
     static_cast<void>(database_->Rollback());
     Failed(receipts.error());
   }

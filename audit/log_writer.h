@@ -91,7 +91,7 @@ class LogWriter {
   void TellFailed();
   void RunTick();
   Result<std::vector<Receipt>> Write(std::vector<Job>& group);
-  Result<std::vector<Receipt>> WriteAgain(std::vector<Job>& group, const Error& cause);
+  Result<std::vector<Receipt>> WriteOnce(std::vector<Job>& group);
   Result<std::vector<Receipt>> WriteTransaction(std::vector<Job>& group, Tail& tail);
   // Insert writes one record; it is fitted already.
   Result<std::size_t> Insert(const Draft& record, base::Micros now, Tail& tail);

@@ -5,7 +5,6 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include "vault/stop_line.h"
@@ -48,13 +47,11 @@ const Json& ObjectIn(const Json& json, const char* name) {
   return found != json.end() && found->is_object() ? *found : nothing;
 }
 
-// "REF STATUS, REF STATUS" in each: no KEY_REF has a space or a comma.
 std::vector<std::string> Offboarded(const Json& before) {
   std::vector<std::string> found;
   for (const auto& [name, value] : before.items()) {
     if (!name.starts_with("keys") || !value.is_string()) continue;
-    std::istringstream list(value.get<std::string>());
-    for (std::string key_ref, status; list >> key_ref >> status;) found.push_back(key_ref);
+    std::ranges::move(vault::ListedKeys(value.get<std::string>()), std::back_inserter(found));
   }
   return found;
 }

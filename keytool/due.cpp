@@ -40,11 +40,6 @@ std::optional<base::Micros> TimeIn(const Json& row, const char* name) {
 
 std::string Days(base::Micros span) { return std::to_string(span / base::kMicrosPerDay) + " days"; }
 using Names = std::vector<std::string>;
-std::string Joined(const Names& names) {
-  std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all;
-}
 std::string Shown(base::Micros at) { return ShownTime(base::FormatTime(at)); }
 
 // Finder takes one key after the other.

@@ -52,6 +52,27 @@ Outcome<bool> TryNoticed(const Session& session, const std::string& key_ref) {
   return std::unexpected(std::move(problem));
 }
 
+// WhatNext is what can be done with a key of that status, where something else was asked for.
+std::string WhatNext(const Session& session, const std::string& key_ref, const std::string& status) {
+  const auto command = [&](base::Literal act) { return Command(session.context(), ShownCommand{act, key_ref}); };
+  if (status == "PENDING") return command("keytool revoke") + " drops it";
+  if (status == "ROTATED") return command("keytool revoke") + " ends its grace, " + command("keytool rollback") + " goes back to it";
+  if (status == "ACTIVE" || status == "SUSPENDED") return command("keytool show") + " says more";
+  if (status == "REVOKED" || status == "COMPROMISED") return "for good; " + command("keytool recover") + " has another key take its place, " + command("keytool destroy") + " erases it";
+  return "nothing is left of it";
+}
+
+Problem Explained(const Session& session, const std::string& key_ref, Problem problem) {
+  const bool soon = problem.name == vault::RefusalName(vault::Refusal::kKeyTooSoon), forbidden = problem.name == vault::RefusalName(vault::Refusal::kKeyMoveForbidden);
+  if (!soon && !forbidden) return problem;
+  const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
+  if (!shown) return problem;
+  const std::string from = ReadMember(*shown, "destroyable_from"), status = ReadMember(*shown, "status");
+  if (soon && !from.empty()) problem.text += "; this one from " + from + " on";
+  if (forbidden) problem.text += "; it is " + status + ": " + WhatNext(session, key_ref, status);
+  return problem;
+}
+
 }  // namespace
 
 Outcome<void> ListKeys(const Context& context, const std::string& customer, const std::string& status) {
@@ -123,31 +144,6 @@ Outcome<void> TestKey(const Context& context, const std::string& key_ref) {
   }
   return {};
 }
-
-namespace {
-
-// WhatNext is what can be done with a key of that status, where something else was asked for.
-std::string WhatNext(const Session& session, const std::string& key_ref, const std::string& status) {
-  const auto command = [&](base::Literal act) { return Command(session.context(), ShownCommand{act, key_ref}); };
-  if (status == "PENDING") return command("keytool revoke") + " drops it";
-  if (status == "ROTATED") return command("keytool revoke") + " ends its grace, " + command("keytool rollback") + " goes back to it";
-  if (status == "ACTIVE" || status == "SUSPENDED") return command("keytool show") + " says more";
-  if (status == "REVOKED" || status == "COMPROMISED") return "for good; " + command("keytool recover") + " has another key take its place, " + command("keytool destroy") + " erases it";
-  return "nothing is left of it";
-}
-
-Problem Explained(const Session& session, const std::string& key_ref, Problem problem) {
-  const bool soon = problem.name == vault::RefusalName(vault::Refusal::kKeyTooSoon), forbidden = problem.name == vault::RefusalName(vault::Refusal::kKeyMoveForbidden);
-  if (!soon && !forbidden) return problem;
-  const auto shown = session.AskText(vault::Operation::kShowKey, vault::EncodeText(key_ref), key_ref);
-  if (!shown) return problem;
-  const std::string from = ReadMember(*shown, "destroyable_from"), status = ReadMember(*shown, "status");
-  if (soon && !from.empty()) problem.text += "; this one from " + from + " on";
-  if (forbidden) problem.text += "; it is " + status + ": " + WhatNext(session, key_ref, status);
-  return problem;
-}
-
-}  // namespace
 
 Outcome<void> MoveKey(const Context& context, const std::string& move, const std::string& key_ref,
                       const std::string& reason) {

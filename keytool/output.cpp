@@ -60,6 +60,12 @@ JsonLine& JsonLine::Raw(base::Literal name, std::string_view value) {
   return *this;
 }
 
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
+  return all;
+}
+
 std::string JsonList(const std::vector<std::string>& texts) {
   std::string list;
   for (const std::string& text : texts) {

@@ -24,7 +24,8 @@ void Tell(std::string_view text);
 // with `json` also one object {"error","message"} to standard output.
 void Complain(const Problem& problem, bool json);
 
-// JsonList is a JSON array of texts.
+// Joined is texts with ", " between, for a person; JsonList is a JSON array of them.
+std::string Joined(const std::vector<std::string>& texts);
 std::string JsonList(const std::vector<std::string>& texts);
 
 // JsonLine builds one JSON object of public facts, in the order they are added.

@@ -32,12 +32,6 @@ std::string OthersText(const std::vector<std::string>& ids) {
   return text;
 }
 
-std::string Joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 std::string ReportTitle(const std::string& customer, const std::string& key_ref) { return "recovery of " + customer + "'s key " + key_ref; }

@@ -128,9 +128,7 @@ Outcome<void> RecoverySteps::Begin() {
   TRY_ASSIGN(row_.stopped_at, log_.StoppedAt(row_, IsStopped(status_) ? changed_.value_or(now) : now, created_.value_or(0)));
   TRY(CountFailed());
   TRY(log_.Put(row_));
-  std::string names;
-  for (const std::string& name : row_.profiles) names += (names.empty() ? "" : ", ") + name;
-  Say(status_ + ", " + std::to_string(row_.calls_failed) + " calls have failed since " + ShownTime(base::FormatTime(row_.stopped_at)) + "; used by " + names);
+  Say(status_ + ", " + std::to_string(row_.calls_failed) + " calls have failed since " + ShownTime(base::FormatTime(row_.stopped_at)) + "; used by " + Joined({row_.profiles.begin(), row_.profiles.end()}));
   return {};
 }
 

@@ -65,13 +65,13 @@ std::expected<void, VaultProblem> Recovery::ReadTables() {
   if (!keks) return Unread(keks.error());
   auto sets = store_.ListRecoverySets();
   if (!sets) return Unread(sets.error());
-  const auto had_one = sets->empty() ? store_.HadRecoverySet() : false;
-  if (!had_one) return Unread(had_one.error());
-  if (*had_one) {
-    return Problem("this vault had recovery shares, by its trail, and their rows were deleted outside vaultd: the shares open an older copy of " + DatabaseName(config_) +
-                   " (a backup); look for one before you give any key up");
-  }
   if (sets->empty()) {
+    const auto had_one = store_.HadRecoverySet();
+    if (!had_one) return Unread(had_one.error());
+    if (*had_one) {
+      return Problem("this vault had recovery shares, by its trail, and their rows were deleted outside vaultd: the shares open an older copy of " + DatabaseName(config_) +
+                     " (a backup); look for one before you give any key up");
+    }
     return Problem("this vault never had recovery shares: its KEKs are in its KEK files and their backups alone; where those are "
                    "lost, `keytool recover --all-lost-kek` lists who must supply a new key");
   }

@@ -139,10 +139,15 @@ Result<std::int64_t> Erase(const OpenVault& vault, Store& store, KeyRow row, bas
 Result<std::int64_t> MoveKey::Move(Store& store, const KeyRow& row, const KeyMove& move, base::Micros now) const {
   TRY_ASSIGN(ProvenKey key, ProvenKey::Prove(vault_, row));
   if (move.to == KeyState::kDestroyed) return Erase(vault_, store, row, now);
-  // What was suspended for its provider's refusal becomes an admin's decision: whoever resumes it undoes that.
-  TRY_ASSIGN(const auto notice, FindNotice(vault_, store, key));
-  if (notice && move.move == Move::kSuspend) TRY(store.EraseNotice(row.key_ref));
-  const auto next = notice && move.move == Move::kSuspend ? key.state() : NextState(key.state(), move.move);
+  auto next = NextState(key.state(), move.move);
+  if (!next && move.move == Move::kSuspend) {
+    // What was suspended for its provider's refusal becomes an admin's decision: whoever resumes it undoes that.
+    TRY_ASSIGN(const auto notice, FindNotice(vault_, store, key));
+    if (notice) {
+      TRY(store.EraseNotice(row.key_ref));
+      next = key.state();
+    }
+  }
   if (!next) return Refuse(Refusal::kKeyMoveForbidden);
   TRY(key.Write(vault_, store, *next, key.row().grace_until, now));
   return key.row().row_version;

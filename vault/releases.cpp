@@ -45,10 +45,8 @@ void MinuteCount::Add(base::Micros now) {
 
 Result<void> Releases::Take(Store& store, std::int64_t epoch, const ReleaseAsk& ask, base::Micros now) {
   if (spent_.Has(SpentNumber(ask))) return std::unexpected(Deny(Refusal::kAttemptSpent, denials_.attempts, ask, now));
-  TRY(CheckUser(ask, now));
-  TRY(CheckKey(store, epoch, ask, now));
+  TRY(TakeProbe(store, epoch, ask, now));
   Spend(ask);
-  Count(ask, now);
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "vault/stop_line.h"
 
 #include <charconv>
+#include <sstream>
 
 #include "vault/key_ref.h"
 
@@ -63,6 +64,13 @@ std::optional<StopLine> ParseStopLine(std::string_view text) {
   stop.key_ref = text;
   if (!IsRecordable(stop)) return std::nullopt;
   return line;
+}
+
+std::vector<std::string> ListedKeys(std::string_view list) {
+  std::istringstream words{std::string(list)};
+  std::vector<std::string> keys;
+  for (std::string key_ref, status; words >> key_ref >> status;) keys.push_back(key_ref);
+  return keys;
 }
 
 }  // namespace strongroom::vault

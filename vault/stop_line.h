@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vault/key_state.h"
 
@@ -37,5 +38,8 @@ bool IsRecordable(const Stop& stop);
 // PrintStopLine writes what ParseStopLine reads; that is nullopt for anything else.
 std::string PrintStopLine(const StopLine& line);
 std::optional<StopLine> ParseStopLine(std::string_view text);
+
+// ListedKeys is the KEY_REFs of "REF STATUS, REF STATUS", as the record of an offboarding lists keys: none has a space or a comma.
+std::vector<std::string> ListedKeys(std::string_view list);
 
 }  // namespace strongroom::vault

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
-#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -32,12 +31,10 @@ void AddFinal(const std::string& key_ref, const std::string& status, std::vector
   if (state && IsFinal(*state)) stops.push_back({key_ref, 1, *state});
 }
 
-// "REF STATUS, REF STATUS" in each: no KEY_REF has a space or a comma.
 void AddOffboarded(const audit::Facts& before, std::vector<Stop>& stops) {
   for (const auto& [name, value] : before) {
     if (!name.starts_with("keys")) continue;
-    std::istringstream list(value);
-    for (std::string key_ref, status; list >> key_ref >> status;) stops.push_back({key_ref, 1, KeyState::kRevoked});
+    for (const std::string& key_ref : ListedKeys(value)) stops.push_back({key_ref, 1, KeyState::kRevoked});
   }
 }
 

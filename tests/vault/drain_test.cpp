@@ -205,37 +205,5 @@ TEST_CASE("drain: an admin's program is given so many different keys a minute as
   CHECK(house.Resolve(1) == "");
 }
 
-TEST_CASE("drain: a probe is one of a uid's different keys, and calls are remembered for an hour or two", "[drain]") {
-  Home home;
-  REQUIRE(InitVault(home.path).has_value());
-  auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
-  REQUIRE(database.has_value());
-  Store store(**database);
-  base::Config::Vault limits;
-  limits.keys_per_minute = 2;
-  limits.releases_per_minute = 100;
-  Releases releases(limits);
-  const std::string a = "A", b = "B", c = "C";
-  const auto call = [](std::int64_t uid, const std::string& key, std::int64_t attempt) { return ReleaseAsk{uid, "ACME", "r", attempt, key}; };
-  const auto said = [](const Result<void>& done) { return done ? std::optional<Refusal>() : RefusalOf(done.error()); };
-  const base::Micros start = 500 * kMinute;
-  REQUIRE(releases.Take(store, 1, call(1, a, 1), start).has_value());
-  CHECK_FALSE(said(releases.TakeProbe(store, 1, {1, "ACME", {}, 0, b}, start)));
-  CHECK(said(releases.TakeProbe(store, 1, {1, "ACME", {}, 0, c}, start)) == Refusal::kUserCeiling);
-  CHECK(said(releases.Take(store, 1, call(1, c, 2), start)) == Refusal::kUserCeiling);
-  CHECK_FALSE(said(releases.TakeProbe(store, 1, {1, "ACME", {}, 0, a}, start)));
-  CHECK_FALSE(said(releases.TakeTest({2, "ACME", {}, 0, c}, start)));
-  CHECK(releases.denials().users == 2);
-
-  REQUIRE(releases.Take(store, 1, call(1, a, 3), start).has_value());
-  CHECK_FALSE(said(releases.TakeReport(call(1, a, 1), start + kLongestCall)));
-  CHECK(said(releases.TakeReport(call(1, a, 3), start + 2 * kLongestCall)) == Refusal::kCallUnknown);
-  // What was taken back was never released.
-  const base::Micros later = start + 3 * kLongestCall;
-  REQUIRE(releases.Take(store, 1, call(1, a, 4), later).has_value());
-  releases.GiveBack(call(1, a, 4));
-  CHECK(said(releases.TakeReport(call(1, a, 4), later)) == Refusal::kCallUnknown);
-}
-
 }  // namespace
 }  // namespace strongroom::vault

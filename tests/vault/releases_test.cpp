@@ -187,16 +187,32 @@ TEST_CASE("releases: a minute is counted by what of it is not over", "[releases]
   CHECK(count.At(start + 120 * kSecond) == 0);
 }
 
-TEST_CASE("releases: ceilings open again, and what is over leaves nothing behind", "[releases]") {
+// Counter is a count of releases by itself, over a vault that is not served.
+struct Counter {
+  Counter(std::int64_t keys_per_minute, std::int64_t releases_per_minute)
+      : database(OpenVaultOf(home)), store(*database), releases(Limits(keys_per_minute, releases_per_minute)) {}
+  static std::unique_ptr<sql::Database> OpenVaultOf(const Home& home) {
+    REQUIRE(InitVault(home.path).has_value());
+    auto opened = sql::Open("sqlite:" + home.path + "/vault.db", {});
+    REQUIRE(opened.has_value());
+    return std::move(*opened);
+  }
+  static base::Config::Vault Limits(std::int64_t keys_per_minute, std::int64_t releases_per_minute) {
+    base::Config::Vault limits;
+    limits.keys_per_minute = keys_per_minute;
+    limits.releases_per_minute = releases_per_minute;
+    return limits;
+  }
   Home home;
-  REQUIRE(InitVault(home.path).has_value());
-  auto database = sql::Open("sqlite:" + home.path + "/vault.db", {});
-  REQUIRE(database.has_value());
-  Store store(**database);
-  base::Config::Vault limits;
-  limits.keys_per_minute = 100;
-  limits.releases_per_minute = 3;
-  Releases releases(limits);
+  std::unique_ptr<sql::Database> database;
+  Store store;
+  Releases releases;
+};
+
+TEST_CASE("releases: ceilings open again, and what is over leaves nothing behind", "[releases]") {
+  Counter counter(100, 3);
+  Releases& releases = counter.releases;
+  Store& store = counter.store;
   std::int64_t number = 0;
   const auto take = [&](std::int64_t uid, const std::string& key_ref, base::Micros now) {
     const auto taken = releases.Take(store, 1, {uid, "ACME", "r", ++number, key_ref}, now);
@@ -217,6 +233,32 @@ TEST_CASE("releases: ceilings open again, and what is over leaves nothing behind
   CHECK_FALSE(take(1, "ONE MORE", now + kMinute));
   CHECK_FALSE(take(1, "TWO MORE", now + kMinute));  // two were given at `now`: A and K0
   CHECK(take(1, "THREE MORE", now + kMinute) == Refusal::kUserCeiling);
+}
+
+TEST_CASE("drain: a probe is one of a uid's different keys, and calls are remembered for an hour or two", "[drain]") {
+  Counter counter(2, 100);
+  Releases& releases = counter.releases;
+  Store& store = counter.store;
+  const std::string a = "A", b = "B", c = "C";
+  const auto call = [](std::int64_t uid, const std::string& key, std::int64_t attempt) { return ReleaseAsk{uid, "ACME", "r", attempt, key}; };
+  const auto said = [](const Result<void>& done) { return done ? std::optional<Refusal>() : RefusalOf(done.error()); };
+  const base::Micros start = 500 * kMinute;
+  REQUIRE(releases.Take(store, 1, call(1, a, 1), start).has_value());
+  CHECK_FALSE(said(releases.TakeProbe(store, 1, {1, "ACME", {}, 0, b}, start)));
+  CHECK(said(releases.TakeProbe(store, 1, {1, "ACME", {}, 0, c}, start)) == Refusal::kUserCeiling);
+  CHECK(said(releases.Take(store, 1, call(1, c, 2), start)) == Refusal::kUserCeiling);
+  CHECK_FALSE(said(releases.TakeProbe(store, 1, {1, "ACME", {}, 0, a}, start)));
+  CHECK_FALSE(said(releases.TakeTest({2, "ACME", {}, 0, c}, start)));
+  CHECK(releases.denials().users == 2);
+
+  REQUIRE(releases.Take(store, 1, call(1, a, 3), start).has_value());
+  CHECK_FALSE(said(releases.TakeReport(call(1, a, 1), start + kLongestCall)));
+  CHECK(said(releases.TakeReport(call(1, a, 3), start + 2 * kLongestCall)) == Refusal::kCallUnknown);
+  // What was taken back was never released.
+  const base::Micros later = start + 3 * kLongestCall;
+  REQUIRE(releases.Take(store, 1, call(1, a, 4), later).has_value());
+  releases.GiveBack(call(1, a, 4));
+  CHECK(said(releases.TakeReport(call(1, a, 4), later)) == Refusal::kCallUnknown);
 }
 
 TEST_CASE("spent numbers: the newest are remembered, in two generations", "[releases]") {
